@@ -1,0 +1,58 @@
+"""Files that survive a power cut: written beside, synced, renamed; and a lock that dies with its holder."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from estate.problem import Refused
+
+
+def sync_directory(path: Path) -> None:
+    """Make a rename or a new name in `path` durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write(path: Path, content: str, *, mode: int = 0o644) -> None:
+    """Replace `path` at once: readers see the old content or the new, never a part."""
+    stage = path.with_name(f".{path.name}.{os.getpid()}.stage")
+    handle = os.open(stage, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        os.fchmod(stream.fileno(), mode)
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    stage.replace(path)
+    sync_directory(path.parent)
+
+
+def append(path: Path, line: str, *, mode: int = 0o600) -> None:
+    """Add one line and return only when the disk has it."""
+    new = not path.exists()
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(line + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    if new:
+        sync_directory(path.parent)
+
+
+@contextmanager
+def locked(path: Path, *, what: str) -> Iterator[None]:
+    """Hold `path` for as long as this process lives: a lock of a killed run is no lock.
+
+    Raises Refused where another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"{what} is already running here", hint="wait for it to end, then look at its result") from None
+        yield

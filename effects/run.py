@@ -1,0 +1,79 @@
+"""Local processes: argument lists only, always with a time limit, never a secret in `argv`."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from estate.problem import Failed, Missing
+
+NOT_FOUND = "is not installed here"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a process ended. Text is decoded as UTF-8; undecodable bytes are kept as surrogates."""
+
+    argv: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it exited 0."""
+        return self.code == 0
+
+
+def attempt(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    cwd: Path | None = None,
+) -> Result:
+    """Run to the end, whatever the exit code. `env` replaces the environment; `timeout` is in seconds.
+
+    Raises Missing where the program is not installed, Failed where the time is up.
+    """
+    try:
+        done = subprocess.run(
+            argv,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            timeout=timeout,
+            env=env,
+            cwd=cwd,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=False,
+        )
+    except FileNotFoundError:
+        raise Missing(f"{argv[0]} {NOT_FOUND}", hint=f"apt-get install the package that has {argv[0]}") from None
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{argv[0]} did not end within {timeout:g} s", hint="look at the machine's load, then try again") from None
+    return Result(tuple(argv), done.returncode, done.stdout, done.stderr)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    cwd: Path | None = None,
+) -> str:
+    """Standard output of a process that must exit 0; Failed carries the end of what it said otherwise."""
+    result = attempt(argv, timeout=timeout, env=env, stdin=stdin, cwd=cwd)
+    if not result.ok:
+        said = (result.err or result.out).strip()[-600:] or "nothing was said"
+        raise Failed(f"{' '.join(argv[:3])} … ended with {result.code}: {said}", hint="mend that, then run the same command again")
+    return result.out
+
+
+def installed(program: str) -> bool:
+    """Whether `program` is on PATH."""
+    return shutil.which(program) is not None

@@ -1,0 +1,1 @@
+"""The words of Seawall as types. Pure, standard library only: every other folder may import this one."""

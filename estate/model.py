@@ -1,0 +1,221 @@
+"""What one team looks after. Made only by `inventory.load`, which has checked every reference and invariant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import time, timedelta
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import PurePosixPath
+from zoneinfo import ZoneInfo
+
+
+class Role(StrEnum):
+    """What a host is for."""
+
+    PRODUCTION = "production"
+    BACKUP = "backup"
+    DRP = "drp"
+    DNS = "dns"
+    BASTION = "bastion"
+
+
+class Runtime(StrEnum):
+    """How a vhost answers."""
+
+    PHP = "php"
+    STATIC = "static"
+    PROXY = "proxy"
+
+
+class Engine(StrEnum):
+    """A database server."""
+
+    MARIADB = "mariadb"
+    POSTGRESQL = "postgresql"
+
+
+class Side(StrEnum):
+    """Which of the two backup servers a day belongs to."""
+
+    EVEN = "even"
+    ODD = "odd"
+
+    @property
+    def other(self) -> "Side":
+        """The side that takes over when this one is down."""
+        return Side.ODD if self is Side.EVEN else Side.EVEN
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Where a secret is kept, never its value. Exactly one field is set; `effects.secrets` resolves it."""
+
+    file: str | None = None  # a file of mode 0600; relative to the estate file
+    env: str | None = None
+    command: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One Debian server."""
+
+    name: str
+    role: Role
+    datacenter: str
+    ipv4: IPv4Address
+    ipv6: IPv6Address | None
+    ssh_port: int  # after hardening; before it, sshd listens on 22
+    host_key: str  # "ssh-ed25519 AAAA…", pinned
+    twin: str | None  # the DRP host that stands ready for a production host
+    backup: Mapping[Side, str]  # the pair of backup servers it uses; empty where it has none
+    passphrase: Secret | None  # of its repositories
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """IPv4 first, then IPv6 where the host has one."""
+        return (str(self.ipv4),) if self.ipv6 is None else (str(self.ipv4), str(self.ipv6))
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a healthy vhost answers: 200 over HTTPS at `path`, with `expect` in the body."""
+
+    path: str
+    expect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vhost:
+    """One client application: a domain, a system user, a directory of its own."""
+
+    domain: str
+    aliases: tuple[str, ...]
+    host: str  # the production host that serves it
+    user: str
+    runtime: Runtime
+    upstream: str | None  # "http://127.0.0.1:8080" of a proxy
+    root: PurePosixPath  # the document root
+    uploads: tuple[PurePosixPath, ...]  # mounted noexec
+    paths: tuple[PurePosixPath, ...]  # what belongs to it outside its directory
+    value: int  # weight in the order of recovery; higher comes first
+    check: Check
+
+    @property
+    def directory(self) -> PurePosixPath:
+        """Where everything of the vhost lives."""
+        return PurePosixPath("/srv/vhosts") / self.domain
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Domain first, then aliases."""
+        return (self.domain, *self.aliases)
+
+    @property
+    def certificates(self) -> PurePosixPath:
+        """`fullchain.pem` and `privkey.pem`; saved and restored with the vhost's files."""
+        return PurePosixPath("/etc/seawall/tls") / self.domain
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database, owned by a vhost."""
+
+    name: str
+    engine: Engine
+    vhost: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tsig:
+    """A shared key for DNS updates (RFC 8945)."""
+
+    name: str
+    algorithm: str
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A DNS zone whose records the DRP may switch by RFC 2136."""
+
+    name: str
+    servers: tuple[str, ...]  # host names; the first is the primary and takes the updates
+    tsig: Tsig
+    ttl: int  # seconds, of the records that are switched
+
+    @property
+    def primary(self) -> str:
+        """The server that takes updates."""
+        return self.servers[0]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPolicy:
+    """When what is saved. Times are local to the estate's time zone."""
+
+    files_at: time
+    snapshot_every: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Tickets:
+    """Where people are told: a file that is appended to, or a command fed on standard input."""
+
+    file: str | None = None
+    command: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drp:
+    """Who decides, and how people hear of it."""
+
+    approvers: tuple[str, ...]
+    tickets: Tickets
+    trust: str | None  # a PEM bundle that proofs over HTTPS trust beside the system's
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The machine that drives the others."""
+
+    addresses: tuple[str, ...]  # the only ones ssh is open to
+    ssh_key: str  # path of the private key
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """Everything one team looks after."""
+
+    name: str
+    timezone: ZoneInfo
+    control: Control
+    datacenters: tuple[str, ...]
+    hosts: Mapping[str, Host]
+    vhosts: Mapping[str, Vhost]
+    databases: Mapping[str, Database]
+    zones: Mapping[str, Zone]
+    backup: BackupPolicy
+    drp: Drp
+
+    def hosts_with(self, *roles: Role) -> tuple[Host, ...]:
+        """In the order of the file."""
+        return tuple(host for host in self.hosts.values() if host.role in roles)
+
+    def vhosts_on(self, host: Host) -> tuple[Vhost, ...]:
+        """What `host` serves, or stands ready to serve, most valuable first."""
+        served = {name for name, other in self.hosts.items() if name == host.name or other.twin == host.name}
+        mine = [vhost for vhost in self.vhosts.values() if vhost.host in served]
+        return tuple(sorted(mine, key=lambda vhost: (-vhost.value, vhost.domain)))
+
+    def databases_of(self, vhost: Vhost) -> tuple[Database, ...]:
+        """In the order of the file."""
+        return tuple(database for database in self.databases.values() if database.vhost == vhost.domain)
+
+    def engines_on(self, host: Host) -> tuple[Engine, ...]:
+        """Database servers that `host` runs for its vhosts."""
+        used = {db.engine for vhost in self.vhosts_on(host) for db in self.databases_of(vhost)}
+        return tuple(engine for engine in Engine if engine in used)
+
+    def partners(self, host: Host) -> tuple[Host, ...]:
+        """The other end of a production and twin pair."""
+        return tuple(o for o in self.hosts.values() if o.twin == host.name or host.twin == o.name)

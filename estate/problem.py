@@ -1,0 +1,61 @@
+"""Errors an operator can act on. Each kind has one exit code; `seawall.cli` alone prints them.
+
+    Problem          1   something does not hold
+    ├── BadEstate    2   the estate file, or what was typed, is wrong (2 is also click's code for usage)
+    ├── Missing      3   a right, a package or a secret that this machine lacks
+    ├── Unreachable  4   a host, or a server on it, did not answer in time
+    ├── Untrusted    5   a host key, a signature or a passphrase is not the expected one
+    ├── Refused      6   done on purpose: acting would lose data or contradict an approval
+    └── Failed       7   a remote command or a step failed on a host that answered
+"""
+
+from typing import ClassVar
+
+
+class Problem(Exception):
+    """What went wrong, and the next thing to type. `str()` is what the operator reads."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, hint: str) -> None:
+        super().__init__(what)
+        self.what, self.hint = what, hint
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  hint: {self.hint}"
+
+
+class BadEstate(Problem):
+    """The estate file, or what was typed, is wrong."""
+
+    exit_code = 2
+
+
+class Missing(Problem):
+    """This machine lacks a right, a package or a secret."""
+
+    exit_code = 3
+
+
+class Unreachable(Problem):
+    """A host, or a server on it, did not answer in time."""
+
+    exit_code = 4
+
+
+class Untrusted(Problem):
+    """A host key, a signature or a passphrase is not the expected one."""
+
+    exit_code = 5
+
+
+class Refused(Problem):
+    """Acting would lose data or contradict an approval."""
+
+    exit_code = 6
+
+
+class Failed(Problem):
+    """A command or a step failed on a host that answered."""
+
+    exit_code = 7
