@@ -1,0 +1,72 @@
+"""The one command. Here, and only here, errors become words and exit codes (the codes stand on `estate.problem`)."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from estate.problem import Problem
+
+INTERRUPTED = 130
+GROUPS = {
+    "backup": "take, list and restore archives and snapshots",
+    "drp": "plan, activate, return, report",
+    "estate": "write, check and show the estate file",
+    "harden": "make hosts safe; confirmed, or rolled back by the host itself",
+    "install": "put the toolkit, keys and services on hosts",
+    "lab": "a disposable estate of real Debian hosts on this machine",
+}
+
+
+class Lazy(click.Group):
+    """Imports the file of a command only when it is used, so that `seawall backup` starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All of them, without importing any."""
+        return list(GROUPS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself, imported now."""
+        if cmd_name not in GROUPS:
+            return None
+        command: click.Command = importlib.import_module(f"seawall.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Help from the table above: it costs no import."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(GROUPS.items()))
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="seawall")
+def cli() -> None:
+    """Harden Debian hosting servers, back them up to two datacenters, bring them back in a third.
+
+    Every command finds the estate by --estate, $SEAWALL_ESTATE, ./estate.toml or /etc/seawall/estate.json.
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run, and leave with the exit code that stands on the error's class."""
+    sys.exit(run(args))
+
+
+def run(args: list[str] | None = None) -> int:
+    """The exit code; whatever went wrong is on standard error by then."""
+    try:
+        result: Any = cli.main(args=args, prog_name="seawall", standalone_mode=False)
+    except Problem as problem:
+        click.echo(f"seawall: {problem}", err=True)
+        return problem.exit_code
+    except click.ClickException as fault:
+        fault.show()
+        return fault.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("seawall: interrupted; run the same command again to continue", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    return result if isinstance(result, int) else 0

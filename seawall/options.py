@@ -1,0 +1,46 @@
+"""Options that several commands share, so that they mean the same everywhere."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from estate.problem import Missing
+
+F = TypeVar("F", bound=Callable[..., Any])
+ON_A_HOST = Path("/etc/seawall/estate.json")
+
+
+def _find(ctx: click.Context, param: click.Parameter, value: str | None) -> Path:
+    """The estate file: as typed, from the environment, from here, from this managed host."""
+    if value is not None:
+        return Path(value)
+    for path in (Path("estate.toml"), ON_A_HOST):
+        if path.exists():
+            return path
+    raise Missing("no estate file: neither --estate, $SEAWALL_ESTATE, ./estate.toml nor /etc/seawall/estate.json",
+                  hint="write one with: seawall estate init")
+
+
+def estate_option(function: F) -> F:
+    """`--estate FILE`, found as the top-level help says; passed on as `path: Path`."""
+    return click.option("--estate", "path", envvar="SEAWALL_ESTATE", callback=_find, metavar="FILE",
+                        help="The estate file.")(function)
+
+
+def json_option(function: F) -> F:
+    """`--json`: the result as one JSON document on standard output; passed on as `as_json: bool`."""
+    return click.option("--json", "as_json", is_flag=True, help="The result as JSON on standard output.")(function)
+
+
+def print_json(value: object) -> None:
+    """One document, sorted keys, for people who pipe."""
+    click.echo(json.dumps(value, indent=2, sort_keys=True, default=str))
+
+
+def on_managed_host() -> bool:
+    """Whether this machine got a slice of an estate; then it is a host of it, not the control machine."""
+    return ON_A_HOST.exists() and "SEAWALL_ESTATE" not in os.environ
