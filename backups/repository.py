@@ -1,0 +1,141 @@
+"""One borg repository on a backup server. borg's interface is its command line, its JSON and its exit codes.
+
+A client writes as `borg-CLIENT` (append-only); its partner reads as `borg-CLIENT-ro`, a user without the right
+to write, which is why reading goes past the lock: nothing that a reader does can hinder the next archive.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from backups import paths
+from effects.run import Result, attempt
+from estate.model import Host, Side
+from estate.points import FILES, Archive, Kind, parse_archive
+from estate.problem import Failed, Missing, Problem, Refused, Unreachable, Untrusted
+
+LOCK_WAIT = 600  # seconds
+HOURS = 3600
+WARNING = range(100, 128)  # a file changed or went while it was read; the archive has all the others
+ALREADY_THERE = 10
+# What borg (1.4, BORG_EXIT_CODES=modern) ends with, as what an operator can act on.
+CODES: dict[int, tuple[type[Problem], str, str]] = {
+    13: (Missing, "has no repository yet", "create it with: seawall backup init"),
+    31: (Missing, "has no such archive", "show what there is with: seawall backup list"),
+    52: (Untrusted, "does not open with this passphrase", "compare the host's passphrase with the escrowed one"),
+    73: (Refused, "is locked by another run", "wait for it to end; seawall backup status shows when it began"),
+    80: (Unreachable, "does not answer", "is the backup server up? the other side goes on meanwhile"),
+    81: (Unreachable, "does not answer", "is the backup server up? the other side goes on meanwhile"),
+    83: (Refused, "may not be used with this host's key", "put the keys in place with: seawall install"),
+    87: (Unreachable, "broke the connection", "run the same command again: borg goes on from its last checkpoint"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """Where `client` keeps one class of archives on one side."""
+
+    client: str
+    kind: Literal["files", "databases"]
+    side: Side
+    server: Host
+    passphrase: Path
+    writing: bool = True
+
+    @property
+    def user(self) -> str:
+        """The account on the backup server."""
+        return f"borg-{self.client}" if self.writing else f"borg-{self.client}-ro"
+
+    @property
+    def url(self) -> str:
+        """As borg takes it."""
+        return f"ssh://{self.user}@{self.server.ipv4}:{self.server.ssh_port}{paths.REPOSITORIES}/{self.client}/{self.kind}"
+
+    def init(self) -> bool:
+        """Create it with a key of its own (AES-256 in borg's `repokey`); False where it is there already."""
+        result = self._attempt("init", "--encryption=repokey", "--append-only", self.url, timeout=120)
+        if result.code == ALREADY_THERE:
+            return False
+        self._judge(result, "init")
+        return True
+
+    def create(self, archive: str, sources: Sequence[str], *, cwd: Path, options: Sequence[str] = ()) -> dict[str, Any]:
+        """Save `sources` and return borg's statistics. Complete, or an error."""
+        argv = ("create", "--json", f"--lock-wait={LOCK_WAIT}", *options, f"{self.url}::{archive}", *sources)
+        out = self._run(*argv, timeout=12 * HOURS, cwd=cwd)
+        stats: dict[str, Any] = json.loads(out)["archive"]
+        return stats
+
+    def archives(self) -> tuple[Archive, ...]:
+        """All of them, oldest first; what is not named as ours is passed over."""
+        listed = json.loads(self._run("list", "--json", *self._past_the_lock, self.url, timeout=120))["archives"]
+        found = (parse_archive(row["name"], row["id"], self.side) for row in listed)
+        return tuple(archive for archive in found if archive is not None)
+
+    def size(self, archive: Archive) -> tuple[int, int]:
+        """Bytes and files that a restore of `archive` writes."""
+        out = self._run("info", "--json", *self._past_the_lock, f"{self.url}::{archive.name}", timeout=120)
+        stats = json.loads(out)["archives"][0]["stats"]
+        return int(stats["original_size"]), int(stats["nfiles"])
+
+    def extract(self, archive: Archive, into: Path, members: Sequence[str] = ()) -> None:
+        """Write `members` (all where none is named) below `into`, owners by name."""
+        self._run("extract", *self._past_the_lock, f"{self.url}::{archive.name}", *members, timeout=12 * HOURS, cwd=into)
+
+    @property
+    def _past_the_lock(self) -> tuple[str, ...]:
+        return () if self.writing else ("--bypass-lock",)
+
+    def _run(self, *argv: str, timeout: float, cwd: Path | None = None) -> str:
+        result = self._attempt(*argv, timeout=timeout, cwd=cwd)
+        self._judge(result, argv[0])
+        return result.out
+
+    def _attempt(self, *argv: str, timeout: float, cwd: Path | None = None) -> Result:
+        return attempt([str(paths.BORG), *argv], timeout=timeout, env=self._environment(), cwd=cwd)
+
+    def _environment(self) -> dict[str, str]:
+        rsh = (
+            f"ssh -i {paths.SSH_KEY} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"
+            f" -o UserKnownHostsFile={paths.KNOWN_HOSTS} -o ConnectTimeout=8"
+            " -o ServerAliveInterval=10 -o ServerAliveCountMax=6"
+        )
+        return {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+            "BORG_BASE_DIR": str(paths.BORG_HOME),
+            "BORG_PASSCOMMAND": f"cat {self.passphrase}",
+            "BORG_RSH": rsh,
+            "BORG_EXIT_CODES": "modern",
+            "BORG_RELOCATED_REPO_ACCESS_IS_OK": "no",
+            "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "no",
+        }
+
+    def _judge(self, result: Result, verb: str) -> None:
+        if result.ok or (verb == "create" and result.code in WARNING):
+            return
+        where = f"{self.server.name}: the {self.side} {self.kind} repository of {self.client}"
+        said = _gist(result.err)
+        if "No space left on device" in result.err or "Insufficient free space" in result.err:
+            raise Failed(f"{where}: the disk of {self.server.name} is full",
+                         hint=f"make room below {paths.REPOSITORIES} on {self.server.name}; the other side goes on meanwhile")
+        if "Host key verification failed" in result.err:
+            raise Untrusted(f"{self.server.name} ({self.server.ipv4}) shows another host key than the estate pins",
+                            hint="if the server was rebuilt, put its new key into the estate and run: seawall install")
+        if "Permission denied (publickey" in result.err:
+            raise Untrusted(f"{where}: {self.server.name} does not accept this host's key", hint="put the keys in place with: seawall install")
+        kind, what, hint = CODES.get(result.code, (Failed, f"borg {verb} ended with {result.code}", "mend that, then run the same command again"))
+        raise kind(f"{where} {what}{': ' + said if said else ''}", hint=hint)
+
+
+def _gist(err: str) -> str:
+    lines = [line.strip() for line in err.strip().splitlines() if line.strip() and not line.startswith(("  ", "Traceback"))]
+    return " ".join(lines)[-300:]
+
+
+def class_of(kind: Kind) -> Literal["files", "databases"]:
+    """The repository that an archive of `kind` goes to. Two, so that the two-hourly run never queues behind files."""
+    return "files" if kind == FILES else "databases"

@@ -1,0 +1,60 @@
+"""What a managed host knows of itself: its slice of the estate, its name, the repositories it may reach."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from backups import paths
+from backups.repository import Repository, class_of
+from estate.model import Estate, Host, Side
+from estate.points import Archive, Kind
+from estate.problem import Missing, Problem
+from inventory import load
+
+
+@dataclass(frozen=True)
+class Site:
+    """A managed host as it sees itself."""
+
+    estate: Estate
+    host: Host
+
+    @classmethod
+    def here(cls) -> "Site":
+        """This machine. Raises Missing where no slice was installed."""
+        try:
+            name = paths.IDENTITY.read_text(encoding="utf-8").strip()
+        except OSError:
+            raise Missing("this machine is no host of an estate: it has no /etc/seawall/host",
+                          hint="from the control machine: seawall install; then run this command on the host") from None
+        estate = load(paths.SLICE)
+        return cls(estate, estate.hosts[name])
+
+    @cached_property
+    def partner(self) -> Host:
+        """The other end of the production and twin pair."""
+        for host in self.estate.partners(self.host):
+            return host
+        raise Missing(f"{self.host.name} has no twin", hint=f"set twin under [hosts.{self.host.name}] in the estate, then: seawall install")
+
+    def repository(self, client: Host, kind: Kind, side: Side) -> Repository:
+        """Where `client` keeps archives of `kind`; written to by itself, read by its partner."""
+        return Repository(
+            client=client.name,
+            kind=class_of(kind),
+            side=side,
+            server=self.estate.hosts[client.backup[side]],
+            passphrase=paths.SECRETS / f"passphrase.{client.name}",
+            writing=client.name == self.host.name,
+        )
+
+    def archives(self, client: Host, kinds: tuple[Kind, ...]) -> tuple[tuple[Archive, ...], tuple[Problem, ...]]:
+        """All archives of `client` on both sides, and why a repository could not be read."""
+        found: list[Archive] = []
+        faults: list[Problem] = []
+        for side in Side:
+            for repository in {class_of(kind): self.repository(client, kind, side) for kind in kinds}.values():
+                try:
+                    found += repository.archives()
+                except Problem as fault:
+                    faults.append(fault)
+        return tuple(sorted((a for a in found if a.kind in kinds), key=lambda a: a.taken)), tuple(faults)

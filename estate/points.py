@@ -1,0 +1,57 @@
+"""What was saved, and what it promises."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from estate.model import Engine, Side
+
+FILES: Literal["files"] = "files"
+Kind = Literal["files"] | Engine  # what an archive holds: files, or the databases of one engine
+STAMP = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def kind_of(word: str) -> Kind:
+    """"files", or the engine of that name. Raises ValueError."""
+    return FILES if word == FILES else Engine(word)
+
+
+def archive_name(host: str, kind: Kind, taken: datetime) -> str:
+    """`web1.files.2026-11-22T01:30:00Z`: readable at three in the morning, sorts by time."""
+    return f"{host}.{kind}.{taken.astimezone(UTC).strftime(STAMP)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One borg archive. Databases are in archives too: one per engine and snapshot."""
+
+    id: str  # borg's, 64 hex digits
+    host: str
+    kind: Kind
+    taken: datetime  # when its copying began: what came later may be missing
+    side: Side
+
+    @property
+    def name(self) -> str:
+        """As borg lists it."""
+        return archive_name(self.host, self.kind, self.taken)
+
+    def loss(self, now: datetime) -> timedelta:
+        """Work that would be lost if the disaster were `now`."""
+        return now - self.taken
+
+
+def parse_archive(name: str, id: str, side: Side) -> Archive | None:  # noqa: A002 - borg's own word
+    """The archive of that name; None where the name is not one of ours."""
+    parts = name.split(".")
+    try:
+        host, kind, stamp = ".".join(parts[:-2]), kind_of(parts[-2]), parts[-1]
+        taken = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
+    except (IndexError, ValueError):
+        return None
+    return Archive(id, host, kind, taken, side)
+
+
+def newest(archives: "tuple[Archive, ...] | list[Archive]", kind: Kind) -> Archive | None:
+    """The most recent one of a kind; None where there is none."""
+    return max((a for a in archives if a.kind == kind), key=lambda a: a.taken, default=None)
