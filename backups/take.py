@@ -69,9 +69,10 @@ def _beyond(site: Site) -> list[str]:
     return [path for path in outside if not path.startswith(tuple(f"{root}/" for root in ALWAYS))]
 
 
-def snapshots(site: Site, now: datetime, say: Report) -> list[Taken]:
-    """Save every database server of this host to both sides. One that fails does not keep the others."""
-    return [taken for engine in site.estate.engines_on(site.host) for taken in _snapshot(site, engine, now, say)]
+def snapshots(site: Site, now: datetime, say: Report, *only: Engine) -> list[Taken]:
+    """Save every database server of this host (or `only` some) to both sides. One that fails does not keep the others."""
+    engines = only or site.estate.engines_on(site.host)
+    return [taken for engine in engines for taken in _snapshot(site, engine, now, say)]
 
 
 def _snapshot(site: Site, engine: Engine, now: datetime, say: Report) -> list[Taken]:

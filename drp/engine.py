@@ -1,0 +1,77 @@
+"""Carrying a job out: prove, journal, act, prove, journal. Whoever kills this, the next run continues."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from backups.site import Site
+from drp.job import Job, as_dict, closed_well
+from drp.journal import Journal
+from estate.problem import Failed, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a step may use."""
+
+    site: Site
+    job: Job
+
+
+class Step(Protocol):
+    """One act that can prove whether it already holds, and do it.
+
+    `proof` returns evidence, as a short sentence, or None where it does not hold. It changes nothing.
+    """
+
+    @property
+    def kind(self) -> str:
+        """files, database, serve, …"""
+
+    @property
+    def subject(self) -> str:
+        """A domain, an engine, or the host."""
+
+    @property
+    def vhosts(self) -> frozenset[str]:
+        """The domains that can't go on without it; none where people should rather not wait for it."""
+
+    def proof(self, world: World) -> str | None:
+        """Evidence that it holds now."""
+
+    def act(self, world: World) -> None:
+        """Make it so. Must be safe to repeat after a crash at any instant."""
+
+
+def carry_out(steps: Sequence[Step], world: World, journal: Journal) -> bool:
+    """Whether all of it holds. A step that fails stops its own vhosts and no other."""
+    if closed_well(journal):
+        return True
+    journal.write("opened", by=world.job.by, kind=world.job.kind, host=world.site.host.name, seal=world.job.seal,
+                  ordered=world.job.ordered.isoformat(), plan=as_dict(world.job.plan))  # type: ignore[arg-type]
+    stopped: set[str] = set()
+    failed: list[str] = []
+    for step in steps:
+        if step.vhosts and step.vhosts <= stopped:
+            continue
+        try:
+            _hold(step, world, journal)
+        except Problem as fault:
+            journal.write("failed", step.kind, step.subject, error=str(fault))
+            stopped |= step.vhosts
+            failed.append(f"{step.kind} {step.subject}")
+    journal.write("closed", ok=not failed, failed=failed, stopped=sorted(stopped))  # type: ignore[arg-type]
+    return not failed
+
+
+def _hold(step: Step, world: World, journal: Journal) -> None:
+    if seen := step.proof(world):
+        journal.write("held", step.kind, step.subject, evidence=seen)
+        return
+    journal.write("begun", step.kind, step.subject)
+    step.act(world)
+    seen = step.proof(world)
+    if seen is None:
+        raise Failed(f"{world.site.host.name}: {step.kind} {step.subject}: done, but it does not hold",
+                     hint="look at the host, then run the same command again")
+    journal.write("done", step.kind, step.subject, evidence=seen)

@@ -1,0 +1,99 @@
+"""A job is what one host does of a plan, as a systemd unit that survives whoever started it.
+
+    activate   on the twin         files, databases, serve, prove, ticket, DNS, per vhost
+    withdraw   on the twin         maintenance, then archives of what was written meanwhile
+    restore    on production       maintenance, files, databases, serve, prove, open
+    redirect   on the twin         ticket, DNS back to production
+
+The last three are a return; the driver starts each when the one before has closed well, and may die in between.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from backups import paths
+from drp.journal import Journal
+from drp.plan import Plan
+from effects import files
+from effects.run import run
+from estate.problem import Missing
+
+DIRECTORY = paths.STATE / "drp"
+
+
+class JobKind(StrEnum):
+    """Which part of which plan."""
+
+    ACTIVATE = "activate"
+    WITHDRAW = "withdraw"
+    RESTORE = "restore"
+    REDIRECT = "redirect"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One host's part of a sealed plan, and who ordered it."""
+
+    kind: JobKind
+    seal: str  # of the plan that was approved
+    plan: Plan
+    by: str
+    ordered: datetime
+
+    @property
+    def id(self) -> str:
+        """Names the directory and the unit."""
+        return f"{self.kind}-{self.seal[:12]}"
+
+    @property
+    def directory(self) -> Path:
+        """Where the job and its journal are kept."""
+        return DIRECTORY / self.id
+
+    @property
+    def journal(self) -> Journal:
+        """What was begun and done."""
+        return Journal(self.directory / "journal.jsonl")
+
+    def save(self) -> None:
+        """Keep it, before anything is done."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.write(self.directory / "job.json", JOB.dump_json(self, indent=1).decode(), mode=0o600)
+
+    def start(self) -> None:
+        """Hand it to systemd; where it is running already, nothing happens."""
+        run(["systemctl", "start", "--no-block", f"seawall-drp@{self.id}.service"], timeout=30)
+
+
+JOB = TypeAdapter(Job)
+
+
+def load(job_id: str) -> Job:
+    """The job of that id on this host. Raises Missing."""
+    try:
+        return JOB.validate_json((DIRECTORY / job_id / "job.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Missing(f"this host has no job {job_id}", hint="seawall drp status shows what was begun") from None
+
+
+def known() -> tuple[Job, ...]:
+    """All jobs of this host, oldest order first."""
+    found = [load(path.parent.name) for path in DIRECTORY.glob("*/job.json")]
+    return tuple(sorted(found, key=lambda job: job.ordered))
+
+
+def closed_well(journal: Journal) -> bool:
+    """Whether the last word on it is that all of it holds."""
+    entries = journal.entries()
+    return bool(entries) and entries[-1].event == "closed" and entries[-1].detail.get("ok") is True
+
+
+def as_dict(plan: Plan) -> dict[str, object]:
+    """JSON types only."""
+    plain: dict[str, object] = json.loads(TypeAdapter(Plan).dump_json(plan))
+    return plain

@@ -1,0 +1,78 @@
+"""The web server of this host: which vhosts it serves, and which are in maintenance.
+
+The site files are the hardening playbook's; here they are only switched. `/etc/seawall/maintenance/DOMAIN`
+makes the web server answer 503 with Retry-After to all but loopback.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backups import paths
+from effects.run import attempt, run
+from estate.model import Vhost
+from estate.problem import Missing
+
+AVAILABLE = Path("/etc/nginx/sites-available")
+ENABLED = Path("/etc/nginx/sites-enabled")
+RELOADED = Path("/run/seawall-web-reloaded")  # touched after a reload that held; gone after a reboot, like what it says
+
+
+def enabled(vhost: Vhost) -> bool:
+    """Whether the site is switched on."""
+    return (ENABLED / f"{vhost.domain}.conf").exists()
+
+
+def enable(vhost: Vhost) -> None:
+    """Switch the site on; the next reload serves it."""
+    source = AVAILABLE / f"{vhost.domain}.conf"
+    if not source.exists():
+        raise Missing(f"{source} is not there", hint="deploy it from the control machine with: seawall harden")
+    link = ENABLED / source.name
+    if not link.exists():
+        link.unlink(missing_ok=True)  # a link that leads nowhere
+        link.symlink_to(source)
+
+
+def in_maintenance(vhost: Vhost) -> bool:
+    """Whether everybody but loopback gets 503."""
+    return (paths.MAINTENANCE / vhost.domain).exists()
+
+
+def set_maintenance(vhost: Vhost, *, on: bool) -> None:
+    """Takes effect with the next request: the web server looks for the file."""
+    flag = paths.MAINTENANCE / vhost.domain
+    if on:
+        flag.parent.mkdir(parents=True, exist_ok=True)
+        flag.touch()
+    else:
+        flag.unlink(missing_ok=True)
+
+
+def frozen_at(vhosts: tuple[Vhost, ...]) -> datetime:
+    """The second in which the last of them went into maintenance."""
+    latest = max((paths.MAINTENANCE / vhost.domain).stat().st_mtime for vhost in vhosts)
+    return datetime.fromtimestamp(int(latest), UTC)
+
+
+def loaded() -> bool:
+    """Whether the servers were reloaded after the last switch: a reload owed by a run that died is still owed."""
+    try:
+        since = RELOADED.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
+    switches = [ENABLED, paths.MAINTENANCE]
+    return all(path.stat().st_mtime_ns <= since for path in switches if path.exists())
+
+
+def reload() -> None:
+    """Judge the configuration, then load it. PHP is restarted: no request from before is still writing."""
+    run(["nginx", "-t"], timeout=60)
+    for unit in _php_units():
+        run(["systemctl", "restart", unit], timeout=60)
+    run(["systemctl", "reload-or-restart", "nginx.service"], timeout=60)
+    RELOADED.touch()
+
+
+def _php_units() -> list[str]:
+    listed = attempt(["systemctl", "list-units", "--plain", "--no-legend", "--state=active", "php*-fpm.service"], timeout=30)
+    return [line.split()[0] for line in listed.out.splitlines() if line.strip()]
