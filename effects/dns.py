@@ -1,0 +1,164 @@
+"""Ask one DNS server, or tell it something; never through a resolver, never without a time limit.
+
+Sources: RFC 2136 (updates, their prerequisites and answers), RFC 8945 (TSIG). Tried with dnspython 2.9.2
+against Knot 3.2 and BIND 9.18.
+"""
+
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.tsig
+import dns.tsigkeyring
+import dns.update
+
+from estate.problem import BadEstate, Failed, Unreachable, Untrusted
+
+LIMIT = 3.0  # seconds for one question or one update, connection included
+
+T = TypeVar("T")
+# RFC 2136, 3.2: the zone is not as the prerequisites say.
+_NOT_AS_REQUIRED = (dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN, dns.rcode.NXRRSET, dns.rcode.YXRRSET)
+_CLOCK = (dns.tsig.PeerBadTime, dns.tsig.BadTime)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One authoritative name server."""
+
+    name: str
+    address: str
+    port: int = 53
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name} ({self.address})"
+            if self.port == 53
+            else f"{self.name} ({self.address} port {self.port})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A TSIG key with its value; `secret` is base64 and never shown."""
+
+    name: str
+    algorithm: str  # "hmac-sha256"
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace one RRset, if it is what we think it is. Values are in presentation format."""
+
+    name: str  # absolute
+    rtype: str
+    before: tuple[str, ...]  # the exact RRset; empty where there must be none
+    after: tuple[str, ...]  # empty removes it
+    ttl: int  # seconds
+
+
+def query(server: Server, name: str, rtype: str, *, timeout: float = LIMIT) -> tuple[str, ...]:
+    """The values of one RRset, sorted, in presentation format; empty where there is none.
+
+    Raises Unreachable where nothing answers within `timeout` seconds, Failed where the server does not speak
+    for the zone.
+    """
+    question = dns.message.make_query(name, rtype)
+    question.flags &= ~dns.flags.RD
+    answer = _within(server, lambda: _ask(question, server, timeout))
+    if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not answer.flags & dns.flags.AA:
+        said = dns.rcode.to_text(answer.rcode()) if answer.rcode() else "no authority"
+        raise Failed(
+            f"{server}: {said} for {name} {rtype}",
+            hint=f"look whether the zone of {name} is loaded there: dig @{server.address} {name} SOA",
+        )
+    wanted = (dns.name.from_text(name), dns.rdatatype.from_text(rtype))
+    return tuple(sorted(rd.to_text() for rr in answer.answer if (rr.name, rr.rdtype) == wanted for rd in rr))
+
+
+def update(server: Server, zone: str, edits: tuple[Edit, ...], key: Key, *, timeout: float = LIMIT) -> bool:
+    """Send all edits as one signed message: all happen, or none. False where a `before` does not stand.
+
+    Raises Unreachable where nothing answers: then it may have happened or not, and may be sent again. Raises
+    Untrusted where one side does not accept the other's signature, Failed where the server will not.
+    """
+    message = _message(zone, edits, key)
+    answer = _within(
+        server, lambda: dns.query.tcp(message, server.address, timeout=timeout, port=server.port)
+    )
+    if answer.rcode() in _NOT_AS_REQUIRED:
+        return False
+    if answer.rcode() != dns.rcode.NOERROR:
+        raise Failed(
+            f"{server}: {dns.rcode.to_text(answer.rcode())} for an update of {zone} with the key {key.name}",
+            hint=f"let that key update {zone} there (Knot: acl with action update; BIND: update-policy)",
+        )
+    return True
+
+
+def _ask(question: dns.message.Message, server: Server, timeout: float) -> dns.message.Message:
+    """UDP first; TCP where the answer did not fit, or the datagram was lost or filtered."""
+    where, port = server.address, server.port
+    try:
+        # A stray or forged datagram is waited out: it is not believed, and no reason to give up.
+        return dns.query.udp_with_fallback(
+            question, where, timeout=timeout / 3, port=port, ignore_unexpected=True, ignore_errors=True
+        )[0]
+    except dns.exception.Timeout:
+        return dns.query.tcp(question, where, timeout=timeout * 2 / 3, port=port)
+
+
+def _message(zone: str, edits: tuple[Edit, ...], key: Key) -> dns.update.UpdateMessage:
+    message = dns.update.UpdateMessage(zone)
+    for edit in edits:
+        if edit.before:
+            message.present(edit.name, edit.rtype, *edit.before)
+        else:
+            message.absent(edit.name, edit.rtype)
+        if edit.after:
+            message.replace(edit.name, edit.ttl, edit.rtype, *edit.after)
+        else:
+            message.delete(edit.name, edit.rtype)
+    try:
+        message.use_tsig(dns.tsigkeyring.from_text({key.name: (key.algorithm, key.secret)}))
+    except (binascii.Error, UnicodeEncodeError):
+        raise BadEstate(
+            f"the secret of the TSIG key {key.name} is not base64",
+            hint=f"copy it from the server, or make a new one: keymgr -t {key.name} {key.algorithm}",
+        ) from None
+    return message
+
+
+def _within(server: Server, talk: Callable[[], T]) -> T:
+    """What `talk` says; what goes wrong in it gets a name and the server's."""
+    try:
+        return talk()
+    except _CLOCK as fault:
+        raise Untrusted(
+            f"{server}: the clocks of this machine and that server differ too much ({fault})",
+            hint="compare date -u on both; set right the one that is wrong, then run the same command again",
+        ) from None
+    except (dns.tsig.PeerError, dns.tsig.BadSignature, dns.tsig.BadKey, dns.message.UnknownTSIGKey) as fault:
+        raise Untrusted(
+            f"{server}: the TSIG key is not the one expected ({fault})",
+            hint="compare the key's name, algorithm and secret in the estate with those on the server",
+        ) from None
+    except (dns.exception.Timeout, OSError, EOFError) as fault:
+        raise Unreachable(
+            f"{server}: no answer to a DNS message: {fault}",
+            hint=f"look whether it runs and port {server.port} is open for UDP and TCP, then run it again",
+        ) from None
+    except dns.exception.DNSException as fault:
+        raise Failed(
+            f"{server}: an answer that is none: {type(fault).__name__}: {fault}",
+            hint=f"look at what answers there: dig @{server.address} -p {server.port} . SOA",
+        ) from None
