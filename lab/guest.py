@@ -1,0 +1,208 @@
+"""One Debian host under systemd-nspawn: an overlay over the image, a network namespace, a control group of its own.
+
+Two settings of systemd-nspawn matter. Only net.* is writable below /proc/sys: with more, a guest would write the
+machine's own settings. And /tmp is not nspawn's tmpfs: on a fresh server it is open, and hardening must show that it
+closes it.
+"""
+
+import os
+import secrets
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from effects import clock, files
+from effects.run import Result, attempt, run
+from estate.problem import Failed
+from lab import record
+from lab.layout import KNOWN_SERVICES
+from lab.record import Record
+
+ENVIRONMENT = (
+    "HOME=/root",
+    "LANG=C.UTF-8",
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+)
+BOOT_PATIENCE = 90.0  # seconds; a guest boots in 3 on an idle machine
+START = """\
+set -e
+for group in {groups}; do echo 0 > "$group/cgroup.procs"; done
+echo "$$ $(cut -d ' ' -f 22 /proc/$$/stat)" > {pid_file}.stage
+mv {pid_file}.stage {pid_file}
+exec env -i {environment} SYSTEMD_NSPAWN_API_VFS_WRITABLE=network SYSTEMD_NSPAWN_TMPFS_TMP=0 \\
+  systemd-nspawn --quiet --settings=no --directory={root} --boot --register=no --keep-unit --machine={machine} \\
+  --network-namespace-path=/run/netns/{machine} --resolv-conf=off --timezone=off --link-journal=no
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Where a host's files are, and the name of its namespace, machine and control group."""
+
+    name: str
+    machine: str
+    directory: Path
+    record: Record
+
+    @property
+    def root(self) -> Path:
+        """The mounted root file system."""
+        return self.directory / "root"
+
+    @property
+    def upper(self) -> Path:
+        """What this host has changed against the image."""
+        return self.directory / "upper"
+
+    @property
+    def log(self) -> Path:
+        """What the host's console said."""
+        return self.directory / "console.log"
+
+    @property
+    def pid_file(self) -> Path:
+        """Pid and start time of its systemd-nspawn."""
+        return self.directory / "nspawn.pid"
+
+    def mount(self, lowers: Sequence[Path]) -> None:
+        """Put its root together; the first of `lowers` is the topmost."""
+        work = self.directory / "work"
+        for directory in (self.root, self.upper, work):
+            directory.mkdir(parents=True, exist_ok=True)
+        self.record.add("mount", self.root)
+        layers = f"lowerdir={':'.join(map(str, lowers))},upperdir={self.upper},workdir={work}"
+        run(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.root)], timeout=30)
+
+    def boot(self) -> None:
+        """Start it and return at once; nothing happens where it runs already."""
+        if record.alive(self.pid_file):
+            return
+        groups = _cgroups(self.machine)
+        for group in groups:
+            self.record.add("cgroup", group)
+            group.mkdir(exist_ok=True)
+        self.record.add("directory", Path("/run/systemd/nspawn/propagate", self.machine))
+        self.record.add("process", self.pid_file)
+        start = self.directory / "start.sh"
+        files.write(start, START.format(groups=" ".join(map(shlex.quote, map(str, groups))), pid_file=self.pid_file,
+                                        environment=" ".join(ENVIRONMENT), root=self.root, machine=self.machine))  # fmt: skip
+        self.pid_file.unlink(missing_ok=True)
+        run(
+            ["sh", "-c", 'exec setsid --fork sh "$0" < /dev/null >> "$1" 2>&1', str(start), str(self.log)],
+            timeout=30,
+        )
+
+    def leader(self) -> int | None:
+        """The pid, on this machine, of the host's systemd; None while it is down."""
+        nspawn = record.alive(self.pid_file)
+        return record.leader(nspawn) if nspawn else None
+
+    def argv(self, command: Sequence[str]) -> list[str]:
+        """What runs `command` as root inside: not through the network, so no firewall is in its way.
+
+        Raises Failed where the host is down.
+        """
+        leader = self.leader()
+        if leader is None:
+            raise Failed(f"{self.name} is not running", hint=f"see the end of {self.log}")
+        spaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
+        return [
+            "nsenter",
+            "--target",
+            str(leader),
+            *spaces,
+            "--wd=/",
+            "--",
+            "env",
+            "-i",
+            *ENVIRONMENT,
+            *command,
+        ]
+
+    def attempt(
+        self, command: str | Sequence[str], *, timeout: float = 60, stdin: str | None = None
+    ) -> Result:
+        """Run in the host, whatever the exit code; a string goes to `sh -c`. Ends it inside when the time is up."""
+        words = ["sh", "-c", command] if isinstance(command, str) else list(command)
+        limited = ["timeout", "--kill-after=5", str(timeout), *words]
+        return attempt(self.argv(limited), timeout=timeout + 15, stdin=stdin)
+
+    def run(self, command: str | Sequence[str], *, timeout: float = 60, stdin: str | None = None) -> str:
+        """The standard output of what must exit 0. Raises Failed with the end of what it said."""
+        result = self.attempt(command, timeout=timeout, stdin=stdin)
+        if not result.ok:
+            said = (result.err or result.out).strip()[-600:] or f"ended with {result.code}"
+            raise Failed(f"{self.name}: {command}: {said}", hint="mend that, then run the same command again")
+        return result.out
+
+    def serves(self, services: Sequence[str]) -> bool:
+        """Whether it is up and every one of these units is active."""
+        if self.leader() is None:
+            return False
+        result = self.attempt(["systemctl", "is-active", *services], timeout=20)
+        return result.out.split() == ["active"] * len(services)
+
+    def wait_for(self, services: Sequence[str]) -> None:
+        """Raises Failed where a unit isn't active after BOOT_PATIENCE seconds."""
+        late = Failed(
+            f"{self.name}: not all of {', '.join(services)} came up", hint=f"see the end of {self.log}"
+        )
+        clock.wait_until(lambda: self.serves(services), timeout=BOOT_PATIENCE, late=late, every=0.2)
+
+    def halt(self) -> None:
+        """Power off, waiting until it is down."""
+        record.end([self.pid_file])
+
+    def put(self, path: str, content: str, *, mode: int = 0o644, owner: str = "root") -> None:
+        """Write a file of a host that isn't booted; `owner` is one of its users. Never follows a link out of it."""
+        target = self.root / path.lstrip("/")
+        if not target.parent.resolve().is_relative_to(self.root):
+            raise Failed(
+                f"{self.name}: {path} leads out of the host", hint="build the image again: seawall lab build"
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        target.write_text(content, encoding="utf-8")
+        os.chown(target, *self._ids(owner))
+        target.chmod(mode)
+
+    def _ids(self, user: str) -> tuple[int, int]:
+        lines = (self.root / "etc/passwd").read_text(encoding="utf-8").splitlines()
+        found = next(line.split(":") for line in lines if line.startswith(f"{user}:"))
+        return int(found[2]), int(found[3])
+
+    def keep_only(self, services: Sequence[str]) -> None:
+        """Disable every known service but these, in a host that isn't booted."""
+        for service in set(KNOWN_SERVICES) - set(services):
+            pattern = "php*-fpm" if service == "php-fpm" else service
+            for link in (self.root / "etc/systemd/system").glob(f"*.wants/{pattern}.service"):
+                link.unlink()
+
+    def new_identity(self, host_key: str) -> None:
+        """What no two hosts may share."""
+        self.put("/etc/machine-id", secrets.token_hex(16) + "\n", mode=0o444)
+        self.put("/etc/hostname", self.name + "\n")
+        self.put("/etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {self.name}\n::1 localhost ip6-localhost\n")
+        for old in (self.root / "etc/ssh").glob("ssh_host_*"):
+            old.unlink()
+        self.put("/etc/ssh/ssh_host_ed25519_key", host_key, mode=0o600)
+
+    def remove_files(self) -> None:
+        """Forget its files; it must be down and unmounted."""
+        shutil.rmtree(self.directory)
+
+
+def _cgroups(machine: str) -> list[Path]:
+    """A group in each hierarchy systemd uses: cgroup2, and on older layouts also name=systemd.
+
+    Guests that shared one would each take the other's processes for their own.
+    """
+    found = []
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        left, _, right = line.partition(" - ")
+        kind, _, options = right.split(" ", 2)
+        if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(",")):
+            found.append(Path(left.split()[4]) / machine)
+    return found

@@ -1,0 +1,186 @@
+"""What the lab is about to make, written down before it is made.
+
+So whoever comes after a crash, at any instant, knows every process, mount, namespace, link and control group that
+may exist, and touches nothing else. Removing something that was recorded but never made is no fault.
+"""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from effects import clock, files
+from effects.run import attempt
+from estate.problem import Failed
+
+POWER_OFF = signal.SIGRTMIN + 4  # what systemd as pid 1 takes for an orderly end, systemd(1)
+REMOVED_IN_ORDER = ("process", "cgroup", "mount", "link", "namespace", "directory")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`what` is a path, a name, or for a process the file that holds its pid and start time."""
+
+    kind: str
+    what: str
+
+
+class Record:
+    """The entries of one lab, one JSON line each."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, kind: str, what: str | Path) -> None:
+        """Write down before making."""
+        files.append(self.path, json.dumps({"kind": kind, "what": str(what)}))
+
+    def entries(self, kind: str) -> list[str]:
+        """All of one kind, newest first, each once."""
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        found = [entry["what"] for line in lines if (entry := _parsed(line)).get("kind") == kind]
+        return list(dict.fromkeys(reversed(found)))
+
+    def undo(self) -> None:
+        """End and remove all of it, and only that. Raises Failed where something stays."""
+        end([Path(what) for what in self.entries("process")])
+        for kind in REMOVED_IN_ORDER[1:]:
+            for what in self.entries(kind):
+                REMOVERS[kind](what)
+
+
+def _parsed(line: str) -> dict[str, str]:
+    """A line cut short by a crash was written before anything was made: it stands for nothing."""
+    try:
+        entry: dict[str, str] = json.loads(line)
+    except json.JSONDecodeError:
+        return {}
+    return entry
+
+
+def alive(pid_file: Path) -> int | None:
+    """The recorded process, if it still runs and is still the same one (pid and start time, proc(5))."""
+    try:
+        pid, started = pid_file.read_text(encoding="ascii").split()
+        stat = (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="utf-8", errors="replace")
+            .rpartition(") ")[2]
+            .split()
+        )
+    except (OSError, ValueError):
+        return None
+    return int(pid) if stat[0] not in "ZX" and stat[19] == started else None
+
+
+def leader(nspawn: int) -> int | None:
+    """The guest's systemd: the child of systemd-nspawn that is pid 1 in a namespace of its own."""
+    try:
+        children = Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text(encoding="ascii").split()
+    except OSError:
+        return None
+    return next((int(child) for child in children if _is_init(child)), None)
+
+
+def _is_init(pid: str) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
+    return len(numbers) > 1 and numbers[-1] == "1"
+
+
+def end(pid_files: list[Path], *, patience: float = 20) -> None:
+    """Ask the guests to power off, all at once; after `patience` seconds end what is left by its pid."""
+    for pid_file in pid_files:
+        if (pid := alive(pid_file)) and (init := leader(pid)):
+            _signal(init, POWER_OFF)
+    late = Failed("guests did not power off in time", hint="they are ended now")
+    try:
+        clock.wait_until(lambda: not any(map(alive, pid_files)), timeout=patience, late=late, every=0.05)
+    except Failed:
+        for pid_file in pid_files:
+            if pid := alive(pid_file):
+                _signal(pid, signal.SIGKILL)
+        late = Failed(
+            "a process of the lab does not end", hint="look at it with ps, then run: seawall lab down"
+        )
+        clock.wait_until(lambda: not any(map(alive, pid_files)), timeout=10, late=late, every=0.05)
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def mounted(path: str) -> bool:
+    """Whether something is mounted exactly there."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    return any(line.split()[4] == path for line in lines)
+
+
+def _unmount(what: str) -> None:
+    while mounted(what):
+        done = attempt(["umount", what], timeout=30)
+        if not done.ok:
+            raise Failed(
+                f"{what} stays mounted: {done.err.strip()}", hint=f"see who uses it: fuser -vm {what}"
+            )
+
+
+def _remove_link(what: str) -> None:
+    if Path("/sys/class/net", what).exists():
+        attempt(["ip", "link", "del", what], timeout=30)
+
+
+def _remove_namespace(what: str) -> None:
+    path = Path("/run/netns", what)
+    if path.exists() and not attempt(["ip", "netns", "del", what], timeout=30).ok:
+        path.unlink(missing_ok=True)
+
+
+def _remove_cgroup(what: str) -> None:
+    """Ends whatever is still in it first: a control group of the lab holds processes of the lab only."""
+    top = Path(what)
+    if not top.exists():
+        return
+    late = Failed(
+        f"the control group {what} does not empty", hint="look at its cgroup.procs, then: seawall lab down"
+    )
+    clock.wait_until(lambda: _emptied(top), timeout=10, late=late, every=0.05)
+    for directory in sorted(top.rglob("*"), reverse=True):
+        if directory.is_dir():
+            directory.rmdir()
+    top.rmdir()
+
+
+def _emptied(top: Path) -> bool:
+    left = [
+        int(pid)
+        for procs in (top / "cgroup.procs", *top.rglob("cgroup.procs"))
+        for pid in procs.read_text().split()
+    ]
+    for pid in left:
+        _signal(pid, signal.SIGKILL)
+    return not left
+
+
+def _remove_directory(what: str) -> None:
+    """An empty one that systemd-nspawn leaves behind."""
+    path = Path(what)
+    if path.is_dir():
+        path.rmdir()
+
+
+REMOVERS: dict[str, Callable[[str], None]] = {
+    "cgroup": _remove_cgroup,
+    "mount": _unmount,
+    "link": _remove_link,
+    "namespace": _remove_namespace,
+    "directory": _remove_directory,
+}
