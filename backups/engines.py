@@ -28,7 +28,10 @@ class Server:
     def copy(self, into: Path) -> None:
         """A consistent copy of all its databases, ready to be started from."""
         if attempt(["systemctl", "is-active", "--quiet", self.unit], timeout=30).code != 0:
-            raise Failed(f"{self.unit} is not running, so its databases can't be copied", hint=f"look at: systemctl status {self.unit}")
+            raise Failed(
+                f"{self.unit} is not running, so its databases can't be copied",
+                hint=f"look at: systemctl status {self.unit}",
+            )
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir(mode=0o700, parents=True)
         shutil.chown(into, self.owner, self.owner)
@@ -38,7 +41,15 @@ class Server:
         """The names of the databases it serves now."""
         listing = {
             Engine.MARIADB: ["mariadb", "--batch", "--skip-column-names", "--execute", "SHOW DATABASES"],
-            Engine.POSTGRESQL: ["runuser", "-u", "postgres", "--", "psql", "-AtXc", "SELECT datname FROM pg_database"],
+            Engine.POSTGRESQL: [
+                "runuser",
+                "-u",
+                "postgres",
+                "--",
+                "psql",
+                "-AtXc",
+                "SELECT datname FROM pg_database",
+            ],
         }
         return frozenset(run(listing[self.engine], timeout=30, cwd=Path("/")).split())
 
@@ -74,5 +85,13 @@ def _copy_mariadb(into: Path) -> None:
 def _copy_postgresql(into: Path) -> None:
     version, _, _ = _cluster()
     as_owner = ["runuser", "-u", "postgres", "--"]
-    run([*as_owner, "pg_basebackup", f"--pgdata={into}", "--wal-method=stream", "--checkpoint=fast"], timeout=COPY, cwd=Path("/"))
-    run([*as_owner, f"/usr/lib/postgresql/{version}/bin/pg_verifybackup", "--quiet", str(into)], timeout=COPY, cwd=Path("/"))
+    run(
+        [*as_owner, "pg_basebackup", f"--pgdata={into}", "--wal-method=stream", "--checkpoint=fast"],
+        timeout=COPY,
+        cwd=Path("/"),
+    )
+    run(
+        [*as_owner, f"/usr/lib/postgresql/{version}/bin/pg_verifybackup", "--quiet", str(into)],
+        timeout=COPY,
+        cwd=Path("/"),
+    )

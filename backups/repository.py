@@ -24,12 +24,24 @@ ALREADY_THERE = 10
 CODES: dict[int, tuple[type[Problem], str, str]] = {
     13: (Missing, "has no repository yet", "create it with: seawall backup init"),
     31: (Missing, "has no such archive", "show what there is with: seawall backup list"),
-    52: (Untrusted, "does not open with this passphrase", "compare the host's passphrase with the escrowed one"),
-    73: (Refused, "is locked by another run", "wait for it to end; seawall backup status shows when it began"),
+    52: (
+        Untrusted,
+        "does not open with this passphrase",
+        "compare the host's passphrase with the escrowed one",
+    ),
+    73: (
+        Refused,
+        "is locked by another run",
+        "wait for it to end; seawall backup status shows when it began",
+    ),
     80: (Unreachable, "does not answer", "is the backup server up? the other side goes on meanwhile"),
     81: (Unreachable, "does not answer", "is the backup server up? the other side goes on meanwhile"),
     83: (Refused, "may not be used with this host's key", "put the keys in place with: seawall install"),
-    87: (Unreachable, "broke the connection", "run the same command again: borg goes on from its last checkpoint"),
+    87: (
+        Unreachable,
+        "broke the connection",
+        "run the same command again: borg goes on from its last checkpoint",
+    ),
 }
 
 
@@ -62,7 +74,9 @@ class Repository:
         self._judge(result, "init")
         return True
 
-    def create(self, archive: str, sources: Sequence[str], *, cwd: Path, options: Sequence[str] = ()) -> dict[str, Any]:
+    def create(
+        self, archive: str, sources: Sequence[str], *, cwd: Path, options: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """Save `sources` and return borg's statistics. Complete, or an error."""
         argv = ("create", "--json", f"--lock-wait={LOCK_WAIT}", *options, f"{self.url}::{archive}", *sources)
         out = self._run(*argv, timeout=12 * HOURS, cwd=cwd)
@@ -71,7 +85,9 @@ class Repository:
 
     def archives(self) -> tuple[Archive, ...]:
         """All of them, oldest first; what is not named as ours is passed over."""
-        listed = json.loads(self._run("list", "--json", *self._past_the_lock, self.url, timeout=120))["archives"]
+        listed = json.loads(self._run("list", "--json", *self._past_the_lock, self.url, timeout=120))[
+            "archives"
+        ]
         found = (parse_archive(row["name"], row["id"], self.side) for row in listed)
         return tuple(archive for archive in found if archive is not None)
 
@@ -83,7 +99,14 @@ class Repository:
 
     def extract(self, archive: Archive, into: Path, members: Sequence[str] = ()) -> None:
         """Write `members` (all where none is named) below `into`, owners by name."""
-        self._run("extract", *self._past_the_lock, f"{self.url}::{archive.name}", *members, timeout=12 * HOURS, cwd=into)
+        self._run(
+            "extract",
+            *self._past_the_lock,
+            f"{self.url}::{archive.name}",
+            *members,
+            timeout=12 * HOURS,
+            cwd=into,
+        )
 
     @property
     def _past_the_lock(self) -> tuple[str, ...]:
@@ -120,19 +143,33 @@ class Repository:
         where = f"{self.server.name}: the {self.side} {self.kind} repository of {self.client}"
         said = _gist(result.err)
         if "No space left on device" in result.err or "Insufficient free space" in result.err:
-            raise Failed(f"{where}: the disk of {self.server.name} is full",
-                         hint=f"make room below {paths.REPOSITORIES} on {self.server.name}; the other side goes on meanwhile")
+            raise Failed(
+                f"{where}: the disk of {self.server.name} is full",
+                hint=f"make room below {paths.REPOSITORIES} on {self.server.name}; the other side goes on meanwhile",
+            )
         if "Host key verification failed" in result.err:
-            raise Untrusted(f"{self.server.name} ({self.server.ipv4}) shows another host key than the estate pins",
-                            hint="if the server was rebuilt, put its new key into the estate and run: seawall install")
+            raise Untrusted(
+                f"{self.server.name} ({self.server.ipv4}) shows another host key than the estate pins",
+                hint="if the server was rebuilt, put its new key into the estate and run: seawall install",
+            )
         if "Permission denied (publickey" in result.err:
-            raise Untrusted(f"{where}: {self.server.name} does not accept this host's key", hint="put the keys in place with: seawall install")
-        kind, what, hint = CODES.get(result.code, (Failed, f"borg {verb} ended with {result.code}", "mend that, then run the same command again"))
+            raise Untrusted(
+                f"{where}: {self.server.name} does not accept this host's key",
+                hint="put the keys in place with: seawall install",
+            )
+        kind, what, hint = CODES.get(
+            result.code,
+            (Failed, f"borg {verb} ended with {result.code}", "mend that, then run the same command again"),
+        )
         raise kind(f"{where} {what}{': ' + said if said else ''}", hint=hint)
 
 
 def _gist(err: str) -> str:
-    lines = [line.strip() for line in err.strip().splitlines() if line.strip() and not line.startswith(("  ", "Traceback"))]
+    lines = [
+        line.strip()
+        for line in err.strip().splitlines()
+        if line.strip() and not line.startswith(("  ", "Traceback"))
+    ]
     return " ".join(lines)[-300:]
 
 

@@ -35,7 +35,9 @@ class Mark:
     def write(self, archive: Archive, directory: Path) -> None:
         """Say that `directory`, wherever it is moved to, holds `archive`."""
         RESTORED.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write(self._file, json.dumps({"archive": archive.id, "inode": directory.stat().st_ino}), mode=0o600)
+        files.write(
+            self._file, json.dumps({"archive": archive.id, "inode": directory.stat().st_ino}), mode=0o600
+        )
 
     def holds(self, archive: Archive, directory: Path) -> bool:
         """Whether `directory` is the one that `archive` was restored into."""
@@ -68,8 +70,10 @@ def place_files(repository: Repository, archive: Archive, vhost: Vhost, kept: Pa
 def place_database(repository: Repository, archive: Archive, server: Server, kept: str) -> None:
     """Bring a database server's data back and start it; what stood there stays beside it as `.kept-…`."""
     if server.data.is_mount():
-        raise Refused(f"{server.data} is a mount of its own, so its content can't be swapped at once",
-                      hint=f"mount the file system one level up, so that {server.data} is a plain directory")
+        raise Refused(
+            f"{server.data} is a mount of its own, so its content can't be swapped at once",
+            hint=f"mount the file system one level up, so that {server.data} is a plain directory",
+        )
     stage = server.data.with_name(f"{server.data.name}.seawall-{archive.id[:12]}")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(mode=0o700)
@@ -94,7 +98,9 @@ def _swap(new: Path, path: Path, kept: Path) -> None:
 
 def _unmount(vhost: Vhost) -> Sequence[str]:
     """Upload directories are mounts of their own; they are taken out of the way, and given back after the swap."""
-    declared = [path for path in map(str, vhost.uploads) if attempt(["findmnt", "--fstab", path], timeout=30).ok]
+    declared = [
+        path for path in map(str, vhost.uploads) if attempt(["findmnt", "--fstab", path], timeout=30).ok
+    ]
     for path in declared:
         while attempt(["mountpoint", "--quiet", path], timeout=30).ok:
             run(["umount", path], timeout=60)

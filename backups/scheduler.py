@@ -23,7 +23,14 @@ def newest_success(kinds: tuple[str, ...]) -> datetime | None:
     """When the oldest of these kinds was last saved anywhere; None where one never was."""
     known = recall()
     newest = [
-        max((datetime.fromisoformat(row["at"]) for key, row in known.items() if key.startswith(f"{kind}.") and key.endswith(".good")), default=None)
+        max(
+            (
+                datetime.fromisoformat(row["at"])
+                for key, row in known.items()
+                if key.startswith(f"{kind}.") and key.endswith(".good")
+            ),
+            default=None,
+        )
         for kind in kinds
     ]
     return None if not newest or None in newest else min(when for when in newest if when)
@@ -34,8 +41,13 @@ def overdue(last: datetime | None, every: timedelta, at: datetime) -> bool:
     return last is None or at - last >= every
 
 
-def plan(policy: BackupPolicy, timezone: str, engines: tuple[Engine, ...], take_files: Callable[[], None],
-         take_databases: Callable[[], None]) -> schedule.Scheduler:
+def plan(
+    policy: BackupPolicy,
+    timezone: str,
+    engines: tuple[Engine, ...],
+    take_files: Callable[[], None],
+    take_databases: Callable[[], None],
+) -> schedule.Scheduler:
     """The turns of the policy; what is overdue is taken at the first tick."""
     scheduler = schedule.Scheduler()
     scheduler.every().day.at(policy.files_at.strftime("%H:%M"), timezone).do(take_files)

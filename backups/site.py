@@ -1,5 +1,6 @@
 """What a managed host knows of itself: its slice of the estate, its name, the repositories it may reach."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,8 +25,10 @@ class Site:
         try:
             name = paths.IDENTITY.read_text(encoding="utf-8").strip()
         except OSError:
-            raise Missing("this machine is no host of an estate: it has no /etc/seawall/host",
-                          hint="from the control machine: seawall install; then run this command on the host") from None
+            raise Missing(
+                "this machine is no host of an estate: it has no /etc/seawall/host",
+                hint="from the control machine: seawall install; then run this command on the host",
+            ) from None
         estate = load(paths.SLICE)
         return cls(estate, estate.hosts[name])
 
@@ -34,7 +37,10 @@ class Site:
         """The other end of the production and twin pair."""
         for host in self.estate.partners(self.host):
             return host
-        raise Missing(f"{self.host.name} has no twin", hint=f"set twin under [hosts.{self.host.name}] in the estate, then: seawall install")
+        raise Missing(
+            f"{self.host.name} has no twin",
+            hint=f"set twin under [hosts.{self.host.name}] in the estate, then: seawall install",
+        )
 
     def repository(self, client: Host, kind: Kind, side: Side) -> Repository:
         """Where `client` keeps archives of `kind`; written to by itself, read by its partner."""
@@ -47,14 +53,24 @@ class Site:
             writing=client.name == self.host.name,
         )
 
-    def archives(self, client: Host, kinds: tuple[Kind, ...]) -> tuple[tuple[Archive, ...], tuple[Problem, ...]]:
-        """All archives of `client` on both sides, and why a repository could not be read."""
-        found: list[Archive] = []
-        faults: list[Problem] = []
-        for side in Side:
-            for repository in {class_of(kind): self.repository(client, kind, side) for kind in kinds}.values():
-                try:
-                    found += repository.archives()
-                except Problem as fault:
-                    faults.append(fault)
-        return tuple(sorted((a for a in found if a.kind in kinds), key=lambda a: a.taken)), tuple(faults)
+    def archives(
+        self, client: Host, kinds: tuple[Kind, ...]
+    ) -> tuple[tuple[Archive, ...], tuple[Problem, ...]]:
+        """All archives of `client` on both sides, and why a repository could not be read.
+
+        All repositories are asked at once: with a datacenter gone, waiting for it one by one costs the night.
+        """
+        wanted = {
+            (side, class_of(kind)): self.repository(client, kind, side) for side in Side for kind in kinds
+        }
+        with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
+            answers = list(pool.map(_listed, wanted.values()))
+        found = [archive for archives, _ in answers for archive in archives if archive.kind in kinds]
+        return tuple(sorted(found, key=lambda a: a.taken)), tuple(fault for _, fault in answers if fault)
+
+
+def _listed(repository: Repository) -> tuple[tuple[Archive, ...], Problem | None]:
+    try:
+        return repository.archives(), None
+    except Problem as fault:
+        return (), fault

@@ -86,8 +86,16 @@ def _snapshot(site: Site, engine: Engine, now: datetime, say: Report) -> list[Ta
     return [_take(site, engine, side, now, ["."], spool, DATABASE_OPTIONS, say) for side in Side]
 
 
-def _take(site: Site, kind: Kind, side: Side, now: datetime, sources: Sequence[str], cwd: Path,
-          options: Sequence[str], say: Report) -> Taken:
+def _take(
+    site: Site,
+    kind: Kind,
+    side: Side,
+    now: datetime,
+    sources: Sequence[str],
+    cwd: Path,
+    options: Sequence[str],
+    say: Report,
+) -> Taken:
     watch = Stopwatch()
     repository = site.repository(site.host, kind, side)
     name = archive_name(site.host.name, kind, now)
@@ -97,11 +105,29 @@ def _take(site: Site, kind: Kind, side: Side, now: datetime, sources: Sequence[s
     except Problem as fault:
         say(f"{kind}: {fault.what}")
         return _failed(site, kind, side, now, fault, watch.seconds)
-    return Taken(name, side, repository.server.name, kind, now, watch.seconds, int(stats["stats"]["deduplicated_size"]), None)
+    return Taken(
+        name,
+        side,
+        repository.server.name,
+        kind,
+        now,
+        watch.seconds,
+        int(stats["stats"]["deduplicated_size"]),
+        None,
+    )
 
 
 def _failed(site: Site, kind: Kind, side: Side, now: datetime, fault: Problem, seconds: float = 0.0) -> Taken:
-    return Taken(archive_name(site.host.name, kind, now), side, site.host.backup[side], kind, now, seconds, 0, str(fault))
+    return Taken(
+        archive_name(site.host.name, kind, now),
+        side,
+        site.host.backup[side],
+        kind,
+        now,
+        seconds,
+        0,
+        str(fault),
+    )
 
 
 def remember(taken: Sequence[Taken]) -> None:
@@ -132,4 +158,7 @@ def require_safe(taken: Sequence[Taken]) -> None:
     partly = [one for one in taken if one.error and (one.kind != FILES or FILES in lost)]
     if partly:
         what = "\n".join(f"{one.kind} to {one.server} ({one.side}): {one.error}" for one in partly)
-        raise Failed(f"not everything was saved:\n{what}", hint="mend that, then run the same command again; what was saved stays saved")
+        raise Failed(
+            f"not everything was saved:\n{what}",
+            hint="mend that, then run the same command again; what was saved stays saved",
+        )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from backups.site import Site
-from drp.job import Job, as_dict, closed_well
+from drp.job import Job, as_dict
 from drp.journal import Journal
 from estate.problem import Failed, Problem
 
@@ -45,10 +45,15 @@ class Step(Protocol):
 
 def carry_out(steps: Sequence[Step], world: World, journal: Journal) -> bool:
     """Whether all of it holds. A step that fails stops its own vhosts and no other."""
-    if closed_well(journal):
-        return True
-    journal.write("opened", by=world.job.by, kind=world.job.kind, host=world.site.host.name, seal=world.job.seal,
-                  ordered=world.job.ordered.isoformat(), plan=as_dict(world.job.plan))  # type: ignore[arg-type]
+    journal.write(
+        "opened",
+        by=world.job.by,
+        kind=world.job.kind,
+        host=world.site.host.name,
+        seal=world.job.seal,
+        ordered=world.job.ordered.isoformat(),
+        plan=as_dict(world.job.plan),
+    )  # type: ignore[arg-type]
     stopped: set[str] = set()
     failed: list[str] = []
     for step in steps:
@@ -72,6 +77,8 @@ def _hold(step: Step, world: World, journal: Journal) -> None:
     step.act(world)
     seen = step.proof(world)
     if seen is None:
-        raise Failed(f"{world.site.host.name}: {step.kind} {step.subject}: done, but it does not hold",
-                     hint="look at the host, then run the same command again")
+        raise Failed(
+            f"{world.site.host.name}: {step.kind} {step.subject}: done, but it does not hold",
+            hint="look at the host, then run the same command again",
+        )
     journal.write("done", step.kind, step.subject, evidence=seen)

@@ -78,7 +78,9 @@ def load(job_id: str) -> Job:
     try:
         return JOB.validate_json((DIRECTORY / job_id / "job.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Missing(f"this host has no job {job_id}", hint="seawall drp status shows what was begun") from None
+        raise Missing(
+            f"this host has no job {job_id}", hint="seawall drp status shows what was begun"
+        ) from None
 
 
 def known() -> tuple[Job, ...]:

@@ -63,8 +63,11 @@ class Plan:
     def seal(self) -> str:
         """SHA-256 over everything that would be done, and nothing else: not the time, not the estimates."""
         acts = [
-            (move.domain, [(a.id, a.kind, a.side) for a in move.archives],
-             [(c.zone, c.name, c.rtype, c.before, c.after, c.ttl) for c in move.changes])
+            (
+                move.domain,
+                [(a.id, a.kind, a.side) for a in move.archives],
+                [(c.zone, c.name, c.rtype, c.before, c.after, c.ttl) for c in move.changes],
+            )
             for move in self.moves
         ]
         what = TypeAdapter(object).dump_json((self.aim, self.source, self.target, acts))
@@ -93,14 +96,18 @@ def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Pl
         moves.append(Move(vhost.domain, there, seen.changes[vhost.domain], seconds))
     if hopeless:
         said = "".join(f"\n{fault}" for fault in seen.faults)
-        raise Refused(f"no recovery point for {', '.join(hopeless)} on any backup server that answers{said}",
-                      hint="bring a backup server back, or look at: seawall drp status")
+        raise Refused(
+            f"no recovery point for {', '.join(hopeless)} on any backup server that answers{said}",
+            hint="bring a backup server back, or look at: seawall drp status",
+        )
     return Plan("activate", source.name, target.name, seen.at, tuple(moves), seen.faults)
 
 
 def homecoming(estate: Estate, twin: Host, production: Host, seen: Observed) -> Plan:
     """Bring every vhost back to production. Its archives are taken at the write freeze, so the plan names none."""
-    moves = tuple(Move(vhost.domain, (), seen.changes[vhost.domain], TAIL) for vhost in estate.vhosts_on(production))
+    moves = tuple(
+        Move(vhost.domain, (), seen.changes[vhost.domain], TAIL) for vhost in estate.vhosts_on(production)
+    )
     return Plan("return", twin.name, production.name, seen.at, moves, seen.faults)
 
 
@@ -109,7 +116,9 @@ def _engines(estate: Estate, vhost: Vhost) -> tuple[Engine, ...]:
     return tuple(engine for engine in Engine if engine in used)
 
 
-def _estimate(archives: tuple[Archive, ...], sizes: Mapping[str, tuple[int, int]], brought: set[str]) -> float:
+def _estimate(
+    archives: tuple[Archive, ...], sizes: Mapping[str, tuple[int, int]], brought: set[str]
+) -> float:
     """Files of all vhosts are in one archive, so for files this is the upper bound: the whole of it."""
     total = TAIL
     for archive in archives:

@@ -67,7 +67,9 @@ class Database:
         if attempt(["systemctl", "is-active", "--quiet", mine.unit], timeout=30).code != 0:
             mine.start()  # swapped, then killed before the start: the data is the right one
         missing = self.names - mine.databases()
-        return None if missing else f"{mine.unit} serves {', '.join(sorted(self.names))} of {self.archive.name}"
+        return (
+            None if missing else f"{mine.unit} serves {', '.join(sorted(self.names))} of {self.archive.name}"
+        )
 
     def act(self, world: World) -> None:
         source = world.site.estate.hosts[self.archive.host]
@@ -92,7 +94,9 @@ class Serve:
         return frozenset({self.vhost.domain})
 
     def proof(self, world: World) -> str | None:
-        ready = web.enabled(self.vhost) and not (self.public and web.in_maintenance(self.vhost)) and web.loaded()
+        ready = (
+            web.enabled(self.vhost) and not (self.public and web.in_maintenance(self.vhost)) and web.loaded()
+        )
         return "enabled" + (" and open" if self.public else "") if ready else None
 
     def act(self, world: World) -> None:
@@ -125,8 +129,10 @@ class Prove:
         return answer(world, self.vhost, public=self.public)
 
     def act(self, world: World) -> None:
-        late = Failed(f"{world.site.host.name}: {self.vhost.domain} does not answer as its check says",
-                      hint=f"look at /var/log/nginx/{self.vhost.domain}.error.log there, then run the same command again")
+        late = Failed(
+            f"{world.site.host.name}: {self.vhost.domain} does not answer as its check says",
+            hint=f"look at /var/log/nginx/{self.vhost.domain}.error.log there, then run the same command again",
+        )
         wait_until(lambda: self.proof(world) is not None, timeout=20, late=late)
 
 
@@ -135,7 +141,9 @@ def answer(world: World, vhost: Vhost, *, public: bool) -> str | None:
     address = str(world.site.host.ipv4) if public else "127.0.0.1"
     trust = world.site.estate.drp.trust
     try:
-        got = http.get(vhost.domain, vhost.check.path, address=address, timeout=10, trust=Path(trust) if trust else None)
+        got = http.get(
+            vhost.domain, vhost.check.path, address=address, timeout=10, trust=Path(trust) if trust else None
+        )
     except Problem:
         return None
     right = got.status == 200 and vhost.check.expect in got.body
@@ -164,8 +172,18 @@ class Ticket:
 
     def act(self, world: World) -> None:
         plan = world.job.plan
-        tickets.send(world.site.estate.drp.tickets, self.word, self._key(world), domain=self.vhost.domain, source=plan.source,
-                     target=plan.target, seal=world.job.seal, by=world.job.by, loss=self.loss, at=now().isoformat(timespec="seconds"))
+        tickets.send(
+            world.site.estate.drp.tickets,
+            self.word,
+            self._key(world),
+            domain=self.vhost.domain,
+            source=plan.source,
+            target=plan.target,
+            seal=world.job.seal,
+            by=world.job.by,
+            loss=self.loss,
+            at=now().isoformat(timespec="seconds"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +208,11 @@ class Dns:
         for zone, answers in seen.items():
             if not answers[estate.zones[zone].primary] or False in answers.values():
                 return None
-        said = {name: "holds" if there else "did not answer" for answers in seen.values() for name, there in answers.items()}
+        said = {
+            name: "holds" if there else "did not answer"
+            for answers in seen.values()
+            for name, there in answers.items()
+        }
         return ", ".join(f"{name} {word}" for name, word in said.items()) or "nothing to change"
 
     def act(self, world: World) -> None:
@@ -198,12 +220,17 @@ class Dns:
         for name, mine in self._by_zone().items():
             zone = estate.zones[name]
             dns.switch(estate, zone, mine, secrets.resolve(zone.tsig.secret, base=paths.CONFIG))
-        late = Failed(f"{self.vhost.domain}: the primary has the new addresses, but a secondary still answers with the old ones",
-                      hint="look at the secondary's transfers, then run the same command again")
+        late = Failed(
+            f"{self.vhost.domain}: the primary has the new addresses, but a secondary still answers with the old ones",
+            hint="look at the secondary's transfers, then run the same command again",
+        )
         wait_until(lambda: self.proof(world) is not None, timeout=60, late=late, every=0.05)
 
     def _by_zone(self) -> dict[str, tuple[dns.Change, ...]]:
-        return {zone: tuple(c for c in self.changes if c.zone == zone) for zone in sorted({c.zone for c in self.changes})}
+        return {
+            zone: tuple(c for c in self.changes if c.zone == zone)
+            for zone in sorted({c.zone for c in self.changes})
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,11 +275,22 @@ class Save:
 
     def act(self, world: World) -> None:
         frozen = web.frozen_at(self.frozen)
-        wait_until(lambda: now().replace(microsecond=0) > frozen, timeout=5, late=Failed("the clock stands still", hint="look at the clock"))
-        taken = take.files_archive(world.site, now(), _quiet) if self.what == FILES else take.snapshots(world.site, now(), _quiet, Engine(self.what))
+        wait_until(
+            lambda: now().replace(microsecond=0) > frozen,
+            timeout=5,
+            late=Failed("the clock stands still", hint="look at the clock"),
+        )
+        taken = (
+            take.files_archive(world.site, now(), _quiet)
+            if self.what == FILES
+            else take.snapshots(world.site, now(), _quiet, Engine(self.what))
+        )
         take.remember(taken)
         if all(one.error for one in taken):
-            raise Failed(f"{world.site.host.name}: {self.what} could be saved nowhere: {taken[0].error}", hint="bring a backup server back, then run the same command again")
+            raise Failed(
+                f"{world.site.host.name}: {self.what} could be saved nowhere: {taken[0].error}",
+                hint="bring a backup server back, then run the same command again",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +316,12 @@ def _quiet(line: str) -> None:
 
 def for_job(job: Job, estate: Estate, host: Host) -> tuple[Step, ...]:
     """What one host does, in order. Most valuable vhost first, each to its end before the next begins."""
-    by_kind = {JobKind.ACTIVATE: _activate, JobKind.WITHDRAW: _withdraw, JobKind.RESTORE: _restore, JobKind.REDIRECT: _redirect}
+    by_kind = {
+        JobKind.ACTIVATE: _activate,
+        JobKind.WITHDRAW: _withdraw,
+        JobKind.RESTORE: _restore,
+        JobKind.REDIRECT: _redirect,
+    }
     return tuple(by_kind[job.kind](job, estate, host))
 
 
@@ -331,5 +374,9 @@ def _bring(job: Job, estate: Estate, move: Move) -> Iterator[Step]:
             yield Files(estate.vhosts[move.domain], archive)
         else:
             needing = {other.domain for other in job.plan.moves if archive in other.archives}
-            names = {db.name for db in estate.databases.values() if db.engine is archive.kind and db.vhost in needing}
+            names = {
+                db.name
+                for db in estate.databases.values()
+                if db.engine is archive.kind and db.vhost in needing
+            }
             yield Database(Engine(archive.kind), archive, frozenset(needing), frozenset(names))

@@ -46,7 +46,13 @@ class Remote:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection; harmless where there is none."""
         with suppress(Exception):  # a peer that is gone can't be told goodbye
             self._connection.close()
 
@@ -58,8 +64,10 @@ class Remote:
             command = f"printf %s {shlex.quote(stdin)} | {command}"
         done = self._exec(command, timeout + 2 * GRACE + LOST / 1000)
         if done.code in TIMED_OUT:
-            raise Failed(f"{self.host.name}: {argv[0]} did not end within {timeout:g} s",
-                         hint=f"look at the host: ssh -p {self._port} root@{self.host.ipv4}")
+            raise Failed(
+                f"{self.host.name}: {argv[0]} did not end within {timeout:g} s",
+                hint=f"look at the host: ssh -p {self._port} root@{self.host.ipv4}",
+            )
         return Result(tuple(argv), done.code, done.out, done.err)
 
     def run(self, argv: Sequence[str], *, timeout: float, stdin: str | None = None) -> str:
@@ -67,8 +75,10 @@ class Remote:
         result = self.attempt(argv, timeout=timeout, stdin=stdin)
         if not result.ok:
             said = (result.err or result.out).strip()[-600:] or "nothing was said"
-            raise Failed(f"{self.host.name}: {' '.join(argv[:3])} … ended with {result.code}: {said}",
-                         hint="mend that, then run the same command again")
+            raise Failed(
+                f"{self.host.name}: {' '.join(argv[:3])} … ended with {result.code}: {said}",
+                hint="mend that, then run the same command again",
+            )
         return result.out
 
     def _open(self) -> None:
@@ -77,13 +87,20 @@ class Remote:
         try:
             self._connection.open()
         except paramiko.BadHostKeyException:
-            raise Untrusted(f"{self.host.name} ({self.host.ipv4}) shows another host key than the estate pins",
-                            hint="if the host was rebuilt, put its new key into the estate; if not, somebody is in between") from None
+            raise Untrusted(
+                f"{self.host.name} ({self.host.ipv4}) shows another host key than the estate pins",
+                hint="if the host was rebuilt, put its new key into the estate; if not, somebody is in between",
+            ) from None
         except paramiko.AuthenticationException:
-            raise Untrusted(f"{self.host.name} does not accept the control key for root",
-                            hint="look at [control] ssh_key in the estate, and at the host's authorized_keys") from None
+            raise Untrusted(
+                f"{self.host.name} does not accept the control key for root",
+                hint="look at [control] ssh_key in the estate, and at the host's authorized_keys",
+            ) from None
         except FileNotFoundError as fault:
-            raise Missing(f"the control key {fault.filename} is not there", hint="look at [control] ssh_key in the estate") from None
+            raise Missing(
+                f"the control key {fault.filename} is not there",
+                hint="look at [control] ssh_key in the estate",
+            ) from None
         except (OSError, EOFError, paramiko.SSHException) as fault:
             raise self._unreachable(fault) from None
         _notice_a_cut(self._connection.client)
@@ -98,8 +115,10 @@ class Remote:
         return Result((command,), done.exited, done.stdout, done.stderr)
 
     def _unreachable(self, fault: Exception) -> Unreachable:
-        return Unreachable(f"{self.host.name} ({self.host.ipv4} port {self._port}) does not answer ssh: {fault}",
-                           hint=f"is its datacenter {self.host.datacenter} up? try: ssh -p {self._port} root@{self.host.ipv4}")
+        return Unreachable(
+            f"{self.host.name} ({self.host.ipv4} port {self._port}) does not answer ssh: {fault}",
+            hint=f"is its datacenter {self.host.datacenter} up? try: ssh -p {self._port} root@{self.host.ipv4}",
+        )
 
 
 def _pin(client: paramiko.SSHClient, host: Host, port: int) -> None:
@@ -107,7 +126,10 @@ def _pin(client: paramiko.SSHClient, host: Host, port: int) -> None:
     name = str(host.ipv4) if port == BEFORE_HARDENING else f"[{host.ipv4}]:{port}"
     entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {kind} {blob}")
     if entry is None or entry.key is None:
-        raise Untrusted(f"{host.name}: the pinned host key is no key", hint=f"ssh-keyscan -t ed25519 {host.ipv4}, and compare on its console")
+        raise Untrusted(
+            f"{host.name}: the pinned host key is no key",
+            hint=f"ssh-keyscan -t ed25519 {host.ipv4}, and compare on its console",
+        )
     client.get_host_keys().add(name, kind, entry.key)
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
 
@@ -117,4 +139,6 @@ def _notice_a_cut(client: paramiko.SSHClient) -> None:
     if transport is not None:
         transport.set_keepalive(5)
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST)
-        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # 55 ms a command with Nagle, 10 without
+        transport.sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # 55 ms a command with Nagle, 10 without

@@ -52,9 +52,13 @@ def attempt(
             check=False,
         )
     except FileNotFoundError:
-        raise Missing(f"{argv[0]} {NOT_FOUND}", hint=f"apt-get install the package that has {argv[0]}") from None
+        raise Missing(
+            f"{argv[0]} {NOT_FOUND}", hint=f"apt-get install the package that has {argv[0]}"
+        ) from None
     except subprocess.TimeoutExpired:
-        raise Failed(f"{argv[0]} did not end within {timeout:g} s", hint="look at the machine's load, then try again") from None
+        raise Failed(
+            f"{argv[0]} did not end within {timeout:g} s", hint="look at the machine's load, then try again"
+        ) from None
     return Result(tuple(argv), done.returncode, done.stdout, done.stderr)
 
 
@@ -70,7 +74,10 @@ def run(
     result = attempt(argv, timeout=timeout, env=env, stdin=stdin, cwd=cwd)
     if not result.ok:
         said = (result.err or result.out).strip()[-600:] or "nothing was said"
-        raise Failed(f"{' '.join(argv[:3])} … ended with {result.code}: {said}", hint="mend that, then run the same command again")
+        raise Failed(
+            f"{' '.join(argv[:3])} … ended with {result.code}: {said}",
+            hint="mend that, then run the same command again",
+        )
     return result.out
 
 

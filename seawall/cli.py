@@ -13,6 +13,7 @@ GROUPS = {
     "backup": "take, list and restore archives and snapshots",
     "drp": "plan, activate, return, report",
     "estate": "write, check and show the estate file",
+    "host": "what a managed host answers to the control machine",
     "harden": "make hosts safe; confirmed, or rolled back by the host itself",
     "install": "put the toolkit, keys and services on hosts",
     "lab": "a disposable estate of real Debian hosts on this machine",

@@ -21,19 +21,24 @@ def _find(ctx: click.Context, param: click.Parameter, value: str | None) -> Path
     for path in (Path("estate.toml"), ON_A_HOST):
         if path.exists():
             return path
-    raise Missing("no estate file: neither --estate, $SEAWALL_ESTATE, ./estate.toml nor /etc/seawall/estate.json",
-                  hint="write one with: seawall estate init")
+    raise Missing(
+        "no estate file: neither --estate, $SEAWALL_ESTATE, ./estate.toml nor /etc/seawall/estate.json",
+        hint="write one with: seawall estate init",
+    )
 
 
 def estate_option(function: F) -> F:
     """`--estate FILE`, found as the top-level help says; passed on as `path: Path`."""
-    return click.option("--estate", "path", envvar="SEAWALL_ESTATE", callback=_find, metavar="FILE",
-                        help="The estate file.")(function)
+    return click.option(
+        "--estate", "path", envvar="SEAWALL_ESTATE", callback=_find, metavar="FILE", help="The estate file."
+    )(function)
 
 
 def json_option(function: F) -> F:
     """`--json`: the result as one JSON document on standard output; passed on as `as_json: bool`."""
-    return click.option("--json", "as_json", is_flag=True, help="The result as JSON on standard output.")(function)
+    return click.option("--json", "as_json", is_flag=True, help="The result as JSON on standard output.")(
+        function
+    )
 
 
 def print_json(value: object) -> None:

@@ -32,7 +32,10 @@ def _finish(taken: list[take.Taken], as_json: bool) -> None:
         print_json([{field: getattr(one, field) for field in one.__slots__} for one in taken])
     else:
         for one in taken:
-            click.echo(f"{one.archive}  {one.side:4}  {one.server}  " + (one.error or f"safe, {one.bytes / 1e6:.1f} MB new, {one.seconds:.1f} s"))
+            click.echo(
+                f"{one.archive}  {one.side:4}  {one.server}  "
+                + (one.error or f"safe, {one.bytes / 1e6:.1f} MB new, {one.seconds:.1f} s")
+            )
     take.require_safe(taken)
 
 
@@ -70,7 +73,9 @@ def init() -> None:
     for side in site.host.backup:
         for kind in kinds:
             repository = site.repository(site.host, kind, side)
-            click.echo(f"{repository.server.name} {repository.kind}: {'created' if repository.init() else 'is there'}")
+            click.echo(
+                f"{repository.server.name} {repository.kind}: {'created' if repository.init() else 'is there'}"
+            )
 
 
 @command.command(name="list")
@@ -82,7 +87,12 @@ def list_command(name: str | None, as_json: bool) -> None:
     client = site.partner if name == site.partner.name else site.host
     found, faults = site.archives(client, (FILES, *Engine))
     if as_json:
-        print_json({"archives": [{"name": a.name, "id": a.id, "side": a.side, "taken": a.taken} for a in found], "faults": [str(f) for f in faults]})
+        print_json(
+            {
+                "archives": [{"name": a.name, "id": a.id, "side": a.side, "taken": a.taken} for a in found],
+                "faults": [str(f) for f in faults],
+            }
+        )
     else:
         for archive in found:
             click.echo(f"{archive.name}  {archive.side:4}  {archive.id[:12]}")
@@ -102,7 +112,10 @@ def status(as_json: bool) -> None:
         _print(rows)
     late = [row for row in rows if row["overdue"]]
     if late:
-        raise Problem(f"{site.host.name}: overdue: " + ", ".join(sorted({row["kind"] for row in late})), hint="seawall backup files; seawall backup databases")
+        raise Problem(
+            f"{site.host.name}: overdue: " + ", ".join(sorted({row["kind"] for row in late})),
+            hint="seawall backup files; seawall backup databases",
+        )
 
 
 def _rows(site: Site, at: datetime) -> list[dict[str, Any]]:
@@ -113,15 +126,30 @@ def _rows(site: Site, at: datetime) -> list[dict[str, Any]]:
         newest = scheduler.newest_success((kind,))
         for side in Side:
             good, last = known.get(f"{kind}.{side}.good"), known.get(f"{kind}.{side}.last")
-            rows.append({"kind": str(kind), "side": str(side), "server": site.host.backup[side], "newest": good and good["at"],
-                         "error": last and last["error"], "overdue": scheduler.overdue(newest, promise * 1.5, at)})
+            rows.append(
+                {
+                    "kind": str(kind),
+                    "side": str(side),
+                    "server": site.host.backup[side],
+                    "newest": good and good["at"],
+                    "error": last and last["error"],
+                    "overdue": scheduler.overdue(newest, promise * 1.5, at),
+                }
+            )
     return rows
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
     table = Table("kind", "side", "server", "newest success", "last error", "overdue")
     for row in rows:
-        table.add_row(row["kind"], row["side"], row["server"], row["newest"] or "never", row["error"] or "", "OVERDUE" if row["overdue"] else "")
+        table.add_row(
+            row["kind"],
+            row["side"],
+            row["server"],
+            row["newest"] or "never",
+            row["error"] or "",
+            "OVERDUE" if row["overdue"] else "",
+        )
     Console().print(table)
 
 
@@ -129,8 +157,13 @@ def _print(rows: list[dict[str, Any]]) -> None:
 def schedule() -> None:
     """Take archives and snapshots by the policy's clock, for ever. The service seawall-backup runs this."""
     site = Site.here()
-    plan = scheduler.plan(site.estate.backup, str(site.estate.timezone), site.estate.engines_on(site.host),
-                          lambda: _turn(site, take_files), lambda: _turn(site, take_databases))
+    plan = scheduler.plan(
+        site.estate.backup,
+        str(site.estate.timezone),
+        site.estate.engines_on(site.host),
+        lambda: _turn(site, take_files),
+        lambda: _turn(site, take_databases),
+    )
     scheduler.serve(plan)
 
 

@@ -1,0 +1,118 @@
+"""Beginning a job on this host, or continuing the one that was begun: decided here, where the journals are."""
+
+from dataclasses import replace
+
+from backups import paths
+from backups.site import Site
+from drp import job as jobs
+from drp import observe
+from drp.engine import World, carry_out
+from drp.job import Job, JobKind
+from drp.plan import Move, Plan
+from drp.steps import for_job
+from effects import files
+from effects.clock import now
+from estate.points import FILES, Archive, newest
+from estate.problem import Missing, Refused
+
+
+def activation(site: Site, seal: str, by: str) -> Job:
+    """The job of the plan with that seal. Where it was begun it goes on; else the world must still be as planned."""
+    for known in reversed(jobs.known()):
+        if known.kind is JobKind.ACTIVATE and known.seal.startswith(seal):
+            _not_returned_since(known)
+            return known
+    plan = observe.plan_activation(site, sizes=False)
+    observe.require_seal(plan, seal)
+    return _order(JobKind.ACTIVATE, plan.seal, plan, by)
+
+
+def withdrawal(site: Site, by: str) -> Job:
+    """The first job of a return: the one that was begun and not finished, or a new one."""
+    if unfinished := _unfinished():
+        return unfinished
+    plan = observe.plan_return(site)
+    if not any(move.changes for move in plan.moves):
+        raise Refused(
+            f"DNS points at {plan.target} already: there is nothing to return",
+            hint="look at: seawall drp status",
+        )
+    return _order(JobKind.WITHDRAW, plan.seal, plan, by)
+
+
+def restoration(site: Site, withdrawn: Job) -> Job:
+    """What production has to do: the plan of the return, with the archives that were taken at the write freeze."""
+    if not jobs.closed_well(withdrawn.journal):
+        raise Refused(
+            f"{withdrawn.id} has not closed well, so the last copy is not safe",
+            hint="run the same command again",
+        )
+    plan = withdrawn.plan
+    found, faults = site.archives(site.host, observe.KINDS)
+    fresh = tuple(a for a in found if a.taken > withdrawn.ordered)
+    moves = tuple(replace(move, archives=_archives_for(site, move, fresh)) for move in plan.moves)
+    if any(not move.archives for move in moves):
+        raise Missing(
+            f"the last copy of {site.host.name} can't be read: " + "; ".join(fault.what for fault in faults),
+            hint="bring the backup server back, then run the same command again",
+        )
+    return Job(JobKind.RESTORE, withdrawn.seal, replace(plan, moves=moves), withdrawn.by, withdrawn.ordered)
+
+
+def redirection(withdrawn: Job) -> Job:
+    """The last job of a return: DNS. Its plan is the one that was approved."""
+    known = [job for job in jobs.known() if job.kind is JobKind.REDIRECT and job.seal == withdrawn.seal]
+    return known[-1] if known else _order(JobKind.REDIRECT, withdrawn.seal, withdrawn.plan, withdrawn.by)
+
+
+def accept(text: str) -> Job:
+    """A job that the driver brings from the other host. One that is here already stays as it is."""
+    job = jobs.JOB.validate_json(text)
+    with files.locked(paths.STATE / "begin.lock", what="another order"):
+        if all(known.id != job.id for known in jobs.known()):
+            job.save()
+    return jobs.load(job.id)
+
+
+def _order(kind: JobKind, seal: str, plan: Plan, by: str) -> Job:
+    job = Job(kind, seal, plan, by, now())
+    with files.locked(paths.STATE / "begin.lock", what="another order"):
+        job.save()
+    return job
+
+
+def _not_returned_since(activated: Job) -> None:
+    """An old command out of somebody's shell history must not send visitors to a stale copy."""
+    later = [job for job in jobs.known() if job.kind is JobKind.WITHDRAW and job.ordered > activated.ordered]
+    if later:
+        raise Refused(
+            f"the plan {activated.seal[:12]} was carried out, and a return was ordered since ({later[-1].id})",
+            hint="make a new plan: seawall drp plan",
+        )
+
+
+def _unfinished() -> Job | None:
+    known = jobs.known()
+    finished = {job.seal for job in known if job.kind is JobKind.REDIRECT and jobs.closed_well(job.journal)}
+    last_activation = max((job.ordered for job in known if job.kind is JobKind.ACTIVATE), default=None)
+    open_ones = [job for job in known if job.kind is JobKind.WITHDRAW and job.seal not in finished]
+    return next(
+        (job for job in reversed(open_ones) if last_activation is None or job.ordered > last_activation), None
+    )
+
+
+def _archives_for(site: Site, move: Move, fresh: tuple[Archive, ...]) -> tuple[Archive, ...]:
+    vhost = site.estate.vhosts[move.domain]
+    engines = {database.engine for database in site.estate.databases_of(vhost)}
+    kinds = (FILES, *(engine for engine in site.estate.engines_on(site.host) if engine in engines))
+    found = [newest(fresh, kind) for kind in kinds]
+    if None in found:
+        return ()
+    return tuple(archive for archive in found if archive is not None)
+
+
+def run(site: Site, job_id: str) -> bool:
+    """Carry a job out to its end; what the unit seawall-drp@JOB does. Whether all of it holds."""
+    job = jobs.load(job_id)
+    with files.locked(job.directory / "lock", what=f"the job {job_id}"):
+        return carry_out(for_job(job, site.estate, site.host), World(site, job), job.journal)

@@ -1,0 +1,129 @@
+"""Driving jobs from the control machine: start, watch, hand over. It holds no state, so it may die at any moment."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from drp.journal import Entry, parse
+from effects.remote import Remote
+from estate.model import Estate, Host, Role
+from estate.problem import Failed, Missing, Problem, Unreachable
+
+SEAWALL = "/opt/seawall/bin/seawall"
+QUESTION = 120.0  # seconds; a plan asks every repository, and one datacenter may be gone
+PATIENCE = 300.0  # seconds without an answer from a host that works until we stop watching; the work goes on
+WATCH = 0.3  # seconds between two looks
+
+Show = Callable[[str, Entry], None]
+
+
+class Hand:
+    """One managed host that is asked and told, over ssh."""
+
+    def __init__(self, estate: Estate, host: Host) -> None:
+        self.host = host
+        self._control = estate.control
+        self.remote = Remote(host, estate.control)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remote.close()
+
+    def ask(self, *words: str, stdin: str | None = None) -> Any:
+        """What `seawall host …` answers there. Its errors are raised here, with their exit code."""
+        result = self.remote.attempt([SEAWALL, "host", *words], timeout=QUESTION, stdin=stdin)
+        if not result.ok:
+            raise _as_problem(self.host, result.code, result.err)
+        return json.loads(result.out)
+
+    def follow(self, job: str, show: Show) -> dict[str, Any]:
+        """Start or continue `job`, show every entry as it is written, and return what the last one says.
+
+        A broken connection is made anew: the job does not depend on it. Raises Unreachable after PATIENCE.
+        """
+        since = self.ask("start", job)["entries"]
+        heard = time.monotonic()
+        while True:
+            try:
+                seen = self.ask("journal", job)
+                heard = time.monotonic()
+            except Unreachable as fault:
+                if time.monotonic() - heard > PATIENCE:
+                    raise Unreachable(
+                        fault.what, hint=f"{job} goes on there; watch it again with the same command"
+                    ) from None
+                self.remote.close()
+                self.remote = Remote(self.host, self._control)
+                continue
+            entries = parse(seen["text"], name=f"{self.host.name}:{job}")[since:]
+            since += len(entries)
+            for entry in entries:
+                show(self.host.name, entry)
+                if entry.event == "closed":
+                    return dict(entry.detail)
+            if not seen["running"] and not entries:
+                raise Failed(
+                    f"{self.host.name}: {job} stopped before its end",
+                    hint=f"journalctl -u seawall-drp@{job} there, then run the same command again",
+                )
+            time.sleep(WATCH)
+
+
+def twin(estate: Estate) -> Host:
+    """The DRP host. Raises Missing."""
+    return _one(estate, Role.DRP)
+
+
+def production(estate: Estate) -> Host:
+    """The production host whose twin it is."""
+    return next(host for host in estate.hosts.values() if host.twin == twin(estate).name)
+
+
+def _one(estate: Estate, role: Role) -> Host:
+    for host in estate.hosts_with(role):
+        return host
+    raise Missing(
+        f"the estate has no {role} host",
+        hint='add one, with role = "drp", and name it as twin of a production host',
+    )
+
+
+def bring_home(away: Hand, home: Hand, by: str, show: Show) -> dict[str, Any]:
+    """A whole return: withdraw, restore, redirect. Each begins when the one before closed well."""
+    withdraw = away.ask("begin", "withdraw", f"--by={by}")["job"]
+    closed = away.follow(withdraw, show)
+    if closed["ok"]:
+        restore = home.ask("accept", stdin=json.dumps(away.ask("restoration", withdraw)))["job"]
+        closed = home.follow(restore, show)
+    if closed["ok"]:
+        closed = away.follow(away.ask("redirect", withdraw)["job"], show)
+    return closed
+
+
+def journals(hands: Sequence[Hand]) -> list[tuple[Entry, ...]]:
+    """Every job's journal on these hosts, verified, oldest order first. A host that is down is passed over."""
+    found: list[tuple[Entry, ...]] = []
+    for hand in hands:
+        try:
+            for job in hand.ask("jobs"):
+                found.append(
+                    parse(hand.ask("journal", job["job"])["text"], name=f"{hand.host.name}:{job['job']}")
+                )
+        except Unreachable:
+            continue
+    return sorted((entries for entries in found if entries), key=lambda entries: entries[0].at)
+
+
+def _as_problem(host: Host, code: int, err: str) -> Problem:
+    """The same error as there, named after the host it happened on."""
+    what, _, hint = err.strip().removeprefix("seawall: ").partition("\n  hint: ")
+    kinds = {kind.exit_code: kind for kind in Problem.__subclasses__()}
+    if "No such file" in err or code == 127:
+        return Missing(f"{host.name} has no toolkit", hint=f"seawall install {host.name}")
+    return kinds.get(code, Failed)(f"{host.name}: {what[-1500:]}", hint=hint or "run the same command again")

@@ -1,0 +1,64 @@
+"""Could we come back now, from what, and how old is it?"""
+
+from typing import Any
+
+from backups.site import Site
+from drp import dns, observe
+from drp import job as jobs
+from effects.clock import now
+from estate.model import Host, Vhost
+from estate.points import FILES, Archive, newest
+from estate.problem import Problem
+
+
+def status(site: Site) -> dict[str, Any]:
+    """JSON types and datetimes only. Per vhost: newest recovery point per kind, its age, where DNS points."""
+    production, twin = observe.pair(site)
+    archives, faults = site.archives(production, observe.KINDS)
+    vhosts = [
+        _vhost(site, vhost, archives, (production, twin)) for vhost in site.estate.vhosts_on(production)
+    ]
+    return {
+        "at": now(),
+        "production": production.name,
+        "twin": twin.name,
+        "vhosts": vhosts,
+        "faults": [fault.what for fault in faults],
+        "jobs": [
+            {"job": job.id, "by": job.by, "ordered": job.ordered, "state": _state(job)}
+            for job in jobs.known()
+        ],
+    }
+
+
+def _vhost(
+    site: Site, vhost: Vhost, archives: tuple[Archive, ...], hosts: tuple[Host, Host]
+) -> dict[str, Any]:
+    engines = {database.engine for database in site.estate.databases_of(vhost)}
+    kinds = (FILES, *sorted(engines))
+    points = {str(kind): newest(archives, kind) for kind in kinds}
+    ages = [point.loss(now()).total_seconds() for point in points.values() if point]
+    return {
+        "domain": vhost.domain,
+        "points": {kind: point.name if point else None for kind, point in points.items()},
+        "sides": {kind: str(point.side) if point else None for kind, point in points.items()},
+        "loss_seconds": max(ages) if len(ages) == len(points) else None,  # None: could not come back
+        "dns": _points_at(site, vhost, hosts),
+    }
+
+
+def _points_at(site: Site, vhost: Vhost, hosts: tuple[Host, Host]) -> str:
+    try:
+        addresses = dns.look(site.estate)(f"{vhost.domain}.", "A")
+    except Problem as fault:
+        return f"unknown: {fault.what}"
+    return " and ".join(host.name for host in hosts if str(host.ipv4) in addresses) or "elsewhere"
+
+
+def _state(job: jobs.Job) -> str:
+    entries = job.journal.entries()
+    if not entries:
+        return "ordered"
+    if entries[-1].event != "closed":
+        return "begun"
+    return "done" if jobs.closed_well(job.journal) else "failed"

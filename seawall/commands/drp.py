@@ -1,0 +1,117 @@
+"""`seawall drp`: what an operator types. On the control machine these drive the hosts; the work is done there."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from drp import report as reports
+from estate.problem import Failed, Refused
+from inventory import load
+from drp import drive
+from seawall import show
+from seawall.options import estate_option, json_option, print_json
+
+
+@click.group(name="drp")
+def command() -> None:
+    """Plan, activate, return, report. The work runs on the hosts as systemd units and survives this command."""
+
+
+@command.command()
+@estate_option
+@json_option
+def status(path: Path, as_json: bool) -> None:
+    """Per vhost: from which recovery point it could come back, how old that is, where DNS points."""
+    estate = load(path)
+    with drive.Hand(estate, drive.twin(estate)) as twin:
+        seen = twin.ask("status")
+    print_json(seen) if as_json else show.status(seen)
+
+
+@command.command()
+@estate_option
+@json_option
+def plan(path: Path, as_json: bool) -> None:
+    """Show what an activation would do, lose and take, and its seal. Does nothing."""
+    estate = load(path)
+    with drive.Hand(estate, drive.twin(estate)) as twin:
+        found = twin.ask("plan")
+    print_json(found) if as_json else show.plan(found)
+
+
+@command.command()
+@estate_option
+@click.option("--seal", required=True, help="Of the plan you looked at; at least 12 digits of it.")
+@click.option("--by", required=True, metavar="NAME", help="Who orders it; one of the estate's approvers.")
+@click.option("--detach", is_flag=True, help="Start it and leave; look again with: seawall drp status")
+@json_option
+def activate(path: Path, seal: str, by: str, detach: bool, as_json: bool) -> None:
+    """Carry out exactly the plan with that seal. Safe to repeat: it continues."""
+    estate = load(path)
+    _may_order(estate.drp.approvers, by)
+    with drive.Hand(estate, drive.twin(estate)) as twin:
+        job = twin.ask("begin", "activate", f"--seal={seal}", f"--by={by}")["job"]
+        if detach:
+            click.echo(f"{twin.host.name} carries out {job}; watch it with the same command without --detach")
+            return
+        closed = twin.follow(job, show.quiet if as_json else show.entry)
+    _end(closed, as_json)
+
+
+@command.command(name="return")
+@estate_option
+@click.option("--by", required=True, metavar="NAME", help="Who orders it; one of the estate's approvers.")
+@click.option("--yes", is_flag=True, help="Do it; without, only show what would be done.")
+@json_option
+def return_command(path: Path, by: str, yes: bool, as_json: bool) -> None:
+    """Bring everything back to production: writes frozen, last copy, proof, DNS. Safe to repeat: it continues."""
+    estate = load(path)
+    _may_order(estate.drp.approvers, by)
+    with (
+        drive.Hand(estate, drive.twin(estate)) as twin,
+        drive.Hand(estate, drive.production(estate)) as production,
+    ):
+        found = twin.ask("plan", "--return")
+        if not yes:
+            print_json(found) if as_json else show.homecoming(found)
+            return
+        closed = drive.bring_home(twin, production, by, show.quiet if as_json else show.entry)
+    _end(closed, as_json)
+
+
+@command.command()
+@estate_option
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the report there, as one self-contained page.",
+)
+@json_option
+def report(path: Path, html: Path | None, as_json: bool) -> None:
+    """The evidence of the last activation and return: who, what, when, RPO and RTO per vhost, a timeline."""
+    incident = drive.incident(load(path))
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(reports.to_html(incident), encoding="utf-8")
+        click.echo(f"written: {html}", err=True)
+    if as_json or html is None:
+        print_json(reports.to_json(incident))
+
+
+def _may_order(approvers: tuple[str, ...], by: str) -> None:
+    if by not in approvers:
+        raise Refused(
+            f"{by} may not order an activation or a return",
+            hint=f"ask one of: {', '.join(approvers)} ([drp] approvers in the estate)",
+        )
+
+
+def _end(closed: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(closed)
+    if not closed["ok"]:
+        raise Failed(
+            "not all of it holds: " + ", ".join(closed["failed"]),
+            hint="look at the errors above, mend them, and run the same command again",
+        )

@@ -1,0 +1,119 @@
+"""`seawall estate`: write, check and show the estate file."""
+
+from importlib.resources import files as resources
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from effects import secrets
+from effects.files import write
+from estate.model import Estate, Secret
+from estate.problem import Missing, Problem, Refused
+from inventory import load
+from inventory.render import plain
+from seawall.options import estate_option, json_option, print_json
+
+
+@click.group(name="estate")
+def command() -> None:
+    """Write, check and show the estate file."""
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path), default=Path("estate.toml"))
+def init(file: Path) -> None:
+    """Write a commented example to FILE (estate.toml), to be changed into yours."""
+    if file.exists() or file.is_symlink():
+        raise Refused(
+            f"{file} is already there, and is not overwritten", hint="give another name: seawall estate init FILE"
+        )
+    if not file.parent.is_dir():
+        raise Missing(f"there is no directory {file.parent}", hint=f"make it: mkdir -p {file.parent}")
+    try:
+        write(file, resources("inventory").joinpath("example.toml").read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise Missing(
+            f"{file} can't be written: {fault.strerror}", hint=f"look at its directory: ls -ld {file.parent}"
+        ) from None
+    click.echo(f"{file} is written; change it to yours, then: seawall estate check --estate {file}")
+
+
+@command.command()
+@estate_option
+@json_option
+@click.option("--secrets", "with_secrets", is_flag=True, help="Also look every secret up, without showing it.")
+def check(path: Path, as_json: bool, with_secrets: bool) -> None:
+    """Find every fault in the estate file. Reads files only: no host is asked."""
+    estate = load(path)
+    references = _references(estate)
+    if with_secrets:
+        _look_up(references, path.parent)
+    counts = _counts(estate) | ({"secrets": len(references)} if with_secrets else {})
+    if as_json:
+        print_json({"ok": True, "name": estate.name, **counts})
+    else:
+        click.echo(f"{path}: {estate.name} holds: " + ", ".join(f"{count} {noun}" for noun, count in counts.items()))
+
+
+@command.command()
+@estate_option
+@json_option
+def show(path: Path, as_json: bool) -> None:
+    """Show datacenters and hosts, vhosts with their databases, and who backs up what."""
+    estate = load(path)
+    if as_json:
+        print_json(plain(estate))
+        return
+    console = Console()
+    console.print(_hosts(estate))
+    console.print(_vhosts(estate))
+    policy = estate.backup
+    click.echo(
+        f"files at {policy.files_at:%H:%M} {estate.timezone.key}, databases every {policy.snapshot_every}; "
+        f"orders are signed by {', '.join(estate.drp.approvers)}"
+    )
+
+
+def _counts(estate: Estate) -> dict[str, int]:
+    tables = ("datacenters", "hosts", "vhosts", "databases", "zones")
+    return {name: len(getattr(estate, name)) for name in tables}
+
+
+def _references(estate: Estate) -> dict[str, Secret]:
+    """Every secret of the estate, by its place in the file."""
+    found = {f"hosts.{name}.passphrase": host.passphrase for name, host in estate.hosts.items()}
+    found |= {f'zones."{name}".tsig.secret': zone.tsig.secret for name, zone in estate.zones.items()}
+    return {place: secret for place, secret in found.items() if secret is not None}
+
+
+def _look_up(references: dict[str, Secret], base: Path) -> None:
+    faults: list[tuple[str, Problem]] = []
+    for place, secret in references.items():
+        try:
+            secrets.resolve(secret, base=base)
+        except Problem as fault:
+            faults.append((place, fault))
+    if faults:
+        told = "\n".join(f"{place}: {fault.what}; {fault.hint}" for place, fault in faults)
+        raise type(faults[0][1])(told, hint="mend that, then: seawall estate check --secrets")
+
+
+def _hosts(estate: Estate) -> Table:
+    table = Table("datacenter", "host", "role", "addresses", "ssh port", "twin", "backs up to")
+    for datacenter in estate.datacenters:
+        for host in (host for host in estate.hosts.values() if host.datacenter == datacenter):
+            backups = ", ".join(f"{server} ({side})" for side, server in host.backup.items())
+            cells = [datacenter, host.name, host.role, "\n".join(host.addresses), str(host.ssh_port)]
+            table.add_row(*cells, host.twin or "", backups)
+    return table
+
+
+def _vhosts(estate: Estate) -> Table:
+    table = Table("value", "vhost", "host", "twin", "user", "runtime", "databases")
+    for vhost in sorted(estate.vhosts.values(), key=lambda vhost: (-vhost.value, vhost.domain)):
+        databases = "\n".join(f"{db.name} ({db.engine})" for db in estate.databases_of(vhost))
+        cells = [str(vhost.value), "\n".join(vhost.names), vhost.host, estate.hosts[vhost.host].twin or ""]
+        table.add_row(*cells, vhost.user, vhost.runtime, databases)
+    return table

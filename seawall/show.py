@@ -1,0 +1,87 @@
+"""What people read on a terminal: plans, progress, status."""
+
+from datetime import timedelta
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from drp.journal import Entry
+
+MARKS = {"begun": "…", "done": "✓", "held": "=", "failed": "✗", "opened": ">", "closed": "■"}
+
+
+def entry(host: str, one: Entry) -> None:
+    """One line of progress per journal entry."""
+    at = one.at.strftime("%H:%M:%S")
+    said = one.detail.get("evidence") or one.detail.get("error") or ""
+    if one.event == "opened":
+        said = f"{one.detail['kind']}, ordered by {one.detail['by']}"
+    if one.event == "closed":
+        said = "all of it holds" if one.detail["ok"] else f"failed: {one.detail['failed']}"
+    click.echo(f"  {at} {host:8} {MARKS.get(one.event, '?')} {one.step:9} {one.subject:16} {said}", err=True)
+
+
+def quiet(host: str, one: Entry) -> None:  # noqa: ARG001 - stands in for `entry`
+    """For --json: nothing but the result."""
+
+
+def seconds(value: float | None) -> str:
+    """`0:00:42`, or what its absence means."""
+    return "could not come back" if value is None else str(timedelta(seconds=round(value)))
+
+
+def plan(found: dict[str, Any]) -> None:
+    """What would be done, lost and how long it takes; then the seal and what to type."""
+    table = Table("order", "vhost", "from", "would be lost", "about", "DNS")
+    for number, move in enumerate(found["plan"]["moves"], 1):
+        changes = "\n".join(
+            f"{c['name']} {c['rtype']} {','.join(c['before'])} → {','.join(c['after'])}"
+            for c in move["changes"]
+        )
+        table.add_row(
+            str(number),
+            move["domain"],
+            "\n".join(found["archives"][move["domain"]]),
+            seconds(found["loss_seconds"][move["domain"]]),
+            f"{move['seconds']:.0f} s",
+            changes or "nothing",
+        )
+    Console().print(table)
+    _faults(found["plan"]["faults"])
+    click.echo(
+        f"{found['plan']['source']} → {found['plan']['target']}, seal {found['seal']}\n"
+        f"nothing was done; to carry it out: seawall drp activate --seal {found['seal'][:12]} --by NAME"
+    )
+
+
+def homecoming(found: dict[str, Any]) -> None:
+    """What a return would do, and what to type."""
+    moves = found["plan"]["moves"]
+    click.echo(
+        f"{found['plan']['source']} → {found['plan']['target']}: {', '.join(move['domain'] for move in moves)}\n"
+        "maintenance (503) on both, a last copy of files and databases, restored and proven on production, then DNS;\n"
+        "what production holds now is kept beside it, not overwritten\n"
+        "nothing was done; to carry it out, add --yes"
+    )
+
+
+def status(seen: dict[str, Any]) -> None:
+    """Per vhost: could it come back, from what, and how old is that."""
+    table = Table("vhost", "newest recovery point", "would be lost", "DNS points at")
+    for row in seen["vhosts"]:
+        points = "\n".join(
+            f"{name or 'none of ' + kind} ({row['sides'][kind] or '-'})"
+            for kind, name in row["points"].items()
+        )
+        table.add_row(row["domain"], points, seconds(row["loss_seconds"]), row["dns"])
+    Console().print(table)
+    _faults(seen["faults"])
+    for job in seen["jobs"]:
+        click.echo(f"{job['job']}: {job['state']}, ordered by {job['by']} at {job['ordered']}")
+
+
+def _faults(faults: list[str]) -> None:
+    for fault in faults:
+        click.echo(f"does not answer: {fault}", err=True)
