@@ -11,6 +11,7 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from effects import clock, files
@@ -107,13 +108,12 @@ class Guest:
         leader = self.leader()
         if leader is None:
             raise Failed(f"{self.name} is not running", hint=f"see the end of {self.log}")
-        spaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
+        spaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--wd"]
         return [
             "nsenter",
             "--target",
             str(leader),
             *spaces,
-            "--wd=/",
             "--",
             "env",
             "-i",
@@ -175,9 +175,11 @@ class Guest:
 
     def keep_only(self, services: Sequence[str]) -> None:
         """Disable every known service but these, in a host that isn't booted."""
-        for service in set(KNOWN_SERVICES) - set(services):
-            pattern = "php*-fpm" if service == "php-fpm" else service
-            for link in (self.root / "etc/systemd/system").glob(f"*.wants/{pattern}.service"):
+        unwanted = [_pattern(service) for service in set(KNOWN_SERVICES) - set(services)]
+        # Not glob: it follows the link to learn whether it is there, and this machine has no such unit.
+        links = [link for wants in (self.root / "etc/systemd/system").glob("*.wants") for link in wants.iterdir()]
+        for link in links:
+            if any(fnmatch(link.name, pattern) for pattern in unwanted):
                 link.unlink()
 
     def new_identity(self, host_key: str) -> None:
@@ -192,6 +194,11 @@ class Guest:
     def remove_files(self) -> None:
         """Forget its files; it must be down and unmounted."""
         shutil.rmtree(self.directory)
+
+
+def _pattern(service: str) -> str:
+    """Unit files of a service; php-fpm's name carries the version."""
+    return "php*-fpm.service" if service == "php-fpm" else f"{service}.service"
 
 
 def _cgroups(machine: str) -> list[Path]:

@@ -8,12 +8,15 @@ from effects.run import run
 from lab.layout import DATACENTERS, MACHINE, PLACES, Place, Plan
 from lab.record import Record
 
-# A bridge that goes down must not forget its IPv6 address, or healing would need to know it again.
+# A bridge that goes down must not forget its IPv6 address, or healing would need to know it again;
+# and it is of use at once, without a second of looking for duplicates.
 ROUTER_SETTINGS = (
     "net/ipv4/ip_forward=1",
     "net/ipv6/conf/all/forwarding=1",
     "net/ipv6/conf/all/keep_addr_on_down=1",
     "net/ipv6/conf/default/keep_addr_on_down=1",
+    "net/ipv6/conf/all/accept_dad=0",
+    "net/ipv6/conf/default/accept_dad=0",
 )
 
 
