@@ -179,12 +179,20 @@ class Control:
     """The machine that drives the others."""
 
     addresses: tuple[str, ...]  # the only ones ssh is open to
-    ssh_key: str  # path of the private key
+    ssh_key: str | None  # absolute path of the private key; None on a managed host, which drives nobody
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Whose part of an estate this is: a managed host knows itself, its partners, and nothing about neighbours."""
+
+    host: str
+    clients: tuple[str, ...]  # of a backup server: names of the hosts that save to it
 
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """Everything one team looks after."""
+    """Everything one team looks after, or the slice of it that one host gets."""
 
     name: str
     timezone: ZoneInfo
@@ -196,6 +204,7 @@ class Estate:
     zones: Mapping[str, Zone]
     backup: BackupPolicy
     drp: Drp
+    slice: Slice | None = None  # None on the control machine, which has the whole
 
     def hosts_with(self, *roles: Role) -> tuple[Host, ...]:
         """In the order of the file."""
@@ -203,7 +212,7 @@ class Estate:
 
     def vhosts_on(self, host: Host) -> tuple[Vhost, ...]:
         """What `host` serves, or stands ready to serve, most valuable first."""
-        served = {name for name, other in self.hosts.items() if name == host.name or other.twin == host.name}
+        served = {name for name, other in self.hosts.items() if host.name in (name, other.twin)}
         mine = [vhost for vhost in self.vhosts.values() if vhost.host in served]
         return tuple(sorted(mine, key=lambda vhost: (-vhost.value, vhost.domain)))
 
@@ -219,3 +228,9 @@ class Estate:
     def partners(self, host: Host) -> tuple[Host, ...]:
         """The other end of a production and twin pair."""
         return tuple(o for o in self.hosts.values() if o.twin == host.name or host.twin == o.name)
+
+    def clients_of(self, server: Host) -> tuple[str, ...]:
+        """Names of the hosts that save to a backup server."""
+        if self.slice is not None and self.slice.host == server.name:
+            return self.slice.clients
+        return tuple(name for name, host in self.hosts.items() if server.name in host.backup.values())

@@ -4,12 +4,13 @@ from importlib.resources import files as resources
 from pathlib import Path
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from effects import secrets
 from effects.files import write
-from estate.model import Estate, Secret
+from estate.model import Estate, Secret, Side
 from estate.problem import Missing, Problem, Refused
 from inventory import load
 from inventory.render import plain
@@ -101,17 +102,16 @@ def _look_up(references: dict[str, Secret], base: Path) -> None:
 
 
 def _hosts(estate: Estate) -> Table:
-    table = Table("datacenter", "host", "role", "addresses", "ssh port", "twin", "backs up to")
+    table = Table("datacenter", "host", "role", "addresses", "ssh", "twin", "saves to", box=box.SIMPLE)
     for datacenter in estate.datacenters:
-        for host in (host for host in estate.hosts.values() if host.datacenter == datacenter):
-            backups = ", ".join(f"{server} ({side})" for side, server in host.backup.items())
-            cells = [datacenter, host.name, host.role, "\n".join(host.addresses), str(host.ssh_port)]
-            table.add_row(*cells, host.twin or "", backups)
+        for n, host in enumerate(host for host in estate.hosts.values() if host.datacenter == datacenter):
+            cells = ["" if n else datacenter, host.name, host.role, "\n".join(host.addresses), str(host.ssh_port)]
+            table.add_row(*cells, host.twin or "", "\n".join(host.backup[side] for side in Side if host.backup))
     return table
 
 
 def _vhosts(estate: Estate) -> Table:
-    table = Table("value", "vhost", "host", "twin", "user", "runtime", "databases")
+    table = Table("value", "vhost", "host", "twin", "user", "runtime", "databases", box=box.SIMPLE)
     for vhost in sorted(estate.vhosts.values(), key=lambda vhost: (-vhost.value, vhost.domain)):
         databases = "\n".join(f"{db.name} ({db.engine})" for db in estate.databases_of(vhost))
         cells = [str(vhost.value), "\n".join(vhost.names), vhost.host, estate.hosts[vhost.host].twin or ""]

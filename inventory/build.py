@@ -1,0 +1,107 @@
+"""From checked tables to the Estate that everything else works with."""
+
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from estate.model import (
+    BackupPolicy,
+    Check,
+    Control,
+    Database,
+    Drp,
+    Estate,
+    Host,
+    Secret,
+    Slice,
+    Tickets,
+    Tsig,
+    Vhost,
+    Zone,
+)
+from inventory.raw import RawControl, RawDrp, RawEstate, RawHost, RawSecret, RawTsig, RawVhost, RawZone
+from inventory.vhosts_check import VHOSTS
+
+T = TypeVar("T")
+
+
+def build(raw: RawEstate, base: Path) -> Estate:
+    """The Estate of tables in which no fault was found. `base` is the directory of the file."""
+    head, part = _sure(raw.estate), raw.slice
+    return Estate(
+        name=_sure(head.name),
+        timezone=_sure(head.timezone),
+        control=_control(_sure(raw.control), base),
+        datacenters=tuple(raw.datacenters),
+        hosts={name: _host(name, host) for name, host in raw.hosts.items()},
+        vhosts={domain: _vhost(domain, vhost) for domain, vhost in raw.vhosts.items()},
+        databases={
+            name: Database(name, _sure(database.engine), _sure(database.vhost))
+            for name, database in raw.databases.items()
+        },
+        zones={name: _zone(name, zone) for name, zone in raw.zones.items()},
+        backup=BackupPolicy(raw.backup.files_at, timedelta(hours=raw.backup.snapshot_every_hours)),
+        drp=_drp(_sure(raw.drp)),
+        slice=None if part is None else Slice(part.host, tuple(part.clients)),
+    )
+
+
+def _sure(value: T | None) -> T:
+    """What `inventory.shape` found present."""
+    assert value is not None, "build was called with faulty tables"
+    return value
+
+
+def _secret(raw: RawSecret) -> Secret:
+    return Secret(raw.file, raw.env, None if raw.command is None else tuple(raw.command))
+
+
+def _control(raw: RawControl, base: Path) -> Control:
+    key = None if raw.ssh_key is None else str((base / raw.ssh_key).resolve())
+    return Control(tuple(_sure(raw.addresses)), key)
+
+
+def _host(name: str, raw: RawHost) -> Host:
+    return Host(
+        name=name,
+        role=_sure(raw.role),
+        datacenter=_sure(raw.datacenter),
+        ipv4=_sure(raw.ipv4),
+        ipv6=raw.ipv6,
+        ssh_port=raw.ssh_port,
+        host_key=_sure(raw.host_key),
+        twin=raw.twin,
+        backup=dict(raw.backup),
+        passphrase=None if raw.passphrase is None else _secret(raw.passphrase),
+    )
+
+
+def _vhost(domain: str, raw: RawVhost) -> Vhost:
+    directory, check = VHOSTS / domain, _sure(raw.check)
+    return Vhost(
+        domain=domain,
+        aliases=tuple(raw.aliases),
+        host=_sure(raw.host),
+        user=_sure(raw.user),
+        runtime=_sure(raw.runtime),
+        upstream=raw.upstream,
+        root=PurePosixPath(raw.root) if raw.root else directory / "public",
+        uploads=tuple(directory / upload for upload in raw.uploads),
+        paths=tuple(PurePosixPath(path) for path in raw.paths),
+        value=raw.value,
+        check=Check(check.path, check.expect),
+    )
+
+
+def _zone(name: str, raw: RawZone) -> Zone:
+    return Zone(name, tuple(_sure(raw.servers)), _tsig(_sure(raw.tsig)), raw.ttl)
+
+
+def _tsig(raw: RawTsig) -> Tsig:
+    return Tsig(raw.name, raw.algorithm, _secret(raw.secret))
+
+
+def _drp(raw: RawDrp) -> Drp:
+    tickets = _sure(raw.tickets)
+    command = None if tickets.command is None else tuple(tickets.command)
+    return Drp(tuple(_sure(raw.approvers)), Tickets(tickets.file, command), raw.trust)

@@ -1,0 +1,41 @@
+"""`load`: from a file to an Estate, or to one error with every fault in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from estate.model import Estate
+from inventory.build import build
+from inventory.draft import Draft, doubles
+from inventory.faults import Fault, without_repeats
+from inventory.hosts_check import check_hosts
+from inventory.shape import shape
+from inventory.source import Source, read
+from inventory.vhosts_check import check_vhosts
+
+
+def load(path: Path) -> Estate:
+    """The estate in a TOML file, or a host's slice of it in a `.json` file. Raises BadEstate with every fault."""
+    source = read(path)
+    raw, faults = shape(source.tree)
+    draft = Draft(raw, source.tree)
+    faults = without_repeats([*faults, *_check_slice(source, draft), *check_hosts(draft), *check_vhosts(draft),
+                              *_check_approvers(draft)])  # fmt: skip
+    if faults:
+        raise source.refuse(faults)
+    return build(raw, path.parent)
+
+
+def _check_slice(source: Source, draft: Draft) -> Iterator[Fault]:
+    part, control = draft.raw.slice, draft.raw.control
+    if part is None:
+        if control is not None and control.ssh_key is None:
+            yield Fault(("control", "ssh_key"), 'is missing; name the private key: ssh_key = "ssh_key"')
+        return
+    if not source.is_json:
+        yield Fault(("slice",), "only the JSON that a managed host gets has this; leave it out")
+    yield from draft.refers(("slice", "host"), "hosts", part.host)
+
+
+def _check_approvers(draft: Draft) -> Iterator[Fault]:
+    approvers = draft.raw.drp.approvers if draft.raw.drp else None
+    yield from doubles([(("drp", "approvers", n), name) for n, name in enumerate(approvers or ())], "one")

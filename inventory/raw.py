@@ -1,0 +1,194 @@
+"""The estate file's tables as they are written.
+
+Everything may be absent here, and `inventory.shape` reports what must not be: so one faulty setting never hides
+the faults of the others.
+"""
+
+from datetime import time
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from estate.model import Engine, Role, Runtime, Side
+from inventory import words
+
+Label = Annotated[str, AfterValidator(words.label)]
+Domain = Annotated[str, AfterValidator(words.domain)]
+DatabaseName = Annotated[str, AfterValidator(words.database)]
+AbsolutePath = Annotated[str, AfterValidator(words.absolute)]
+OwnedPath = Annotated[str, AfterValidator(words.owned)]
+Command = Annotated[list[str], Field(min_length=1)]
+Algorithm = Literal["hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"]
+
+
+class Table(BaseModel):
+    """A table of the file: no unknown settings, no guessing of types. `needs` must be there."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    needs: ClassVar[tuple[str, ...]] = ()
+
+
+class RawSecret(Table):
+    """Where a secret is kept. A literal value is refused, and never repeated."""
+
+    file: str | None = None
+    env: Annotated[str, AfterValidator(words.variable)] | None = None
+    command: Command | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_a_value(cls, value: object) -> object:
+        """A string here is most likely the secret itself."""
+        if isinstance(value, str):
+            raise ValueError(  # noqa: TRY004 - pydantic reports no TypeError
+                "a secret must not stand in this file; change it, keep the new one in a file of mode 0600, and write "
+                '{ file = "secrets/NAME" }, or { env = "NAME" }, or { command = ["pass", "show", "NAME"] }'
+            )
+        return value
+
+    @model_validator(mode="after")
+    def exactly_one(self) -> "RawSecret":
+        """Two places could disagree."""
+        if sum(part is not None for part in (self.file, self.env, self.command)) != 1:
+            raise ValueError("a secret has exactly one of file, env and command")
+        if self.file is not None and (not self.file or not self.file.isprintable()):
+            raise ValueError("the secret's file has no usable name")
+        return self
+
+
+class RawEstateTable(Table):
+    """[estate]"""
+
+    needs: ClassVar[tuple[str, ...]] = ("name", "timezone")
+    name: Label | None = None
+    timezone: Annotated[ZoneInfo, BeforeValidator(words.timezone)] | None = None
+
+
+class RawControl(Table):
+    """[control]; a slice has no `ssh_key`."""
+
+    needs: ClassVar[tuple[str, ...]] = ("addresses",)
+    addresses: Annotated[list[Annotated[str, AfterValidator(words.address)]], Field(min_length=1)] | None = None
+    ssh_key: Annotated[str, AfterValidator(words.sentence)] | None = None
+
+
+class RawDatacenter(Table):
+    """[datacenters.NAME]"""
+
+
+class RawHost(Table):
+    """[hosts.NAME]"""
+
+    needs: ClassVar[tuple[str, ...]] = ("role", "datacenter", "ipv4", "host_key")
+    role: Annotated[Role, BeforeValidator(words.one_of(Role))] | None = None
+    datacenter: str | None = None
+    ipv4: Annotated[IPv4Address, BeforeValidator(words.ipv4)] | None = None
+    ipv6: Annotated[IPv6Address, BeforeValidator(words.ipv6)] | None = None
+    ssh_port: Annotated[int, AfterValidator(words.port)] = 2222
+    host_key: Annotated[str, AfterValidator(words.host_key)] | None = None
+    twin: str | None = None
+    backup: dict[Annotated[Side, BeforeValidator(words.one_of(Side))], str] = {}
+    passphrase: RawSecret | None = None
+
+
+class RawCheck(Table):
+    """vhosts.DOMAIN.check"""
+
+    path: Annotated[str, AfterValidator(words.url_path)] = "/"
+    expect: Annotated[str, AfterValidator(words.sentence)]
+
+
+class RawVhost(Table):
+    """[vhosts.DOMAIN]"""
+
+    needs: ClassVar[tuple[str, ...]] = ("host", "user", "runtime", "check")
+    aliases: list[Domain] = []
+    host: str | None = None
+    user: Annotated[str, AfterValidator(words.user)] | None = None
+    runtime: Annotated[Runtime, BeforeValidator(words.one_of(Runtime))] | None = None
+    upstream: Annotated[str, AfterValidator(words.upstream)] | None = None
+    root: OwnedPath | None = None
+    uploads: list[Annotated[str, AfterValidator(words.relative)]] = []
+    paths: list[OwnedPath] = []
+    value: Annotated[int, Field(ge=0, le=1_000_000)] = 1
+    check: RawCheck | None = None
+
+
+class RawDatabase(Table):
+    """[databases.NAME]"""
+
+    needs: ClassVar[tuple[str, ...]] = ("engine", "vhost")
+    engine: Annotated[Engine, BeforeValidator(words.one_of(Engine))] | None = None
+    vhost: str | None = None
+
+
+class RawTsig(Table):
+    """zones.NAME.tsig"""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+    algorithm: Algorithm = "hmac-sha256"
+    secret: RawSecret
+
+
+class RawZone(Table):
+    """[zones.NAME]"""
+
+    needs: ClassVar[tuple[str, ...]] = ("servers", "tsig")
+    servers: Annotated[list[str], Field(min_length=1)] | None = None
+    tsig: RawTsig | None = None
+    ttl: Annotated[int, Field(ge=1, le=86_400)] = 60
+
+
+class RawBackup(Table):
+    """[backup]"""
+
+    files_at: Annotated[time, BeforeValidator(words.clock)] = time(2, 30)
+    snapshot_every_hours: Literal[1, 2, 3, 4, 6, 8, 12, 24] = 2
+
+
+class RawTickets(Table):
+    """drp.tickets"""
+
+    file: AbsolutePath | None = None
+    command: Command | None = None
+
+    @model_validator(mode="after")
+    def exactly_one(self) -> "RawTickets":
+        """One place to look at."""
+        if (self.file is None) is (self.command is None):
+            raise ValueError("tickets have exactly one of file and command")
+        return self
+
+
+class RawDrp(Table):
+    """[drp]"""
+
+    needs: ClassVar[tuple[str, ...]] = ("approvers", "tickets")
+    approvers: Annotated[list[Annotated[str, AfterValidator(words.person)]], Field(min_length=1)] | None = None
+    tickets: RawTickets | None = None
+    trust: AbsolutePath | None = None
+
+
+class RawSlice(Table):
+    """`slice` of a host's JSON: whose part this is. A TOML file has none."""
+
+    host: str
+    clients: list[str] = []
+
+
+class RawEstate(Table):
+    """The whole file."""
+
+    needs: ClassVar[tuple[str, ...]] = ("estate", "control", "drp")
+    estate: RawEstateTable | None = None
+    control: RawControl | None = None
+    datacenters: dict[Label, RawDatacenter] = {}
+    hosts: dict[Label, RawHost] = {}
+    vhosts: dict[Domain, RawVhost] = {}
+    databases: dict[DatabaseName, RawDatabase] = {}
+    zones: dict[Domain, RawZone] = {}
+    backup: RawBackup = RawBackup()
+    drp: RawDrp | None = None
+    slice: RawSlice | None = None

@@ -1,0 +1,79 @@
+"""An Estate in the words of the estate file, as plain data: what `inventory.load` reads from JSON."""
+
+from dataclasses import asdict
+from typing import Any
+
+from estate.model import Control, Drp, Estate, Host, Secret, Tickets, Vhost, Zone
+
+
+def plain(estate: Estate) -> dict[str, Any]:
+    """The whole, without what is not set. Secrets appear as references only."""
+    return _set(
+        estate={"name": estate.name, "timezone": estate.timezone.key},
+        control=_control(estate.control),
+        datacenters={name: {} for name in estate.datacenters},
+        hosts={name: _host(host) for name, host in estate.hosts.items()},
+        vhosts={domain: _vhost(vhost) for domain, vhost in estate.vhosts.items()},
+        databases={name: {"engine": str(db.engine), "vhost": db.vhost} for name, db in estate.databases.items()},
+        zones={name: _zone(zone) for name, zone in estate.zones.items()},
+        backup={
+            "files_at": estate.backup.files_at.strftime("%H:%M"),
+            "snapshot_every_hours": int(estate.backup.snapshot_every.total_seconds()) // 3600,
+        },
+        drp=_drp(estate.drp),
+        slice=None if estate.slice is None else asdict(estate.slice),
+    )
+
+
+def _set(**settings: Any) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _secret(secret: Secret) -> dict[str, Any]:
+    return _set(**asdict(secret))
+
+
+def _control(control: Control) -> dict[str, Any]:
+    return _set(addresses=list(control.addresses), ssh_key=control.ssh_key)
+
+
+def _host(host: Host) -> dict[str, Any]:
+    return _set(
+        role=str(host.role),
+        datacenter=host.datacenter,
+        ipv4=str(host.ipv4),
+        ipv6=None if host.ipv6 is None else str(host.ipv6),
+        ssh_port=host.ssh_port,
+        host_key=host.host_key,
+        twin=host.twin,
+        backup={str(side): server for side, server in host.backup.items()},
+        passphrase=None if host.passphrase is None else _secret(host.passphrase),
+    )
+
+
+def _vhost(vhost: Vhost) -> dict[str, Any]:
+    return _set(
+        aliases=list(vhost.aliases),
+        host=vhost.host,
+        user=vhost.user,
+        runtime=str(vhost.runtime),
+        upstream=vhost.upstream,
+        root=str(vhost.root),
+        uploads=[str(upload) for upload in vhost.uploads],
+        paths=[str(path) for path in vhost.paths],
+        value=vhost.value,
+        check=asdict(vhost.check),
+    )
+
+
+def _zone(zone: Zone) -> dict[str, Any]:
+    tsig = {"name": zone.tsig.name, "algorithm": zone.tsig.algorithm, "secret": _secret(zone.tsig.secret)}
+    return {"servers": list(zone.servers), "tsig": tsig, "ttl": zone.ttl}
+
+
+def _drp(drp: Drp) -> dict[str, Any]:
+    return _set(approvers=list(drp.approvers), tickets=_tickets(drp.tickets), trust=drp.trust)
+
+
+def _tickets(tickets: Tickets) -> dict[str, Any]:
+    return _set(**asdict(tickets))

@@ -1,0 +1,92 @@
+"""The part of an estate that one host gets: itself, its partners, and nothing about its neighbours."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from estate.model import Estate, Host, Role, Secret, Slice, Zone
+from estate.problem import BadEstate
+from inventory.faults import did_you_mean, quoted
+from inventory.loading import load
+from inventory.render import plain
+
+SECRETS = "/etc/seawall/secrets"
+
+
+def slice_for(path: Path, host: str) -> str:
+    """The JSON that `host` gets; `inventory.load` reads it there. Its secrets are references into /etc/seawall/secrets.
+
+    Raises BadEstate where the file is faulty or has no such host.
+    """
+    estate = load(path)
+    return json.dumps(plain(cut(estate, _named(estate, host))), indent=2) + "\n"
+
+
+def secrets_for(path: Path, host: str) -> dict[str, Secret]:
+    """What must lie in /etc/seawall/secrets of `host`: file name there, and where it is kept here.
+
+    Raises BadEstate as `slice_for` does.
+    """
+    estate = load(path)
+    mine = _named(estate, host)
+    found = {_passphrase(other): other.passphrase for other in _pair(estate, mine)}
+    found |= {_tsig(zone): zone.tsig.secret for zone in _zones(estate, mine)}
+    return {name: secret for name, secret in found.items() if secret is not None}
+
+
+def cut(estate: Estate, host: Host) -> Estate:
+    """The slice of one host, in memory."""
+    pair, zones, vhosts = _pair(estate, host), _zones(estate, host), estate.vhosts_on(host)
+    full = {other.name: _with_secret(other) for other in pair}
+    servers = {name for other in pair for name in other.backup.values()} | {n for zone in zones for n in zone.servers}
+    known = {
+        name: full.get(name) or replace(other, twin=None, backup={}, passphrase=None)
+        for name, other in estate.hosts.items()
+        if name in full or name in servers
+    }
+    domains = {vhost.domain for vhost in vhosts}
+    return replace(
+        estate,
+        control=replace(estate.control, ssh_key=None),
+        datacenters=tuple(d for d in estate.datacenters if any(other.datacenter == d for other in known.values())),
+        hosts=known,
+        vhosts={domain: vhost for domain, vhost in estate.vhosts.items() if domain in domains},
+        databases={name: db for name, db in estate.databases.items() if db.vhost in domains},
+        zones={zone.name: replace(zone, tsig=replace(zone.tsig, secret=_kept(_tsig(zone)))) for zone in zones},
+        slice=Slice(host.name, estate.clients_of(host) if host.role is Role.BACKUP else ()),
+    )
+
+
+def _named(estate: Estate, name: str) -> Host:
+    if name not in estate.hosts:
+        known = did_you_mean(name, estate.hosts)
+        raise BadEstate(f"no host {quoted(name)} in the estate; {known}", hint="list them with: seawall estate show")
+    return estate.hosts[name]
+
+
+def _pair(estate: Estate, host: Host) -> tuple[Host, ...]:
+    return (host, *estate.partners(host))
+
+
+def _zones(estate: Estate, host: Host) -> tuple[Zone, ...]:
+    """Those that the host may switch: a twin, and the zones of the vhosts it stands ready for."""
+    if host.role is not Role.DRP:
+        return ()
+    names = [name for vhost in estate.vhosts_on(host) for name in vhost.names]
+    return tuple(z for z in estate.zones.values() if any(n == z.name or n.endswith(f".{z.name}") for n in names))
+
+
+def _with_secret(host: Host) -> Host:
+    return host if host.passphrase is None else replace(host, passphrase=_kept(_passphrase(host)))
+
+
+def _passphrase(host: Host) -> str:
+    return f"passphrase.{host.name}"
+
+
+def _tsig(zone: Zone) -> str:
+    return f"tsig.{zone.name}"
+
+
+def _kept(name: str) -> Secret:
+    return Secret(file=f"{SECRETS}/{name}")
