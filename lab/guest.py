@@ -121,9 +121,7 @@ class Guest:
             *command,
         ]
 
-    def attempt(
-        self, command: str | Sequence[str], *, timeout: float = 60, stdin: str | None = None
-    ) -> Result:
+    def attempt(self, command: str | Sequence[str], *, timeout: float = 60, stdin: str | None = None) -> Result:
         """Run in the host, whatever the exit code; a string goes to `sh -c`. Ends it inside when the time is up."""
         words = ["sh", "-c", command] if isinstance(command, str) else list(command)
         limited = ["timeout", "--kill-after=5", str(timeout), *words]
@@ -146,9 +144,7 @@ class Guest:
 
     def wait_for(self, services: Sequence[str]) -> None:
         """Raises Failed where a unit isn't active after BOOT_PATIENCE seconds."""
-        late = Failed(
-            f"{self.name}: not all of {', '.join(services)} came up", hint=f"see the end of {self.log}"
-        )
+        late = Failed(f"{self.name}: not all of {', '.join(services)} came up", hint=f"see the end of {self.log}")
         clock.wait_until(lambda: self.serves(services), timeout=BOOT_PATIENCE, late=late, every=0.2)
 
     def halt(self) -> None:
@@ -159,9 +155,7 @@ class Guest:
         """Write a file of a host that isn't booted; `owner` is one of its users. Never follows a link out of it."""
         target = self.root / path.lstrip("/")
         if not target.parent.resolve().is_relative_to(self.root):
-            raise Failed(
-                f"{self.name}: {path} leads out of the host", hint="build the image again: seawall lab build"
-            )
+            raise Failed(f"{self.name}: {path} leads out of the host", hint="build the image again: seawall lab build")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         target.write_text(content, encoding="utf-8")

@@ -17,7 +17,7 @@ from pathlib import Path
 from effects.run import run
 
 CACHE = Path("/var/cache/seawall-lab")
-FILES = Path(__file__).parent / "files"
+APPLICATIONS = Path(__file__).parent / "files/applications"
 KNOWN_SUITES = ("bookworm", "trixie")
 SOURCES = (Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*")))
 # For wordpress apt would choose libapache2-mod-php, and Apache with it.
@@ -43,13 +43,13 @@ def suite() -> str:
 
 def base(say: Say) -> Path:
     """The root tree all hosts share, built if it isn't there: about a minute and 1.2 GB."""
-    return _cached(f"{suite()}-{_digest(suite(), *PACKAGES)}", _bootstrap, say)
+    return _cached(f"{suite()}-{_digest(suite(), NO_APACHE, *PACKAGES)}", _bootstrap, say)
 
 
 def applications(say: Say, make: Callable[[Path], None]) -> Path:
     """The layer above `base` with production's vhosts; `make` fills the directory it is given."""
-    contents = [path.read_text(encoding="utf-8") for path in sorted(FILES.iterdir()) if path.is_file()]
-    name = f"{suite()}-{_digest(suite(), *PACKAGES, *contents)}-applications"
+    contents = [path.read_text(encoding="utf-8") for path in sorted(APPLICATIONS.iterdir())]
+    name = f"{suite()}-{_digest(suite(), NO_APACHE, *PACKAGES, *contents)}-applications"
     return _cached(name, lambda target, _: make(target), say)
 
 

@@ -77,15 +77,21 @@ class Lab:
         """Its files and its processes. Raises BadEstate where the lab has no such host."""
         if host not in self.hosts:
             raise BadEstate(f"the lab has no host {host}", hint=f"one of: {', '.join(self.hosts)}")
-        return Guest(host, self.plan.namespace(host), self.directory / "hosts" / host, self.record)
+        return self._guest(host)
+
+    @property
+    def builder(self) -> Guest:
+        """A host beside the others, booted only while the layer of applications is built."""
+        return self._guest("builder")
+
+    def _guest(self, name: str) -> Guest:
+        return Guest(name, self.plan.namespace(name), self.directory / "hosts" / name, self.record)
 
     def address(self, host: str) -> str:
         """Its IPv4 address."""
         return self.plan.addresses(self.guest(host).name)[0]
 
-    def run(
-        self, host: str, command: str | Sequence[str], *, timeout: float = 60, stdin: str | None = None
-    ) -> Result:
+    def run(self, host: str, command: str | Sequence[str], *, timeout: float = 60, stdin: str | None = None) -> Result:
         """Run as root inside, whatever the exit code and whatever its firewall; a string goes to `sh -c`."""
         return self.guest(host).attempt(command, timeout=timeout, stdin=stdin)
 
@@ -144,9 +150,7 @@ class Lab:
 
 def _units(guest: Guest, services: Sequence[str]) -> list[str]:
     """Unit names; php-fpm's carries the version."""
-    fpm = next(
-        (path.name for path in (guest.root / "lib/systemd/system").glob("php*-fpm.service")), "php-fpm"
-    )
+    fpm = next((path.name for path in (guest.root / "lib/systemd/system").glob("php*-fpm.service")), "php-fpm")
     return [fpm if service == "php-fpm" else service for service in services]
 
 

@@ -11,6 +11,7 @@ from effects.run import attempt, installed
 from estate.problem import BadEstate, Failed, Missing, Refused
 from lab import identity, image
 from lab import names as zones
+from lab.applications import build
 from lab.estate_file import BACKED_UP, estate_file
 from lab.guest import Guest
 from lab.identity import Authority, KeyPair
@@ -60,9 +61,7 @@ def _refuse_taken_network(plan: Plan) -> None:
                 f"10.{plan.network}.0.0/16 belongs to the lab {other}",
                 hint="choose another number: --network N",
             )
-    routed = attempt(
-        ["ip", "-4", "route", "show", "root", f"10.{plan.network}.0.0/16"], timeout=10
-    ).out.split()
+    routed = attempt(["ip", "-4", "route", "show", "root", f"10.{plan.network}.0.0/16"], timeout=10).out.split()
     if routed:
         raise Refused(f"this machine routes {routed[0]} already", hint="choose another number: --network N")
 
@@ -71,14 +70,14 @@ def _check_machine() -> None:
     if os.geteuid() != 0:
         raise Missing("a lab needs root: it makes namespaces, mounts and hosts", hint="sudo seawall lab up")
     if packages := sorted({package for program, package in NEEDED.items() if not installed(program)}):
-        raise Missing(
-            f"not installed here: {', '.join(packages)}", hint=f"apt-get install --yes {' '.join(packages)}"
-        )
+        raise Missing(f"not installed here: {', '.join(packages)}", hint=f"apt-get install --yes {' '.join(packages)}")
 
 
 def _make(lab: Lab, say: Say) -> None:
     watch = clock.Stopwatch()
-    layers = [image.base(say)]
+    base = image.base(say)
+    layers = {place.name: [base] for place in PLACES}
+    layers["web1"] = [image.applications(say, partial(build, lab, base)), base]
     keys = _write_identity(lab)
     authority = Authority()
     files.write(lab.bundle, authority.bundle)
@@ -110,10 +109,10 @@ def _write_identity(lab: Lab) -> Mapping[str, KeyPair]:
 
 
 def _bring_up(
-    lab: Lab, place: Place, *, layers: Sequence[Path], keys: Mapping[str, KeyPair], authority: Authority
+    lab: Lab, place: Place, *, layers: Mapping[str, Sequence[Path]], keys: Mapping[str, KeyPair], authority: Authority
 ) -> str:
     guest = lab.guest(place.name)
-    guest.mount(layers)
+    guest.mount(layers[place.name])
     guest.new_identity(keys[place.name].private)
     guest.keep_only(place.services)
     _furnish(lab, guest, place, authority)
@@ -124,9 +123,7 @@ def _bring_up(
 
 def _furnish(lab: Lab, guest: Guest, place: Place, authority: Authority) -> None:
     """What a provider would have put there: our key, a resolver; and what its role needs to answer at all."""
-    guest.put(
-        "/root/.ssh/authorized_keys", lab.ssh_key.with_suffix(".pub").read_text(encoding="utf-8"), mode=0o600
-    )
+    guest.put("/root/.ssh/authorized_keys", lab.ssh_key.with_suffix(".pub").read_text(encoding="utf-8"), mode=0o600)
     guest.put("/etc/seawall/ca.pem", authority.bundle)
     servers = [lab.address("ns1"), lab.address("ns2")] if place.role else ["127.0.0.1"]
     guest.put("/etc/resolv.conf", "".join(f"nameserver {s}\n" for s in servers) + "options timeout:1\n")

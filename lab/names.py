@@ -79,8 +79,7 @@ def secondary(plan: Plan) -> str:
     """named.conf of the secondary. BIND's own floor for refreshing is 5 minutes, hence the two limits."""
     primary = "; ".join(plan.addresses("ns1"))
     zones = "".join(
-        f'zone "{zone}" {{ type secondary; primaries {{ {primary}; }}; file "{zone}.zone"; }};\n'
-        for zone in ZONES
+        f'zone "{zone}" {{ type secondary; primaries {{ {primary}; }}; file "{zone}.zone"; }};\n' for zone in ZONES
     )
     return f"""\
 options {{
@@ -101,9 +100,7 @@ options {{
 def resolver(plan: Plan) -> str:
     """named.conf of the visitor: no root servers here, so each zone is delegated to both name servers by hand."""
     servers = "; ".join(address for host in ("ns1", "ns2") for address in plan.addresses(host))
-    zones = "".join(
-        f'zone "{zone}" {{ type static-stub; server-addresses {{ {servers}; }}; }};\n' for zone in ZONES
-    )
+    zones = "".join(f'zone "{zone}" {{ type static-stub; server-addresses {{ {servers}; }}; }};\n' for zone in ZONES)
     return f"""\
 options {{
     directory "/var/cache/bind";

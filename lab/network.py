@@ -39,9 +39,7 @@ def make(plan: Plan, record: Record) -> None:
 
 
 def _settings(plan: Plan) -> None:
-    lines = [
-        f"echo {value} > /proc/sys/{name}" for name, _, value in (s.partition("=") for s in ROUTER_SETTINGS)
-    ]
+    lines = [f"echo {value} > /proc/sys/{name}" for name, _, value in (s.partition("=") for s in ROUTER_SETTINGS)]
     run(["ip", "netns", "exec", plan.router, "sh", "-ec", "\n".join(lines)], timeout=30)
 
 

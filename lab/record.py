@@ -64,12 +64,7 @@ def alive(pid_file: Path) -> int | None:
     """The recorded process, if it still runs and is still the same one (pid and start time, proc(5))."""
     try:
         pid, started = pid_file.read_text(encoding="ascii").split()
-        stat = (
-            Path(f"/proc/{pid}/stat")
-            .read_text(encoding="utf-8", errors="replace")
-            .rpartition(") ")[2]
-            .split()
-        )
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2].split()
     except (OSError, ValueError):
         return None
     return int(pid) if stat[0] not in "ZX" and stat[19] == started else None
@@ -105,9 +100,7 @@ def end(pid_files: list[Path], *, patience: float = 20) -> None:
         for pid_file in pid_files:
             if pid := alive(pid_file):
                 _signal(pid, signal.SIGKILL)
-        late = Failed(
-            "a process of the lab does not end", hint="look at it with ps, then run: seawall lab down"
-        )
+        late = Failed("a process of the lab does not end", hint="look at it with ps, then run: seawall lab down")
         clock.wait_until(lambda: not any(map(alive, pid_files)), timeout=10, late=late, every=0.05)
 
 
@@ -128,9 +121,7 @@ def _unmount(what: str) -> None:
     while mounted(what):
         done = attempt(["umount", what], timeout=30)
         if not done.ok:
-            raise Failed(
-                f"{what} stays mounted: {done.err.strip()}", hint=f"see who uses it: fuser -vm {what}"
-            )
+            raise Failed(f"{what} stays mounted: {done.err.strip()}", hint=f"see who uses it: fuser -vm {what}")
 
 
 def _remove_link(what: str) -> None:
@@ -149,9 +140,7 @@ def _remove_cgroup(what: str) -> None:
     top = Path(what)
     if not top.exists():
         return
-    late = Failed(
-        f"the control group {what} does not empty", hint="look at its cgroup.procs, then: seawall lab down"
-    )
+    late = Failed(f"the control group {what} does not empty", hint="look at its cgroup.procs, then: seawall lab down")
     clock.wait_until(lambda: _emptied(top), timeout=10, late=late, every=0.05)
     for directory in sorted(top.rglob("*"), reverse=True):
         if directory.is_dir():
@@ -161,9 +150,7 @@ def _remove_cgroup(what: str) -> None:
 
 def _emptied(top: Path) -> bool:
     left = [
-        int(pid)
-        for procs in (top / "cgroup.procs", *top.rglob("cgroup.procs"))
-        for pid in procs.read_text().split()
+        int(pid) for procs in (top / "cgroup.procs", *top.rglob("cgroup.procs")) for pid in procs.read_text().split()
     ]
     for pid in left:
         _signal(pid, signal.SIGKILL)
