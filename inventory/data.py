@@ -1,0 +1,140 @@
+"""What the playbooks need to know about one host: plain data, made from the estate without touching anything."""
+
+from collections.abc import Iterable
+from typing import NotRequired, TypedDict
+
+from estate.model import Estate, Host, Role, Runtime, Side, Vhost
+from estate.problem import Missing
+
+WEB = (Role.PRODUCTION, Role.DRP)
+FRESH_PORT = 22  # where sshd listens before the first hardening
+# Never the two ends of a pair on one day, so that a bad patch is seen on one before it reaches the other.
+PATCH_DAYS = {
+    Role.DRP: ("Tue",),
+    Role.DNS: ("Mon", "Wed"),
+    Role.PRODUCTION: ("Thu",),
+    Role.BACKUP: ("Fri", "Sat"),
+    Role.BASTION: ("Sun",),
+}
+
+
+class Opening(TypedDict):
+    """One thing the firewall lets in; `sources` empty means from anywhere."""
+
+    protocol: str
+    port: int
+    sources: list[str]
+
+
+class VhostData(TypedDict):
+    """One vhost, as the web server and its PHP pool need it. All paths are absolute."""
+
+    domain: str
+    names: list[str]
+    user: str
+    runtime: str
+    upstream: str | None
+    directory: str
+    root: str
+    uploads: list[str]
+    paths: list[str]
+    certificates: str
+
+
+class HostData(TypedDict):
+    """One host for `playbooks.drive`. Every deploy sees it as pyinfra's `host.data`; deploys may add keys."""
+
+    name: str
+    role: str
+    ssh_hostname: str
+    ssh_port: int  # where to connect now; `playbooks.drive` finds it
+    sshd_port: int  # where sshd listens after hardening
+    ssh_user: str
+    ssh_key: str
+    host_key: str
+    ssh_known_hosts_file: NotRequired[str]
+    control: list[str]
+    allow_users: list[str]
+    openings: list[Opening]
+    serves: bool  # production enables its sites; a twin's are enabled by an activation alone
+    vhosts: list[VhostData]
+    patch_day: str
+
+
+def host_data(estate: Estate, host: Host) -> HostData:
+    """Everything the playbooks need to harden `host`."""
+    return HostData(
+        name=host.name,
+        role=host.role.value,
+        ssh_hostname=str(host.ipv4),
+        ssh_port=host.ssh_port,
+        sshd_port=host.ssh_port,
+        ssh_user="root",
+        ssh_key=_control_key(estate),
+        host_key=host.host_key,
+        control=list(estate.control.addresses),
+        allow_users=["root", "borg-*"] if host.role is Role.BACKUP else ["root"],
+        openings=openings(estate, host),
+        serves=host.role is Role.PRODUCTION,
+        vhosts=[_vhost_data(vhost) for vhost in estate.vhosts_on(host)] if host.role in WEB else [],
+        patch_day=_patch_day(estate, host),
+    )
+
+
+def _control_key(estate: Estate) -> str:
+    if estate.control.ssh_key is None:
+        raise Missing(
+            "this estate file has no control key: it is one host's slice", hint="run this on the control machine"
+        )
+    return estate.control.ssh_key
+
+
+def openings(estate: Estate, host: Host) -> list[Opening]:
+    """What the host's role needs open; everything else is dropped."""
+    found = [Opening(protocol="tcp", port=host.ssh_port, sources=[*estate.control.addresses, *clients(estate, host)])]
+    if host.role in WEB:
+        found += [Opening(protocol="tcp", port=port, sources=[]) for port in (80, 443)]
+    if host.role is Role.DNS:
+        found += [Opening(protocol=protocol, port=53, sources=[]) for protocol in ("tcp", "udp")]
+    return found
+
+
+def clients(estate: Estate, server: Host) -> list[str]:
+    """Addresses that a backup server lets in over ssh: who saves to it, and the DRP hosts that read it back."""
+    savers = [host for host in estate.hosts.values() if server.name in host.backup.values()]
+    twins = [estate.hosts[host.twin] for host in savers if host.twin is not None and host.twin in estate.hosts]
+    found = [address for host in [*savers, *twins] for address in host.addresses]
+    return list(dict.fromkeys(found))
+
+
+def known_ports(data: HostData) -> tuple[int, ...]:
+    """Where sshd may be found: the estate's port, and the fresh server's."""
+    return tuple(dict.fromkeys((data["sshd_port"], FRESH_PORT)))
+
+
+def _vhost_data(vhost: Vhost) -> VhostData:
+    return VhostData(
+        domain=vhost.domain,
+        names=list(vhost.names),
+        user=vhost.user,
+        runtime=vhost.runtime.value,
+        upstream=vhost.upstream if vhost.runtime is Runtime.PROXY else None,
+        directory=str(vhost.directory),
+        root=str(vhost.root),
+        uploads=[str(path) for path in vhost.uploads],
+        paths=[str(path) for path in vhost.paths],
+        certificates=str(vhost.certificates),
+    )
+
+
+def _patch_day(estate: Estate, host: Host) -> str:
+    days = PATCH_DAYS[host.role]
+    return days[_place(host, estate.hosts_with(host.role), estate) % len(days)]
+
+
+def _place(host: Host, peers: Iterable[Host], estate: Estate) -> int:
+    """The side of a backup server, so that a pair is never patched on one day; otherwise the place in the file."""
+    for user in estate.hosts.values():
+        if host.name in user.backup.values():
+            return int(user.backup.get(Side.ODD) == host.name)
+    return [peer.name for peer in peers].index(host.name)

@@ -1,0 +1,46 @@
+"""Changes that could lock us out: made under guard, confirmed over a new connection, or undone by the host itself.
+
+    files are put beside   →  the host judges them, arms its own way back (15 s), applies
+    a NEW login from here  →  the host disarms, and only then writes what it loads at boot
+    no login               →  nothing is said to the host; it goes back alone
+
+If this process dies anywhere in between, the host goes back too.
+"""
+
+import posixpath
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pyinfra.api.exceptions import OperationError
+from pyinfra.context import host
+
+from effects.reach import known_hosts_line, login
+from estate.problem import Problem
+from playbooks.operations import File, files
+from templates import render
+
+SECONDS = 15  # until the host goes back; a host was reachable again after 17 s
+TOOLS = "/usr/local/lib/seawall"
+WORK = "/run/seawall/guard"  # what is being tried; gone after a reboot
+
+
+def guard() -> None:
+    """Put the host's side of it there."""
+    files(
+        name="guard: the way back",
+        wanted={posixpath.join(TOOLS, "guard"): File(render("guard.sh.j2", seconds=SECONDS, work=WORK), "755")},
+    )
+
+
+def confirm(what: str) -> None:
+    """Log in to the port that must be open from now on. Raises OperationError where that fails."""
+    data = host.data
+    with TemporaryDirectory() as folder:
+        known = Path(folder) / "known_hosts"
+        known.write_text(known_hosts_line(data.ssh_hostname, data.sshd_port, data.host_key), encoding="utf-8")
+        try:
+            login(data.ssh_hostname, data.sshd_port, user=data.ssh_user, key=data.ssh_key, known_hosts=known)
+        except Problem as problem:
+            raise OperationError(
+                f"{what}: no new login is possible ({problem.what}); the host goes back by itself within {SECONDS} s"
+            ) from None

@@ -1,0 +1,54 @@
+"""Make a Debian host safe: `seawall harden`, or `pyinfra inventory/hosts.py playbooks/harden.py`.
+
+Order: ssh and the firewall first, each under guard, so that a run that dies later leaves a host that is closed and
+reachable; fail2ban after the firewall whose chains it joins and the logs it watches. Every host gets the same list
+of operations, with its own data: pyinfra merges operations by their place in the list.
+"""
+
+import pyinfra
+from pyinfra.api.deploy import deploy
+from pyinfra.context import host
+
+from estate.model import Runtime
+from inventory.data import WEB
+from playbooks.fail2ban import fail2ban
+from playbooks.firewall import firewall
+from playbooks.guard import guard
+from playbooks.mounts import mounts
+from playbooks.operations import packages
+from playbooks.patches import patches
+from playbooks.sshd import sshd
+from playbooks.vhosts import vhosts
+
+EVERYWHERE = (
+    "openssh-server",
+    "iptables",
+    "iproute2",
+    "fail2ban",
+    "python3-systemd",
+    "unattended-upgrades",
+    "logrotate",
+)
+
+
+@deploy("Harden")
+def harden() -> None:
+    """All concerns; a second run changes nothing."""
+    packages(name="packages", names=_needed())
+    guard()
+    sshd()
+    firewall()
+    vhosts()
+    mounts()
+    fail2ban()
+    patches()
+
+
+def _needed() -> list[str]:
+    data = host.data
+    php = any(vhost["runtime"] == Runtime.PHP for vhost in data.vhosts)
+    return [*EVERYWHERE, *(["nginx"] if data.role in WEB else []), *(["php-fpm"] if php else [])]
+
+
+if pyinfra.is_cli:
+    harden()
