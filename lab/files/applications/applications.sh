@@ -36,7 +36,7 @@ CREATE DATABASE shop CHARACTER SET utf8mb4;
 CREATE USER shop@localhost IDENTIFIED BY '$password';
 GRANT ALL ON shop.* TO shop@localhost;
 SQL
-(umask 077 && sed -e "s/PASSWORD/$password/" -e "s/SALT/$(openssl rand -hex 32)/" "$here/shop-config.php" \
+(umask 077 && sed -e "s/@PASSWORD@/$password/" -e "s/@SALT@/$(openssl rand -hex 32)/" "$here/shop-config.php" \
     > /etc/wordpress/config-shop.example.php)
 chown root:shop /etc/wordpress/config-shop.example.php
 chmod 640 /etc/wordpress/config-shop.example.php

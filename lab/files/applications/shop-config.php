@@ -1,7 +1,7 @@
 <?php
 define('DB_NAME', 'shop');
 define('DB_USER', 'shop');
-define('DB_PASSWORD', 'PASSWORD');
+define('DB_PASSWORD', '@PASSWORD@');
 define('DB_HOST', 'localhost');
 define('DB_CHARSET', 'utf8mb4');
 define('WP_HOME', 'https://shop.example');
@@ -10,11 +10,11 @@ define('WP_CONTENT_DIR', '/srv/vhosts/shop.example/wp-content');
 define('FORCE_SSL_ADMIN', true);
 define('DISABLE_WP_CRON', true);
 define('WP_HTTP_BLOCK_EXTERNAL', true);
-define('AUTH_KEY', 'SALT-1');
-define('SECURE_AUTH_KEY', 'SALT-2');
-define('LOGGED_IN_KEY', 'SALT-3');
-define('NONCE_KEY', 'SALT-4');
-define('AUTH_SALT', 'SALT-5');
-define('SECURE_AUTH_SALT', 'SALT-6');
-define('LOGGED_IN_SALT', 'SALT-7');
-define('NONCE_SALT', 'SALT-8');
+define('AUTH_KEY', '@SALT@-1');
+define('SECURE_AUTH_KEY', '@SALT@-2');
+define('LOGGED_IN_KEY', '@SALT@-3');
+define('NONCE_KEY', '@SALT@-4');
+define('AUTH_SALT', '@SALT@-5');
+define('SECURE_AUTH_SALT', '@SALT@-6');
+define('LOGGED_IN_SALT', '@SALT@-7');
+define('NONCE_SALT', '@SALT@-8');
