@@ -34,7 +34,7 @@ echo "$$ $(cut -d ' ' -f 22 /proc/$$/stat)" > {pid_file}.stage
 mv {pid_file}.stage {pid_file}
 exec env -i {environment} SYSTEMD_NSPAWN_API_VFS_WRITABLE=network SYSTEMD_NSPAWN_TMPFS_TMP=0 \\
   systemd-nspawn --quiet --settings=no --directory={root} --boot --register=no --keep-unit --machine={machine} \\
-  --network-namespace-path=/run/netns/{machine} --resolv-conf=off --timezone=off --link-journal=no
+  --network-namespace-path=/run/netns/{machine} --capability=CAP_NET_ADMIN --resolv-conf=off --timezone=off --link-journal=no
 """
 
 
