@@ -1,13 +1,12 @@
-"""Put the toolkit, this host's slice, its secrets, its ssh identity and its services in place.
+"""Put the toolkit on a host, and on one that backs up: its slice, its secrets, a key of its own, its services.
 
-Data: `wheels` (path of a tar of wheels here), `name`, `slice`, `known_hosts`, `secrets` (name to value), `role`,
-and on a backup server `clients` (name to the public keys that write and read).
+Data beside the usual: `wheels` (path of a tar of wheels here); `slice`, `known_hosts` and `secrets` (name to value),
+which are empty on a backup server: it needs borg and nothing else.
 """
 
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from pyinfra import host
 from pyinfra.api import StringCommand
@@ -15,27 +14,23 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
 from pyinfra.operations import files as pyinfra_files
 
-from playbooks.operations import Directory, File, Unit, ask, directories, files, units
+from playbooks.operations import Directory, File, ask, directories, files
 from templates import render
 
 TOOLKIT = "/opt/seawall"
 CACHE = "/var/cache/seawall"
-REPOSITORIES = "/srv/borg"
 UNITS = Path("/etc/systemd/system")
 
 
 @deploy("Install the toolkit")
 def install() -> None:
-    """Everything a role needs to back up, be restored from, or take over."""
+    """Everything a host needs to back up, to be restored from, or to take over."""
     data = host.data
     directories(name="toolkit: directories", wanted={CACHE: Directory(mode="700"), "/etc/seawall": Directory()})
     _toolkit(Path(data.wheels))
-    if data.role == "backup":
-        backup_server(name="backup server: accounts and repositories", clients=data.clients)
-        files(name="backup server: keys", wanted=_authorized(data.clients))
-    elif data.slice:
+    if data.slice:
         _client(data.name, data.slice, data.known_hosts, data.secrets)
-        _services(data.role)
+        _services()
 
 
 def _toolkit(wheels: Path) -> None:
@@ -82,8 +77,8 @@ def identity(path: str) -> Iterator[StringCommand]:
         yield StringCommand(f"ssh-keygen -q -t ed25519 -N '' -C $(hostname) -f {shlex.quote(path)}")
 
 
-def _services(role: str) -> None:
-    """The scheduler runs where production runs. On the DRP host it waits until the host serves."""
+def _services() -> None:
+    """The units are known; who starts them is `playbooks.schedule`, an activation, or an order."""
     files(name="services: units", wanted={
         str(UNITS / "seawall-backup.service"): File(render("seawall-backup.service.j2")),
         str(UNITS / "seawall-drp@.service"): File(render("seawall-drp@.service.j2")),
@@ -98,50 +93,3 @@ def reload_units() -> Iterator[StringCommand]:
         if ask(f"systemctl show -p NeedDaemonReload -p LoadState --value {unit} | grep -xE 'yes|not-found' || true"):
             yield StringCommand("systemctl daemon-reload")
             return
-
-
-@deploy("Start the backup scheduler")
-def schedule() -> None:
-    """After the first repositories are there. Data: `role`."""
-    if host.data.role == "production":
-        units(name="services: backup scheduler", wanted=[Unit("seawall-backup.service", (str(UNITS / "seawall-backup.service"),), act="restart")])
-
-
-def accounts(client: str) -> dict[str, str]:
-    """The two users of a client on a backup server, and how `borg serve` is started for each.
-
-    The writer can add and nothing else (append-only, its own directory). The reader is another user without the
-    right to write, so its reading can neither delete nor lock.
-    """
-    borg = f"{TOOLKIT}/bin/borg serve --umask=0027 --restrict-to-path {REPOSITORIES}/{client}"
-    return {f"borg-{client}": f"{borg} --append-only", f"borg-{client}-ro": borg}
-
-
-def home(account: str) -> str:
-    """Root's directory, not the account's: what it may do is not its own to change."""
-    return f"/var/lib/{account}"
-
-
-@operation()
-def backup_server(clients: Mapping[str, Any]) -> Iterator[StringCommand]:
-    """Two users a client, one directory that the first writes and the second reads, closed to everybody else."""
-    known = set(ask("getent passwd | cut -d: -f1"))
-    for client in clients:
-        writer, reader = accounts(client)
-        if writer not in known:
-            yield StringCommand(f"useradd --system --user-group --no-create-home --home-dir {home(writer)} --shell /bin/sh {writer}")
-        if reader not in known:
-            yield StringCommand(f"useradd --system --gid {writer} --no-create-home --home-dir {home(reader)} --shell /bin/sh {reader}")
-        path = f"{REPOSITORIES}/{client}"
-        if not ask(f"stat -c '%U %G %a' {path} 2>/dev/null | grep -x '{writer} {writer} 750' || true"):
-            yield StringCommand(f"install -d -m 755 {REPOSITORIES} && install -d -o {writer} -g {writer} -m 2750 {path} && chmod g-s {path}")
-
-
-def _authorized(clients: Mapping[str, Mapping[str, str]]) -> dict[str, File]:
-    """One forced command a key."""
-    wanted = {}
-    for client, keys in clients.items():
-        for (user, serve), key in zip(accounts(client).items(), (keys.get("writer"), keys.get("reader")), strict=True):
-            line = f'command="{serve}",restrict {key}\n' if key else "# no key yet\n"
-            wanted[f"{home(user)}/.ssh/authorized_keys"] = File(line)
-    return wanted

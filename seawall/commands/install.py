@@ -1,26 +1,96 @@
-"""`seawall install`: the toolkit, a slice of the estate, keys and services, on every host that needs them."""
+"""`seawall install`: the toolkit, a slice of the estate, keys and services, on every host that needs them.
 
+Three rounds, since a backup server can only let in a key that the client has already made: clients, then backup
+servers, then repositories and the scheduler.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from effects import secrets
+from effects.clock import Stopwatch
+from effects.reach import known_hosts_line
 from effects.remote import Remote
 from estate.model import Estate, Host, Role
 from inventory import load, secrets_for, slice_for
 from inventory.data import host_data
-from playbooks.drive import Job, drive
+from playbooks.drive import Outcome, check, drive
 from seawall import wheels as building
-from seawall.options import estate_option, json_option, print_json
+from seawall.deploying import Progress, report
+from seawall.options import estate_option, json_option
 
 INIT = 300.0  # seconds
+PUBLIC_KEY = "/etc/seawall/ssh/id_ed25519.pub"
 
 
 @click.command(name="install")
 @estate_option
-@click.option("--wheels", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A tar of wheels instead of this checkout's.")
+@click.option("--wheels", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A tar of wheels, not this checkout's.")
+@click.option("--dry-run", is_flag=True, help="Say what the first round would change; change nothing.")
 @json_option
-def command(path: Path, wheels: Path | None, as_json: bool) -> None:
+def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> None:
     """Put the toolkit, keys and services on production, backup and DRP hosts. Safe to repeat."""
-    estate = load(path)
+    estate, watch = load(path), Stopwatch()
+    clients, vaults = estate.hosts_with(Role.PRODUCTION, Role.DRP), estate.hosts_with(Role.BACKUP)
     tar = wheels or building.toolkit()
+    bare = {vault.name: _bare(estate, vault, tar) for vault in vaults}
+    full = {client.name: _full(path, estate, client, tar) for client in clients}
+    with Progress([*full, *bare], quiet=as_json) as progress:
+        rounds = [_round([*full.values(), *bare.values()], "install", progress, dry_run=dry_run)]
+        if not dry_run:
+            keys = {host.name: _on(estate, host, ["cat", PUBLIC_KEY]).strip() for host in clients}
+            rounds.append(_round([bare[v.name] | {"clients": _keys(estate, v, keys)} for v in vaults], "vault", progress))
+            for host in clients:
+                _on(estate, host, ["/opt/seawall/bin/seawall", "backup", "init"])
+            producing = [full[host.name] for host in clients if host.role is Role.PRODUCTION]
+            rounds.append(_round(producing, "schedule", progress))
+    report(_together(rounds), watch.seconds, as_json=as_json, dry_run=dry_run)
+
+
+def _round(hosts: Sequence[Any], deploy: str, progress: Progress, *, dry_run: bool = False) -> dict[str, Outcome]:
+    outcomes = drive(hosts, [deploy], dry_run=dry_run, on_event=progress.see)
+    check(outcomes)
+    return outcomes
+
+
+def _together(rounds: Sequence[dict[str, Outcome]]) -> dict[str, Outcome]:
+    """One outcome a host, with the work of all rounds."""
+    total: dict[str, Outcome] = {}
+    for one in (one for outcomes in rounds for one in outcomes.values()):
+        before = total.get(one.host, replace(one, operations=0, changes=0, seconds=0.0))
+        total[one.host] = replace(one, operations=before.operations + one.operations, changes=before.changes + one.changes,
+                                  seconds=round(before.seconds + one.seconds, 3))
+    return total
+
+
+def _bare(estate: Estate, host: Host, tar: Path) -> dict[str, Any]:
+    return {**host_data(estate, host), "wheels": str(tar), "slice": "", "known_hosts": "", "secrets": {}}
+
+
+def _full(path: Path, estate: Estate, host: Host, tar: Path) -> dict[str, Any]:
+    """With its slice, the pinned keys of the backup servers it and its partners use, and the values of its secrets."""
+    pair = (host, *estate.partners(host))
+    servers = {name for other in pair for name in other.backup.values()}
+    pinned = "".join(known_hosts_line(str(estate.hosts[name].ipv4), estate.hosts[name].ssh_port, estate.hosts[name].host_key)
+                     for name in sorted(servers))
+    values = {name: secrets.resolve(secret, base=path.resolve().parent) for name, secret in secrets_for(path, host.name).items()}
+    return _bare(estate, host, tar) | {"slice": slice_for(path, host.name), "known_hosts": pinned, "secrets": values}
+
+
+def _keys(estate: Estate, vault: Host, keys: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Who writes is the client itself; who reads is its partner."""
+    found = {}
+    for client in estate.clients_of(vault):
+        partner = estate.partners(estate.hosts[client])[0]
+        found[client] = {"writer": keys[client], "reader": keys[partner.name]}
+    return found
+
+
+def _on(estate: Estate, host: Host, argv: list[str]) -> str:
+    with Remote(host, estate.control) as remote:
+        return remote.run(argv, timeout=INIT)
+
