@@ -33,7 +33,7 @@ class Source:
         numbered = sorted(((line_of(fault.place, lines) or 0, fault) for fault in faults), key=lambda pair: pair[0])
         told = [f"{self.path.name}{f':{line}' if line else ''}: {show(f.place)}: {f.what}" for line, f in numbered]
         count = "this" if len(told) == 1 else f"these {len(told)} faults"
-        return BadEstate("\n".join(told), hint=f"mend {count} in {self.path}, then: seawall estate check")
+        return BadEstate("\n".join(told), hint=f"mend {count}, then: seawall estate check --estate {self.path}")
 
 
 def read(path: Path) -> Source:
@@ -88,5 +88,5 @@ def _syntax(path: Path, line: int | None, said: str) -> BadEstate:
     where = f"{path.name}:{line}" if line else path.name
     kind = "JSON" if path.suffix == ".json" else "TOML"
     return BadEstate(
-        f"{where}: this is not {kind}: {said}", hint=f"mend that line of {path}, then: seawall estate check"
+        f"{where}: this is not {kind}: {said}", hint=f"mend that line, then: seawall estate check --estate {path}"
     )

@@ -12,7 +12,7 @@ BELOW = {  # a folder: those that it may import, beside itself
     "estate": set[str](),
     "effects": {"estate"},
     "inventory": {"estate", "effects"},
-    "templates": set[str](),
+    "templates": {"estate"},
     "backups": {"estate", "effects", "inventory"},
     "playbooks": {"estate", "effects", "inventory", "templates"},
     "supervision": {"estate", "effects", "inventory"},
@@ -21,7 +21,7 @@ BELOW = {  # a folder: those that it may import, beside itself
     "seawall": {"estate", "effects", "inventory", "templates", "backups", "playbooks", "supervision", "drp", "lab"},
 }
 DOORS = {"subprocess", "socket", "multiprocessing", "asyncio"}
-CALLS = {("os", "fsync"), ("os", "system"), ("os", "fork"), ("datetime", "now"), ("time", "sleep"), ("time", "time")}
+CALLS = {("os", "fsync"), ("os", "system"), ("os", "fork"), ("datetime", "now"), ("time", "time")}
 LONGEST = 300
 
 
