@@ -32,9 +32,8 @@ def jails(wanted: Sequence[str]) -> Generator[StringCommand]:
 
 def _watching() -> set[str]:
     """Names of the jails that are there. fail2ban answers a moment after systemd calls it active."""
-    lines = ask(
-        "systemctl -q is-active fail2ban || exit 0; for n in $(seq 50); do fail2ban-client status 2>/dev/null && break; sleep 0.2; done; true"
-    )
+    patiently = "for n in $(seq 50); do fail2ban-client status 2>/dev/null && break; sleep 0.2; done"
+    lines = ask(f"if systemctl -q is-active fail2ban; then {patiently}; fi; true")
     return {name.strip() for line in lines if "Jail list:" in line for name in line.split(":", 1)[1].split(",")}
 
 

@@ -14,13 +14,15 @@ from tempfile import TemporaryDirectory
 from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host
 
+from effects.clock import wait_until
 from effects.reach import known_hosts_line, login
-from estate.problem import Problem
+from estate.problem import Problem, Unreachable
 from playbooks.operations import File, files
 from templates import render
 
 SECONDS = 15  # until the host goes back; a host was reachable again after 17 s
 TOOLS = "/usr/local/lib/seawall"
+PATIENCE = 5  # seconds that a new login is tried for; a try that hangs takes up to four more
 WORK = "/run/seawall/guard"  # what is being tried; gone after a reboot
 
 
@@ -33,14 +35,28 @@ def guard() -> None:
 
 
 def confirm(what: str) -> None:
-    """Log in to the port that must be open from now on. Raises OperationError where that fails."""
+    """Log in to the port that must be open from now on. Raises OperationError where that fails.
+
+    Tried for a while: a reload of sshd returns before it listens again.
+    """
     data = host.data
+    said: list[str] = []
+    late = Unreachable(f"{what}: no new login", hint="look at the host")
     with TemporaryDirectory() as folder:
         known = Path(folder) / "known_hosts"
         known.write_text(known_hosts_line(data.ssh_hostname, data.sshd_port, data.host_key), encoding="utf-8")
+
+        def works() -> bool:
+            try:
+                login(data.ssh_hostname, data.sshd_port, user=data.ssh_user, key=data.ssh_key, known_hosts=known)
+            except Problem as problem:
+                said.append(problem.what)
+                return False
+            return True
+
         try:
-            login(data.ssh_hostname, data.sshd_port, user=data.ssh_user, key=data.ssh_key, known_hosts=known)
-        except Problem as problem:
+            wait_until(works, timeout=PATIENCE, late=late)
+        except Unreachable:
             raise OperationError(
-                f"{what}: no new login is possible ({problem.what}); the host goes back by itself within {SECONDS} s"
+                f"{what}: no new login is possible ({said[-1]}); the host goes back by itself within {SECONDS} s"
             ) from None

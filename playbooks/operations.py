@@ -16,7 +16,7 @@ from pyinfra.api.exceptions import OperationError
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-NEWER = "/run/seawall/loaded"  # one marker a unit, touched when it has read its files
+LOADED = "/run/seawall/loaded"  # one marker a unit, touched when it has read its files
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def _wrong(unit: Unit) -> str:
     """Prints the unit's name where it is not active, not enabled, or older than a file it watches."""
     watched = " ".join(shlex.quote(path) for path in unit.watches)
     return f"""
-m={NEWER}/{unit.name}
+m={LOADED}/{unit.name}
 since="$(systemctl show -p ActiveEnterTimestamp --value {unit.name})"
 [ -e $m ] && newer="-newer $m" || newer=
 if ! systemctl -q is-active {unit.name} || ! systemctl -q is-enabled {unit.name} 2>/dev/null \\
@@ -198,13 +198,13 @@ then echo {unit.name}; fi"""
 
 def _mend(unit: Unit) -> str:
     """Judge, then start or reload, and see that it stays up. The marker is as old as the reading, not as its end."""
-    name, marker = unit.name, f"{NEWER}/.{unit.name}"
+    name, marker = unit.name, f"{LOADED}/.{unit.name}"
     return f"""
 up() {{ systemctl -q is-active {name}; }}
 fail() {{ echo "{name} $1" >&2; journalctl -qn 8 --no-pager -u {name} >&2; exit 1; }}
 {unit.judge} || exit 1
-mkdir -p {NEWER} && touch {marker}
+mkdir -p {LOADED} && touch {marker}
 systemctl daemon-reload && systemctl -q enable {name} || exit 1
 if up; then systemctl {unit.act} {name}; else systemctl start {name}; fi || fail "did not start or reload"
 for n in 1 2 3 4 5; do up || fail "did not stay up"; sleep 0.1; done
-mv -f {marker} {NEWER}/{name}"""
+mv -f {marker} {LOADED}/{name}"""

@@ -12,7 +12,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from playbooks.guard import TOOLS, WORK, confirm
-from playbooks.operations import File, Unit, ask, differs, files, look, put, units
+from playbooks.operations import LOADED, File, Unit, ask, differs, files, look, put, units
 from templates import render
 
 RULES = "/etc/ssh/sshd_config.d/00-seawall.conf"  # the first match wins, so 50-cloud-init.conf comes too late
@@ -37,15 +37,9 @@ def guarded_config(wanted: File) -> Generator[StringCommand]:
 def sshd() -> None:
     """Keys only, three tries, no forwarding, the estate's port."""
     data = host.data
-    files(
-        name="sshd: tool",
-        wanted={
-            TOOL: File(
-                render("sshd.sh.j2", rules=RULES, work=WORK, tools=TOOLS, port=data.sshd_port, control=data.control[0]),
-                "755",
-            )
-        },
-    )
+    here = {"rules": RULES, "work": WORK, "tools": TOOLS, "loaded": LOADED}
+    tool = render("sshd.sh.j2", port=data.sshd_port, control=data.control[0], **here)
+    files(name="sshd: tool", wanted={TOOL: File(tool, "755")})
     guarded_config(
         name="sshd: judge the rules, apply, confirm, keep",
         wanted=File(render("sshd.conf.j2", port=data.sshd_port, allow_users=data.allow_users), "600"),

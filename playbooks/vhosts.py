@@ -141,7 +141,7 @@ def _default_pool(vhosts: Sequence[VhostData]) -> list[str]:
 def _php_units(vhosts: Sequence[VhostData]) -> list[Unit]:
     version = _php() if vhosts else ""
     return (
-        [Unit(f"php{version}-fpm.service", watches=(f"/etc/php/{version}/fpm",), judge=f"php-fpm{version} -tq")]
+        [Unit(f"php{version}-fpm.service", watches=(f"/etc/php/{version}/fpm",), judge=f"php-fpm{version} -t")]
         if version
         else []
     )
