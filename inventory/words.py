@@ -22,6 +22,11 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _USER = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _DATABASE = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _PERSON = re.compile(r"[a-z][a-z0-9._@-]{0,63}")
+# A server's own. Restored on a twin, they would lock everybody out of it, or break what restores; served, they would leak.
+_SERVERS_OWN = (
+    "/boot /dev /etc/fstab /etc/group /etc/gshadow /etc/hostname /etc/passwd /etc/seawall /etc/shadow /etc/ssh "
+    "/etc/sudoers /etc/sudoers.d /etc/systemd /proc /root /run /sys /var/lib/mysql /var/lib/postgresql /var/lib/seawall"
+)
 _PATH_PART = re.compile(r"[A-Za-z0-9._@+,=~-]+")
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@%/?-]*")
 _UPSTREAM = re.compile(r"http://([a-z0-9.-]+|\[[0-9a-f:]+\]):([0-9]{1,5})")
@@ -111,9 +116,11 @@ def absolute(value: str) -> str:
 
 
 def owned(value: str) -> str:
-    """A path of a vhost: too short a one, like /etc, would carry the whole server along."""
-    if len(PurePosixPath(absolute(value)).parts) < 3:
-        raise ValueError(f"{quoted(value)} belongs to the whole server; name what is below it")
+    """A path of a vhost: nothing so short, like /etc, or so vital that it would carry the whole server along."""
+    path = PurePosixPath(absolute(value))
+    vital = {PurePosixPath(own) for own in _SERVERS_OWN.split()}
+    if len(path.parts) < 3 or vital & {path, *path.parents}:
+        raise ValueError(f"{quoted(value)} belongs to the whole server; name what is the vhost's own")
     return value
 
 
