@@ -1,4 +1,4 @@
-"""Point a vhost's names at another host: worked out, then one compare-and-set per zone, then proven everywhere.
+"""Point a vhost's names at another host: worked out, then one compare-and-set a zone, then proven everywhere.
 
 Only addresses of the host that is left are touched: records that point elsewhere (a CDN, a mail host) stay.
 What stands in the zone is a prerequisite of the update, so a change that somebody made meanwhile is
@@ -45,10 +45,8 @@ def zone_of(estate: Estate, name: str) -> Zone | None:
     return max(holding, key=lambda zone: len(zone.name), default=None)
 
 
-def changes(
-    estate: Estate, vhost: Vhost, from_host: Host, to_host: Host, observed: Observed
-) -> tuple[Change, ...]:
-    """What must change so that `vhost` is found at `to_host`: addresses, and SPF where it names them. Only looks.
+def changes(estate: Estate, vhost: Vhost, from_host: Host, to_host: Host, observed: Observed) -> tuple[Change, ...]:
+    """What must change so that `vhost` is found at `to_host`: addresses, and those in SPF. Only looks.
 
     Names in no zone of the estate are left out, and so is what is already so. Where `to_host` has no IPv6,
     the IPv6 address of `from_host` is taken out.
@@ -98,10 +96,8 @@ def switch(estate: Estate, zone: Zone, changes: Sequence[Change], key_secret: st
         )
 
 
-def holds(
-    estate: Estate, zone: Zone, changes: Sequence[Change], *, port: int = 53
-) -> Mapping[str, bool | None]:
-    """Per authoritative server: True where all changes of `zone` stand, False where not, None where it is silent.
+def holds(estate: Estate, zone: Zone, changes: Sequence[Change], *, port: int = 53) -> Mapping[str, bool | None]:
+    """Per server of `zone`: True where all its changes stand, False where not, None where it is silent.
 
     A server that answers but does not speak for the zone is False: visitors who ask it do not get there.
     """
@@ -135,9 +131,7 @@ def _missing(primary: Host, port: int, changes: Sequence[Change]) -> tuple[Chang
         if standing == tuple(sorted(change.before)):
             missing.append(change)
         elif standing != tuple(sorted(change.after)):
-            conflicts.append(
-                f"{change.name} {change.rtype} is {_shown(standing)}, not {_shown(change.before)}"
-            )
+            conflicts.append(f"{change.name} {change.rtype} is {_shown(standing)}, not {_shown(change.before)}")
     if conflicts:
         raise Refused(
             f"{primary.name}: somebody else changed DNS meanwhile: {'; '.join(conflicts)}",

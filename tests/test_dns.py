@@ -1,0 +1,250 @@
+"""DNS is switched at a real Knot and proven at a real BIND behind it, both on this machine's loopback."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from time import monotonic, time
+
+import pytest
+from dns_estate import BIND_CONF, KNOT_CONF, SECRET, WEB1, ZONE, estate_of
+
+from drp import dns
+from drp.dns import Change
+from effects.clock import wait_until
+from effects.dns import Edit, Key, Server, query, update
+from effects.run import installed, run
+from estate.model import Estate, Zone
+from estate.problem import BadEstate, Failed, Problem, Refused, Unreachable, Untrusted
+
+KNOT, BIND = "127.0.83.1", "127.0.0.1"  # named listens only on addresses that an interface has
+KEY = Key("seawall.", "hmac-sha256", SECRET)
+OLD, NEW, FOREIGN = str(WEB1.ipv4), "10.83.3.10", "192.0.2.99"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Two running name servers and the estate that knows them."""
+
+    estate: Estate
+    port: int
+    pids: dict[str, int]
+
+    def zone(self, name: str = "shop.example") -> Zone:
+        return self.estate.zones[name]
+
+    def plan(self, name: str = "shop.example") -> tuple[Change, ...]:
+        vhost = self.estate.vhosts[name]
+        hosts = self.estate.hosts
+        return dns.changes(self.estate, vhost, hosts["web1"], hosts["twin1"], dns.look(self.estate, port=self.port))
+
+    def switch(self, changes: tuple[Change, ...], secret: str = SECRET, zone: str = "shop.example") -> None:
+        dns.switch(self.estate, self.zone(zone), changes, secret, port=self.port)
+
+    def holds(self, changes: tuple[Change, ...], zone: str = "shop.example") -> dict[str, bool | None]:
+        return dict(dns.holds(self.estate, self.zone(zone), changes, port=self.port))
+
+    def soon(self, changes: tuple[Change, ...]) -> None:
+        late = Failed("ns2 does not have it", hint="look at its log")
+        wait_until(lambda: all(self.holds(changes).values()), timeout=20, late=late)
+
+    def at(self, address: str, name: str, rtype: str = "A") -> tuple[str, ...]:
+        return query(Server("a server", address, self.port), name, rtype)
+
+    @contextmanager
+    def silent(self, name: str) -> Iterator[None]:
+        """The server takes connections and never answers."""
+        os.kill(self.pids[name], signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pids[name], signal.SIGCONT)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind((KNOT, 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    if not (installed("knotd") and installed("named")):
+        pytest.skip("needs the packages knot and bind9")
+    port = free_port()
+    values = {"folder": tmp_path, "port": port, "knot": KNOT, "bind": BIND, "secret": SECRET}
+    (tmp_path / "knot.conf").write_text(KNOT_CONF.format(**values))
+    (tmp_path / "named.conf").write_text(BIND_CONF.format(**values))
+    for name in ("shop.example", "late.example"):
+        (tmp_path / f"{name}.zone").write_text(f"$ORIGIN {name}.\n{ZONE}")
+    pids: dict[str, int] = {}
+    try:
+        run(["knotd", "-d", "-c", str(tmp_path / "knot.conf")], timeout=20)
+        pids["ns1"] = pid_in(tmp_path / "knot.pid")
+        run(["named", "-c", str(tmp_path / "named.conf")], timeout=20)
+        pids["ns2"] = pid_in(tmp_path / "named.pid")
+        made = Lab(estate_of({"ns1": KNOT, "ns2": BIND}), port, pids)
+        late = Failed("the name servers do not serve", hint=f"look into {tmp_path}")
+        wait_until(lambda: serve(made), timeout=20, late=late)
+        yield made
+    finally:
+        for pid in pids.values():
+            os.kill(pid, signal.SIGKILL)
+
+
+def pid_in(path: Path) -> int:
+    late = Failed(f"{path} does not appear", hint="look beside it")
+    wait_until(lambda: path.exists() and path.read_text().strip() != "", timeout=20, late=late)
+    return int(path.read_text())
+
+
+def serve(lab: Lab) -> bool:
+    try:
+        zones = ("shop.example.", "late.example.")
+        return all(lab.at(address, zone) for address in (KNOT, BIND) for zone in zones)
+    except Problem:
+        return False
+
+
+def test_a_switch_reaches_every_server_and_touches_only_what_pointed_at_the_lost_host(lab: Lab) -> None:
+    planned = lab.plan()
+    assert lab.holds(planned) == {"ns1": False, "ns2": False}  # so this test can fail
+    lab.switch(planned)
+    lab.soon(planned)
+    assert lab.at(BIND, "shop.example.") == tuple(sorted([NEW, "192.0.2.77"]))
+    assert lab.at(BIND, "www.shop.example.") == (NEW,)
+    assert lab.at(BIND, "shop.example.", "TXT") == (f'"v=spf1 ip4:{NEW} -all"',)
+    assert lab.plan() == ()
+
+
+def test_sent_again_after_its_answer_was_lost_it_is_done_and_no_conflict(lab: Lab) -> None:
+    planned = lab.plan()
+    lab.switch(planned)
+    lab.switch(planned)
+    assert lab.holds(planned)["ns1"] is True
+
+
+def test_what_a_third_party_changed_meanwhile_is_shown_and_nothing_is_switched(lab: Lab) -> None:
+    planned = lab.plan()
+    theirs = Edit("www.shop.example.", "A", (OLD,), (FOREIGN,), 60)
+    assert update(Server("ns1", KNOT, lab.port), "shop.example", (theirs,), KEY)
+    with pytest.raises(Refused, match=rf"www.shop.example. A is {FOREIGN}, not {OLD}"):
+        lab.switch(planned)
+    assert lab.at(KNOT, "shop.example.") == tuple(sorted([OLD, "192.0.2.77"]))
+
+
+def test_what_somebody_already_switched_by_hand_is_not_in_the_way_of_the_rest(lab: Lab) -> None:
+    planned = lab.plan()
+    by_hand = Edit("www.shop.example.", "A", (OLD,), (NEW,), 60)
+    assert update(Server("ns1", KNOT, lab.port), "shop.example", (by_hand,), KEY)
+    lab.switch(planned)
+    assert lab.holds(planned)["ns1"] is True
+
+
+def test_a_record_that_vanished_meanwhile_is_a_conflict(lab: Lab) -> None:
+    planned = lab.plan()
+    theirs = Edit("www.shop.example.", "A", (OLD,), (), 60)
+    assert update(Server("ns1", KNOT, lab.port), "shop.example", (theirs,), KEY)
+    with pytest.raises(Refused, match="A is nothing"):
+        lab.switch(planned)
+
+
+def test_a_record_can_be_made_where_none_stood(lab: Lab) -> None:
+    made = Change("shop.example", "new.shop.example.", "AAAA", (), ("2001:db8::1",), 60)
+    lab.switch((made,))
+    lab.soon((made,))
+
+
+def test_a_secondary_that_lags_is_named(lab: Lab) -> None:
+    planned = lab.plan("late.example")
+    lab.switch(planned, zone="late.example")
+    assert lab.holds(planned, "late.example") == {"ns1": True, "ns2": False}
+
+
+def test_a_silent_secondary_is_not_proven_rather_than_wrong_and_costs_seconds_only(lab: Lab) -> None:
+    planned = lab.plan()
+    lab.switch(planned)
+    lab.soon(planned)
+    with lab.silent("ns2"):
+        start = monotonic()
+        assert lab.holds(planned) == {"ns1": True, "ns2": None}
+        assert monotonic() - start < 5
+
+
+def test_a_silent_primary_is_unreachable_within_seconds_and_the_switch_can_be_run_again(lab: Lab) -> None:
+    planned = lab.plan()
+    with lab.silent("ns1"):
+        start = monotonic()
+        with pytest.raises(Unreachable, match=rf"ns1 \({KNOT} port {lab.port}\)"):
+            lab.switch(planned)
+        assert monotonic() - start < 5
+    lab.switch(planned)
+    lab.soon(planned)
+
+
+def test_a_dead_server_is_unreachable_and_the_living_one_is_still_proven(lab: Lab) -> None:
+    os.kill(lab.pids.pop("ns1"), signal.SIGKILL)
+    with pytest.raises(Unreachable, match="ns1"):
+        lab.switch((Change("shop.example", "shop.example.", "A", (OLD,), (NEW,), 60),))
+    standing = Change("shop.example", "www.shop.example.", "A", (), (OLD,), 60)
+    assert lab.holds((standing,)) == {"ns1": None, "ns2": True}
+
+
+def test_a_wrong_secret_is_untrusted_and_changes_nothing(lab: Lab) -> None:
+    planned = lab.plan()
+    with pytest.raises(Untrusted, match="TSIG key") as told:
+        lab.switch(planned, secret="d3JvbmcgYnV0IHN0aWxsIGJhc2U2NA==")
+    assert "compare the key" in told.value.hint
+    assert lab.plan() == planned
+
+
+def test_a_key_that_can_be_none_is_told_before_anything_is_sent(lab: Lab) -> None:
+    with pytest.raises(BadEstate, match="not base64"):
+        lab.switch(lab.plan(), secret="???")
+    zone = replace(lab.zone(), tsig=replace(lab.zone().tsig, algorithm="hmac-sha265"))
+    with pytest.raises(BadEstate, match="hmac-sha265"):
+        dns.switch(lab.estate, zone, lab.plan(), SECRET, port=lab.port)
+
+
+def test_clocks_apart_are_told_as_such(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = lab.plan()
+    then = time() - 900
+    monkeypatch.setattr("dns.renderer.time.time", lambda: then)
+    with pytest.raises(Untrusted, match="clocks") as told:
+        lab.switch(planned)
+    assert "date -u" in told.value.hint
+
+
+def test_a_server_that_takes_no_updates_says_so(lab: Lab) -> None:
+    secondary_first = replace(lab.zone(), servers=("ns2", "ns1"))
+    with pytest.raises(Failed, match="REFUSED") as told:
+        dns.switch(lab.estate, secondary_first, lab.plan(), SECRET, port=lab.port)
+    assert "primary" in told.value.hint
+
+
+def test_a_key_that_the_server_does_not_know_is_untrusted(lab: Lab) -> None:
+    zone = replace(lab.zone(), tsig=replace(lab.zone().tsig, name="stranger"))
+    with pytest.raises(Untrusted, match="TSIG key"):
+        dns.switch(lab.estate, zone, lab.plan(), SECRET, port=lab.port)
+
+
+def test_a_zone_that_a_server_does_not_have_is_told_and_does_not_hold(lab: Lab) -> None:
+    change = Change("gone.example", "gone.example.", "A", (OLD,), (NEW,), 60)
+    zone = replace(lab.zone(), name="gone.example")
+    with pytest.raises(Failed, match=r"gone\.example"):
+        dns.switch(lab.estate, zone, (change,), SECRET, port=lab.port)
+    assert dns.holds(lab.estate, zone, (change,), port=lab.port) == {"ns1": False, "ns2": False}
+
+
+def test_a_server_with_two_addresses_is_reached_by_the_one_that_answers(lab: Lab) -> None:
+    dead, living = IPv4Address("127.0.83.9"), IPv6Address(f"::ffff:{KNOT}")
+    hosts = dict(lab.estate.hosts)
+    hosts["ns1"] = replace(hosts["ns1"], ipv4=dead)
+    with pytest.raises(Unreachable, match=str(dead)):
+        replace(lab, estate=replace(lab.estate, hosts=hosts)).plan()
+    hosts["ns1"] = replace(hosts["ns1"], ipv6=living)
+    assert replace(lab, estate=replace(lab.estate, hosts=hosts)).plan() == lab.plan()

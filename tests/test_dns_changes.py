@@ -1,0 +1,111 @@
+"""What a switch would change is worked out purely, and is as little as possible."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from dns_estate import TWIN1, WEB1, estate_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drp.dns import Change, changes
+from estate.model import Host
+
+ESTATE = estate_of({"ns1": "10.83.2.53"})
+SHOP = ESTATE.vhosts["shop.example"]
+Records = Mapping[tuple[str, str], tuple[str, ...]]
+
+
+def planned(records: Records, old: Host = WEB1, new: Host = TWIN1) -> tuple[Change, ...]:
+    return changes(ESTATE, SHOP, old, new, lambda name, rtype: records.get((name, rtype), ()))
+
+
+def spf(text: str, old: Host = WEB1, new: Host = TWIN1) -> str:
+    """The text that `text` becomes."""
+    found = planned({("shop.example.", "TXT"): (f'"{text}"',)}, old, new)
+    return found[0].after[0].strip('"') if found else text
+
+
+def everywhere(_name: str, rtype: str) -> tuple[str, ...]:
+    """Every name has the address of the old host."""
+    return ("10.83.1.10",) if rtype == "A" else ()
+
+
+def test_addresses_of_the_domain_and_its_aliases_move_in_both_families() -> None:
+    assert planned({("shop.example.", "A"): ("10.83.1.10",), ("www.shop.example.", "AAAA"): ("fd83:1::10",)}) == (
+        Change("shop.example", "shop.example.", "A", ("10.83.1.10",), ("10.83.3.10",), 60),
+        Change("shop.example", "www.shop.example.", "AAAA", ("fd83:1::10",), ("fd83:3::10",), 60),
+    )
+
+
+def test_a_record_that_points_elsewhere_is_left_alone() -> None:
+    assert planned({("shop.example.", "A"): ("192.0.2.7",), ("shop.example.", "TXT"): ('"hello"',)}) == ()
+
+
+def test_one_address_of_several_is_replaced_and_one_that_is_there_is_not_added_twice() -> None:
+    (change,) = planned({("shop.example.", "A"): ("10.83.3.10", "10.83.1.10", "192.0.2.7")})
+    assert change.before == ("10.83.1.10", "10.83.3.10", "192.0.2.7")
+    assert change.after == ("10.83.3.10", "192.0.2.7")
+
+
+def test_a_twin_without_ipv6_takes_the_lost_address_out() -> None:
+    bare = replace(TWIN1, ipv6=None)
+    (change,) = planned({("shop.example.", "AAAA"): ("fd83:1::10",)}, new=bare)
+    assert change.after == ()
+
+
+def test_a_name_in_no_zone_of_the_estate_is_left_out() -> None:
+    vhost = replace(SHOP, aliases=("shop.elsewhere", "notshop.example"))
+    found = changes(ESTATE, vhost, WEB1, TWIN1, everywhere)
+    assert [change.name for change in found] == ["shop.example."]
+
+
+def test_the_longest_zone_holds_a_name() -> None:
+    zones = {**ESTATE.zones, "www.shop.example": replace(ESTATE.zones["shop.example"], name="www.shop.example")}
+    nested = replace(ESTATE, zones=zones)
+    found = changes(nested, SHOP, WEB1, TWIN1, everywhere)
+    assert [change.zone for change in found] == ["shop.example", "www.shop.example"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("v=spf1 ip4:10.83.1.10 -all", "v=spf1 ip4:10.83.3.10 -all"),
+        ("v=spf1 mx ~ip4:10.83.1.10/32 a -all", "v=spf1 mx ~ip4:10.83.3.10 a -all"),
+        ("v=spf1 ip6:FD83:1:0::10 -all", "v=spf1 ip6:fd83:3::10 -all"),
+        ("v=spf1 ip4:10.83.1.10 ip4:10.83.3.10 -all", "v=spf1 ip4:10.83.3.10 -all"),
+        ("v=spf1 ip4:10.83.1.0/24 -all", "v=spf1 ip4:10.83.1.0/24 -all"),  # a wider network is a choice
+        ("v=spf1 ip4:10.83.1.100 ip4:110.83.1.10 -all", "v=spf1 ip4:10.83.1.100 ip4:110.83.1.10 -all"),
+        ("v=spf10 ip4:10.83.1.10", "v=spf10 ip4:10.83.1.10"),
+        ("see ip4:10.83.1.10", "see ip4:10.83.1.10"),
+        ("v=spf1 ip4:nonsense ip4:10.83.1.10/99 -all", "v=spf1 ip4:nonsense ip4:10.83.1.10/99 -all"),
+    ],
+)
+def test_spf_names_the_new_host_where_it_named_the_old_one(before: str, after: str) -> None:
+    assert spf(before) == after
+
+
+def test_spf_loses_a_mention_that_the_new_host_has_no_address_for() -> None:
+    assert spf("v=spf1 ip6:fd83:1::10 -all", new=replace(TWIN1, ipv6=None)) == "v=spf1 -all"
+
+
+def test_a_long_spf_record_is_joined_before_it_is_read_and_cut_again_afterwards() -> None:
+    filler = " ".join(f"ip4:192.0.2.{number}" for number in range(40))
+    whole = f"v=spf1 {filler} ip4:10.83.1.10 -all"
+    pieces = f'"{whole[:200]}" "{whole[200:400]}" "{whole[400:]}"'
+    (change,) = planned({("shop.example.", "TXT"): (pieces,)})
+    strings = change.after[0].strip('"').split('" "')
+    assert "".join(strings) == whole.replace("10.83.1.10", "10.83.3.10")
+    assert all(len(string) <= 255 for string in strings)
+
+
+ADDRESSES = st.sets(st.sampled_from(["10.83.1.10", "192.0.2.1", "192.0.2.2", "198.51.100.3"]))
+
+
+@given(apex=ADDRESSES, www=ADDRESSES)
+def test_there_and_back_is_where_we_were_and_a_second_look_finds_nothing(apex: set[str], www: set[str]) -> None:
+    records = {("shop.example.", "A"): tuple(sorted(apex)), ("www.shop.example.", "A"): tuple(sorted(www))}
+    there = {**records, **{(change.name, change.rtype): change.after for change in planned(records)}}
+    assert planned(there) == ()
+    back = planned(there, TWIN1, WEB1)
+    assert {**there, **{(change.name, change.rtype): change.after for change in back}} == records
