@@ -22,7 +22,7 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _USER = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _DATABASE = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _PERSON = re.compile(r"[a-z][a-z0-9._@-]{0,63}")
-# A server's own. Restored on a twin, they would lock everybody out of it, or break what restores; served, they would leak.
+# A server's own: restored on a twin, they would lock everybody out of it; served, they would leak.
 _SERVERS_OWN = (
     "/boot /dev /etc/fstab /etc/group /etc/gshadow /etc/hostname /etc/passwd /etc/seawall /etc/shadow /etc/ssh "
     "/etc/sudoers /etc/sudoers.d /etc/systemd /proc /root /run /sys /var/lib/mysql /var/lib/postgresql /var/lib/seawall"
