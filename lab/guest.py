@@ -1,14 +1,13 @@
 """One Debian host under systemd-nspawn: an overlay over the image, a network namespace, a control group of its own.
 
-Two settings of systemd-nspawn matter. Only net.* is writable below /proc/sys: with more, a guest would write the
-machine's own settings. And /tmp is not nspawn's tmpfs: on a fresh server it is open, and hardening must show that it
-closes it.
+Three settings of systemd-nspawn matter. A network namespace made by others comes without CAP_NET_ADMIN, and a firewall
+needs it. Only net.* is writable below /proc/sys: with more, a guest would write the machine's own settings. And /tmp is
+not nspawn's tmpfs: on a fresh server it is open, and hardening must show that it closes it.
 """
 
 import os
 import secrets
 import shlex
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -34,7 +33,8 @@ echo "$$ $(cut -d ' ' -f 22 /proc/$$/stat)" > {pid_file}.stage
 mv {pid_file}.stage {pid_file}
 exec env -i {environment} SYSTEMD_NSPAWN_API_VFS_WRITABLE=network SYSTEMD_NSPAWN_TMPFS_TMP=0 \\
   systemd-nspawn --quiet --settings=no --directory={root} --boot --register=no --keep-unit --machine={machine} \\
-  --network-namespace-path=/run/netns/{machine} --capability=CAP_NET_ADMIN --resolv-conf=off --timezone=off --link-journal=no
+  --network-namespace-path=/run/netns/{machine} --capability=CAP_NET_ADMIN \\
+  --resolv-conf=off --timezone=off --link-journal=no
 """
 
 
@@ -87,8 +87,17 @@ class Guest:
         self.record.add("directory", Path("/run/systemd/nspawn/propagate", self.machine))
         self.record.add("process", self.pid_file)
         start = self.directory / "start.sh"
-        files.write(start, START.format(groups=" ".join(map(shlex.quote, map(str, groups))), pid_file=self.pid_file,
-                                        environment=" ".join(ENVIRONMENT), root=self.root, machine=self.machine))  # fmt: skip
+        groups_quoted = " ".join(shlex.quote(str(group)) for group in groups)
+        files.write(
+            start,
+            START.format(
+                groups=groups_quoted,
+                pid_file=self.pid_file,
+                environment=" ".join(ENVIRONMENT),
+                root=self.root,
+                machine=self.machine,
+            ),
+        )
         self.pid_file.unlink(missing_ok=True)
         run(
             ["sh", "-c", 'exec setsid --fork sh "$0" < /dev/null >> "$1" 2>&1', str(start), str(self.log)],
@@ -184,10 +193,6 @@ class Guest:
         for old in (self.root / "etc/ssh").glob("ssh_host_*"):
             old.unlink()
         self.put("/etc/ssh/ssh_host_ed25519_key", host_key, mode=0o600)
-
-    def remove_files(self) -> None:
-        """Forget its files; it must be down and unmounted."""
-        shutil.rmtree(self.directory)
 
 
 def _pattern(service: str) -> str:

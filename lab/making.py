@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 
@@ -86,8 +86,8 @@ def _make(lab: Lab, say: Say) -> None:
     say(f"booting {len(PLACES)} hosts")
     bring_up = partial(_bring_up, lab, layers=layers, keys=keys, authority=authority)
     with ThreadPoolExecutor(len(PLACES)) as pool:
-        for name in pool.map(bring_up, PLACES):
-            say(f"{name} answers after {watch.seconds:.1f} s")
+        for done in as_completed([pool.submit(bring_up, place) for place in PLACES]):
+            say(f"{done.result()} answers")
     files.write(lab.directory / "complete", f"{watch.seconds}\n")
 
 

@@ -10,7 +10,7 @@ ZONES = (*SITES, PUBLIC_ZONE)
 TSIG_NAME = "seawall-drp"
 TSIG_ALGORITHM = "hmac-sha256"
 FIRST_SERIAL = 2026010101
-# Refresh and retry in seconds: a secondary that missed a notify has it soon. A name that wasn't there is asked again soon.
+# In seconds: a secondary that missed a notify refreshes soon; a name that was not there is asked again soon.
 SOA = f"@ {TTL} IN SOA ns1.{PUBLIC_ZONE}. hostmaster.{PUBLIC_ZONE}. {FIRST_SERIAL} 10 2 86400 5"
 
 

@@ -33,3 +33,9 @@ def resolve(lab: Lab, name: str, *, rtype: str = "A") -> tuple[str, ...]:
     """What the visitor's own resolver says, caches and all; empty where it has no answer."""
     result = lab.run("probe", ["dig", "+short", "+tries=1", "+time=8", name, rtype], timeout=15)
     return tuple(sorted(result.out.split())) if result.ok else ()
+
+
+def served(lab: Lab, domain: str, expect: str) -> str:
+    """The address that answers with a whole page that holds `expect`; empty where none does."""
+    seen = visit(lab, domain)
+    return seen.address if seen.status == 200 and expect in seen.body else ""

@@ -13,9 +13,9 @@ from seawall.options import json_option, print_json
 
 
 def _name_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--name", default="lab", show_default=True, help="Which lab; several can be up at once."
-    )(function)
+    return click.option("--name", default="lab", show_default=True, help="Which lab; several can be up at once.")(
+        function
+    )
 
 
 @click.group()
@@ -59,9 +59,7 @@ def status(name: str, *, as_json: bool) -> None:
 @_name_option
 def shell(host: str, name: str) -> None:
     """A root shell in HOST, not through its network."""
-    argv = (
-        lab.load(name).guest(host).argv(["env", f"TERM={os.environ.get('TERM', 'dumb')}", "bash", "--login"])
-    )
+    argv = lab.load(name).guest(host).argv(["env", f"TERM={os.environ.get('TERM', 'dumb')}", "bash", "--login"])
     os.execvp(argv[0], argv)  # noqa: S606 - an interactive shell takes this process's place
 
 

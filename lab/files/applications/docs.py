@@ -9,7 +9,7 @@ FILES_EACH = 200
 LARGE_MB = 200
 
 root = Path(sys.argv[1])
-rng = random.Random(7)  # the same documents in every lab
+rng = random.Random(7)  # noqa: S311 - the same documents in every lab
 root.mkdir()
 (root / "index.html").write_text("<!doctype html><title>Seawall docs</title><h1>Seawall docs</h1>\n")
 for directory in range(DIRECTORIES):

@@ -1,0 +1,21 @@
+"""One lab for all tests against real hosts: they run in the order of their files, on hosts as the last one left them."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+import lab as seawall_lab
+from lab import Lab
+
+NAME = "test"
+NETWORK = 78
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """Up once per run; SEAWALL_KEEP_LAB=1 leaves it up for looking around, and for a faster next run."""
+    made = seawall_lab.up(NAME, NETWORK)
+    yield made
+    if "SEAWALL_KEEP_LAB" not in os.environ:
+        made.down()

@@ -1,0 +1,71 @@
+"""A lab whose maker was killed leaves nothing behind once it is taken down."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lab
+from effects import clock
+from effects.run import run
+from estate.problem import Missing, Problem
+from lab.record import Record
+
+pytestmark = pytest.mark.lab
+NAME, NETWORK = "crash", 79
+MARK = f"sw-{NAME}"
+STATE = Path(f"/var/lib/seawall-lab/{NAME}")
+
+
+def traces() -> dict[str, list[str]]:
+    """Everything on this machine that bears the lab's name."""
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    groups = [str(path) for top in Path("/sys/fs/cgroup").glob("**") for path in [top] if path.name.startswith(MARK)]
+    commands = [path.read_bytes().decode("utf-8", "replace") for path in _command_lines()]
+    return {
+        "namespaces": [name for name in run(["ip", "netns"], timeout=10).split() if name.startswith(MARK)],
+        "mounts": [line for line in mounts if MARK in line or f"{STATE}/" in line],
+        "links": [path.name for path in Path("/sys/class/net").iterdir() if path.name.startswith(MARK)],
+        "routes": [line for line in run(["ip", "route"], timeout=10).splitlines() if f"10.{NETWORK}." in line],
+        "groups": groups,
+        "processes": [command for command in commands if f"--machine={MARK}" in command],
+        "left by nspawn": [str(path) for path in Path("/run/systemd/nspawn").glob(f"*/{MARK}*")],
+        "state": [str(STATE)] if STATE.exists() else [],
+    }
+
+
+def _command_lines() -> list[Path]:
+    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+
+
+def kill_when(kind: str, count: int) -> None:
+    """Start `up`, and kill it the moment it has written down `count` things of `kind`."""
+    script = f"import lab; lab.up({NAME!r}, {NETWORK})"
+    with subprocess.Popen([sys.executable, "-c", script], start_new_session=True) as process:
+        record = Record(STATE / "record.jsonl")
+        late = Problem(f"up never came to {count} of {kind}", hint="run it by hand")
+        clock.wait_until(lambda: len(record.entries(kind)) >= count, timeout=300, late=late, every=0.01)
+        os.kill(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("kind", "count"), [("namespace", 3), ("mount", 4), ("process", 2), ("process", 7)])
+def test_what_a_killed_up_has_made_is_removed_by_down(kind: str, count: int) -> None:
+    kill_when(kind, count)
+    assert any(traces().values())
+    lab.load(NAME).down()
+    assert not any(traces().values()), traces()
+
+
+def test_up_removes_what_a_killed_up_has_left_and_down_leaves_nothing() -> None:
+    kill_when("process", 3)
+    said: list[str] = []
+    again = lab.up(NAME, NETWORK, say=said.append)
+    assert said[0] == f"removing what is left of {NAME}"
+    assert all(host.running for host in again.status())
+    again.down()
+    assert not any(traces().values()), traces()
+    with pytest.raises(Missing, match="no lab crash"):
+        lab.load(NAME)
