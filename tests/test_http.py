@@ -1,0 +1,167 @@
+"""A site is asked for at an address, over real TLS."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from effects import clock
+from effects.http import LARGEST, Response, get
+from estate.problem import Missing, Unreachable, Untrusted
+
+STOP = Event()
+
+
+class Site(BaseHTTPRequestHandler):
+    """Says what it was asked for; some paths misbehave."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        body = f"{self.headers['Host']} {self.path} é".encode()
+        status = 503 if self.path == "/maintenance" else 200
+        self.send_response(status)
+        self.send_header("Retry-After", "120")
+        if self.path == "/large":
+            body = b"x" * (LARGEST + 1)
+        self.send_header("Content-Length", str(len(body) + (7 if self.path == "/short" else 0)))
+        self.end_headers()
+        if self.path == "/drip":
+            while not STOP.wait(0.05):
+                self.wfile.write(b".")
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Tests are quiet."""
+
+
+class Server(ThreadingHTTPServer):
+    """Visitors who leave in the middle are part of the tests."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate that signs itself, for shop.example, and its key beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.example")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(clock.now() - timedelta(days=1))
+        .not_valid_after(clock.now() + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("shop.example")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "cert.pem"
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8
+    path.with_suffix(".key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    )
+    return path
+
+
+@pytest.fixture
+def port(pem: Path) -> Iterator[int]:
+    server = Server(("127.0.0.1", 0), Site)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, pem.with_suffix(".key"))
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    STOP.clear()
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        STOP.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def ask(path: str, port: int, trust: Path | None, *, domain: str = "shop.example", timeout: float = 5) -> Response:
+    return get(domain, path, address="127.0.0.1", port=port, timeout=timeout, trust=trust)
+
+
+def test_the_site_is_asked_for_by_name_at_the_address(port: int, pem: Path) -> None:
+    got = ask("/a b?c=é", port, pem)
+    assert (got.status, got.body) == (200, "shop.example /a%20b?c=%C3%A9 é")
+    assert got.headers["retry-after"] == "120"
+    assert 0 < got.seconds < 5
+
+
+def test_a_path_can_not_smuggle_a_header_in(port: int, pem: Path) -> None:
+    assert ask("/\r\nHost: other.example", port, pem).body.startswith("shop.example /%0D%0AHost:%20other")
+
+
+def test_maintenance_is_an_answer(port: int, pem: Path) -> None:
+    assert ask("/maintenance", port, pem).status == 503
+
+
+def test_a_certificate_nobody_vouches_for_is_untrusted(port: int) -> None:
+    with pytest.raises(Untrusted, match="self-signed") as told:
+        ask("/", port, None)
+    assert "openssl s_client" in told.value.hint
+
+
+def test_a_certificate_for_another_name_is_untrusted(port: int, pem: Path) -> None:
+    with pytest.raises(Untrusted, match=r"other\.example"):
+        ask("/", port, pem, domain="other.example")
+
+
+def test_nothing_listening_is_unreachable(pem: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(Unreachable, match="Connection refused"):
+            ask("/", unused.getsockname()[1], pem)
+
+
+def test_a_server_that_never_answers_costs_the_time_limit_only(pem: Path) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        start = monotonic()
+        with pytest.raises(Unreachable, match="timed out"):
+            ask("/", mute.getsockname()[1], pem, timeout=0.3)
+        assert monotonic() - start < 2
+
+
+def test_a_server_that_drips_costs_the_time_limit_only(port: int, pem: Path) -> None:
+    start = monotonic()
+    with pytest.raises(Unreachable, match=r"in time|timed out"):
+        ask("/drip", port, pem, timeout=0.5)
+    assert monotonic() - start < 2
+
+
+def test_an_answer_that_breaks_off_is_none(port: int, pem: Path) -> None:
+    with pytest.raises(Unreachable):
+        ask("/short", port, pem, timeout=0.5)
+
+
+def test_a_large_body_is_cut(port: int, pem: Path) -> None:
+    assert len(ask("/large", port, pem).body) == LARGEST
+
+
+def test_a_bundle_that_can_not_be_read_is_missing(port: int, tmp_path: Path) -> None:
+    with pytest.raises(Missing, match="No such file"):
+        ask("/", port, tmp_path / "none.pem")
+    (tmp_path / "bad.pem").write_text("no certificate")
+    with pytest.raises(Missing, match=r"bad\.pem"):
+        ask("/", port, tmp_path / "bad.pem")
