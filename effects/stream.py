@@ -5,7 +5,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import IO
 
@@ -14,7 +14,7 @@ from estate.problem import Failed
 GRACE = 5  # seconds between SIGTERM and SIGKILL
 
 
-def lines(argv: Sequence[str], *, stdin: str, timeout: float) -> Iterator[str]:
+def lines(argv: Sequence[str], *, stdin: str, timeout: float) -> Generator[str]:
     """Its standard output line by line, without the newline; `timeout` is in seconds, for all of it.
 
     The process has a session of its own, so that Ctrl-C reaches only the reader, which then ends it.

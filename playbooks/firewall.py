@@ -52,7 +52,7 @@ def guarded_rules(wanted: dict[str, File]) -> Generator[StringCommand]:
     for name, file in wanted.items():
         yield put(f"{WORK}/firewall/{name}", file)
     yield StringCommand(f"{TOOL} try")
-    confirm("firewall")
+    confirm()
     yield StringCommand(f"{TOOL} keep")
 
 
@@ -60,17 +60,18 @@ def guarded_rules(wanted: dict[str, File]) -> Generator[StringCommand]:
 def firewall() -> None:
     """Let in what the host's role needs, and nothing else."""
     data = host.data
-    fallback = only_control(data.control, data.sshd_port)
     files(
-        name="firewall: tool, boot unit and a fallback",
+        name="firewall: tool and boot unit",
         wanted={
             TOOL: File(render("firewall.sh.j2", folder=FOLDER, work=WORK, tools=TOOLS), "755"),
             UNIT_FILE: File(render("firewall.service.j2", tool=TOOL)),
-            **{f"{FOLDER}/fallback.v{family}": File(rules(fallback, family), "600") for family in FAMILIES},
         },
     )
+    sets = {"rules": data.openings, "fallback": only_control(data.control, data.sshd_port)}
     guarded_rules(
         name="firewall: load the rules, confirm, keep",
-        wanted={f"rules.v{family}": File(rules(data.openings, family), "600") for family in FAMILIES},
+        wanted={
+            f"{name}.v{family}": File(rules(it, family), "600") for name, it in sets.items() for family in FAMILIES
+        },
     )
     units(name="firewall: loaded at boot", wanted=[Unit(UNIT, watches=())])

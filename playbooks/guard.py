@@ -34,14 +34,14 @@ def guard() -> None:
     )
 
 
-def confirm(what: str) -> None:
+def confirm() -> None:
     """Log in to the port that must be open from now on. Raises OperationError where that fails.
 
     Tried for a while: a reload of sshd returns before it listens again.
     """
     data = host.data
     said: list[str] = []
-    late = Unreachable(f"{what}: no new login", hint="look at the host")
+    late = Unreachable("no new login", hint="look at the host")
     with TemporaryDirectory() as folder:
         known = Path(folder) / "known_hosts"
         known.write_text(known_hosts_line(data.ssh_hostname, data.sshd_port, data.host_key), encoding="utf-8")
@@ -58,5 +58,5 @@ def confirm(what: str) -> None:
             wait_until(works, timeout=PATIENCE, late=late)
         except Unreachable:
             raise OperationError(
-                f"{what}: no new login is possible ({said[-1]}); the host goes back by itself within {SECONDS} s"
+                f"no new login is possible ({said[-1]}); the host goes back by itself within {SECONDS} s"
             ) from None

@@ -27,9 +27,9 @@ def guarded_config(wanted: File) -> Generator[StringCommand]:
         return
     yield put(f"{WORK}/sshd/rules", wanted)
     yield StringCommand(f"{TOOL} try")
-    confirm("sshd on both ports")
+    confirm()
     yield StringCommand(f"{TOOL} narrow")
-    confirm("sshd on its own port")
+    confirm()
     yield StringCommand(f"{TOOL} keep")
 
 
