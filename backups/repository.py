@@ -64,7 +64,9 @@ class Repository:
     @property
     def url(self) -> str:
         """As borg takes it."""
-        return f"ssh://{self.user}@{self.server.ipv4}:{self.server.ssh_port}{paths.REPOSITORIES}/{self.client}/{self.kind}"
+        return (
+            f"ssh://{self.user}@{self.server.ipv4}:{self.server.ssh_port}{paths.REPOSITORIES}/{self.client}/{self.kind}"
+        )
 
     def init(self) -> bool:
         """Create it with a key of its own (AES-256 in borg's `repokey`); False where it is there already."""
@@ -74,9 +76,7 @@ class Repository:
         self._judge(result, "init")
         return True
 
-    def create(
-        self, archive: str, sources: Sequence[str], *, cwd: Path, options: Sequence[str] = ()
-    ) -> dict[str, Any]:
+    def create(self, archive: str, sources: Sequence[str], *, cwd: Path, options: Sequence[str] = ()) -> dict[str, Any]:
         """Save `sources` and return borg's statistics. Complete, or an error."""
         argv = ("create", "--json", f"--lock-wait={LOCK_WAIT}", *options, f"{self.url}::{archive}", *sources)
         out = self._run(*argv, timeout=12 * HOURS, cwd=cwd)
@@ -85,9 +85,7 @@ class Repository:
 
     def archives(self) -> tuple[Archive, ...]:
         """All of them, oldest first; what is not named as ours is passed over."""
-        listed = json.loads(self._run("list", "--json", *self._past_the_lock, self.url, timeout=120))[
-            "archives"
-        ]
+        listed = json.loads(self._run("list", "--json", *self._past_the_lock, self.url, timeout=120))["archives"]
         found = (parse_archive(row["name"], row["id"], self.side) for row in listed)
         return tuple(archive for archive in found if archive is not None)
 
@@ -166,9 +164,7 @@ class Repository:
 
 def _gist(err: str) -> str:
     lines = [
-        line.strip()
-        for line in err.strip().splitlines()
-        if line.strip() and not line.startswith(("  ", "Traceback"))
+        line.strip() for line in err.strip().splitlines() if line.strip() and not line.startswith(("  ", "Traceback"))
     ]
     return " ".join(lines)[-300:]
 

@@ -35,9 +35,7 @@ class Mark:
     def write(self, archive: Archive, directory: Path) -> None:
         """Say that `directory`, wherever it is moved to, holds `archive`."""
         RESTORED.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write(
-            self._file, json.dumps({"archive": archive.id, "inode": directory.stat().st_ino}), mode=0o600
-        )
+        files.write(self._file, json.dumps({"archive": archive.id, "inode": directory.stat().st_ino}), mode=0o600)
 
     def holds(self, archive: Archive, directory: Path) -> bool:
         """Whether `directory` is the one that `archive` was restored into."""
@@ -98,9 +96,7 @@ def _swap(new: Path, path: Path, kept: Path) -> None:
 
 def _unmount(vhost: Vhost) -> Sequence[str]:
     """Upload directories are mounts of their own; they are taken out of the way, and given back after the swap."""
-    declared = [
-        path for path in map(str, vhost.uploads) if attempt(["findmnt", "--fstab", path], timeout=30).ok
-    ]
+    declared = [path for path in map(str, vhost.uploads) if attempt(["findmnt", "--fstab", path], timeout=30).ok]
     for path in declared:
         while attempt(["mountpoint", "--quiet", path], timeout=30).ok:
             run(["umount", path], timeout=60)

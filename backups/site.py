@@ -53,16 +53,12 @@ class Site:
             writing=client.name == self.host.name,
         )
 
-    def archives(
-        self, client: Host, kinds: tuple[Kind, ...]
-    ) -> tuple[tuple[Archive, ...], tuple[Problem, ...]]:
+    def archives(self, client: Host, kinds: tuple[Kind, ...]) -> tuple[tuple[Archive, ...], tuple[Problem, ...]]:
         """All archives of `client` on both sides, and why a repository could not be read.
 
         All repositories are asked at once: with a datacenter gone, waiting for it one by one costs the night.
         """
-        wanted = {
-            (side, class_of(kind)): self.repository(client, kind, side) for side in Side for kind in kinds
-        }
+        wanted = {(side, class_of(kind)): self.repository(client, kind, side) for side in Side for kind in kinds}
         with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
             answers = list(pool.map(_listed, wanted.values()))
         found = [archive for archives, _ in answers for archive in archives if archive.kind in kinds]

@@ -46,16 +46,17 @@ Report = Callable[[str], None]
 
 
 def files_archive(site: Site, now: datetime, say: Report) -> list[Taken]:
-    """Save files and configuration to the side of the day, or to the other one where that fails."""
+    """Save files and configuration to the side of the day; to the other one too where that fails, or has none yet.
+
+    A host whose first archive is on one side alone could not come back if that side went with it.
+    """
     first = side_now(now, site.estate.timezone)
     sources = [*ALWAYS, *_beyond(site)]
     present = [source.lstrip("/") for source in sources if Path(source).exists()]
     options = [*FILE_OPTIONS, *(f"--exclude={path}" for path in _relative(NEVER))]
-    taken: list[Taken] = []
-    for side in (first, first.other):
-        taken.append(_take(site, FILES, side, now, present, Path("/"), options, say))
-        if taken[-1].error is None:
-            break
+    taken = [_take(site, FILES, first, now, present, Path("/"), options, say)]
+    if taken[0].error is not None or f"{FILES}.{first.other}.good" not in recall():
+        taken.append(_take(site, FILES, first.other, now, present, Path("/"), options, say))
     return taken
 
 

@@ -12,7 +12,7 @@ from drp.plan import Move, Plan
 from drp.steps import for_job
 from effects import files
 from effects.clock import now
-from estate.points import FILES, Archive, newest
+from estate.points import Archive, kinds_of, newest
 from estate.problem import Missing, Refused
 
 
@@ -96,16 +96,11 @@ def _unfinished() -> Job | None:
     finished = {job.seal for job in known if job.kind is JobKind.REDIRECT and jobs.closed_well(job.journal)}
     last_activation = max((job.ordered for job in known if job.kind is JobKind.ACTIVATE), default=None)
     open_ones = [job for job in known if job.kind is JobKind.WITHDRAW and job.seal not in finished]
-    return next(
-        (job for job in reversed(open_ones) if last_activation is None or job.ordered > last_activation), None
-    )
+    return next((job for job in reversed(open_ones) if last_activation is None or job.ordered > last_activation), None)
 
 
 def _archives_for(site: Site, move: Move, fresh: tuple[Archive, ...]) -> tuple[Archive, ...]:
-    vhost = site.estate.vhosts[move.domain]
-    engines = {database.engine for database in site.estate.databases_of(vhost)}
-    kinds = (FILES, *(engine for engine in site.estate.engines_on(site.host) if engine in engines))
-    found = [newest(fresh, kind) for kind in kinds]
+    found = [newest(fresh, kind) for kind in kinds_of(site.estate, site.estate.vhosts[move.domain])]
     if None in found:
         return ()
     return tuple(archive for archive in found if archive is not None)

@@ -112,9 +112,7 @@ def journals(hands: Sequence[Hand]) -> list[tuple[Entry, ...]]:
     for hand in hands:
         try:
             for job in hand.ask("jobs"):
-                found.append(
-                    parse(hand.ask("journal", job["job"])["text"], name=f"{hand.host.name}:{job['job']}")
-                )
+                found.append(parse(hand.ask("journal", job["job"])["text"], name=f"{hand.host.name}:{job['job']}"))
         except Unreachable:
             continue
     return sorted((entries for entries in found if entries), key=lambda entries: entries[0].at)

@@ -45,15 +45,15 @@ class Step(Protocol):
 
 def carry_out(steps: Sequence[Step], world: World, journal: Journal) -> bool:
     """Whether all of it holds. A step that fails stops its own vhosts and no other."""
-    journal.write(
-        "opened",
-        by=world.job.by,
-        kind=world.job.kind,
-        host=world.site.host.name,
-        seal=world.job.seal,
-        ordered=world.job.ordered.isoformat(),
-        plan=as_dict(world.job.plan),
-    )  # type: ignore[arg-type]
+    job = world.job
+    about = {
+        "by": job.by,
+        "kind": job.kind,
+        "host": world.site.host.name,
+        "seal": job.seal,
+        "ordered": job.ordered.isoformat(),
+    }
+    journal.write("opened", **about, plan=as_dict(job.plan))
     stopped: set[str] = set()
     failed: list[str] = []
     for step in steps:
@@ -65,7 +65,7 @@ def carry_out(steps: Sequence[Step], world: World, journal: Journal) -> bool:
             journal.write("failed", step.kind, step.subject, error=str(fault))
             stopped |= step.vhosts
             failed.append(f"{step.kind} {step.subject}")
-    journal.write("closed", ok=not failed, failed=failed, stopped=sorted(stopped))  # type: ignore[arg-type]
+    journal.write("closed", ok=not failed, failed=failed, stopped=sorted(stopped))
     return not failed
 
 

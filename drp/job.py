@@ -8,7 +8,7 @@
 The last three are a return; the driver starts each when the one before has closed well, and may die in between.
 """
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,8 +17,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from backups import paths
-from drp.journal import Journal
-from drp.plan import Plan
+from drp.journal import Journal, Json
+from drp.plan import PLAN, Plan
 from effects import files
 from effects.run import run
 from estate.problem import Missing
@@ -78,9 +78,7 @@ def load(job_id: str) -> Job:
     try:
         return JOB.validate_json((DIRECTORY / job_id / "job.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Missing(
-            f"this host has no job {job_id}", hint="seawall drp status shows what was begun"
-        ) from None
+        raise Missing(f"this host has no job {job_id}", hint="seawall drp status shows what was begun") from None
 
 
 def known() -> tuple[Job, ...]:
@@ -95,7 +93,7 @@ def closed_well(journal: Journal) -> bool:
     return bool(entries) and entries[-1].event == "closed" and entries[-1].detail.get("ok") is True
 
 
-def as_dict(plan: Plan) -> dict[str, object]:
-    """JSON types only."""
-    plain: dict[str, object] = json.loads(TypeAdapter(Plan).dump_json(plan))
+def as_dict(plan: Plan) -> Mapping[str, Json]:
+    """JSON types only, for the journal."""
+    plain: Mapping[str, Json] = PLAN.dump_python(plan, mode="json")
     return plain

@@ -53,9 +53,7 @@ class Journal:
         try:
             self._catch_up()
             number = 1 if self._last is None else self._last.number + 1
-            entry = _sealed(
-                Entry(number, self._clock(), event, step, subject, detail, self._digest(), digest="")
-            )
+            entry = _sealed(Entry(number, self._clock(), event, step, subject, detail, self._digest(), digest=""))
             files.append(self.path, _line(entry))
             self._last, self._size = entry, self.path.stat().st_size
         except OSError as fault:

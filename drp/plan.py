@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from drp.dns import Change
-from estate.model import Engine, Estate, Host, Vhost
-from estate.points import FILES, Archive, newest
+from estate.model import Estate, Host
+from estate.points import FILES, Archive, kinds_of, newest
 from estate.problem import Refused
 
 # Measured with borg 1.4 on two cores: 92 MB/s and 4,000 files/s on one of them; a database server needs
@@ -86,7 +86,7 @@ def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Pl
     moves: list[Move] = []
     brought: set[str] = set()
     for vhost in estate.vhosts_on(source):
-        archives = [newest(seen.archives, kind) for kind in (FILES, *_engines(estate, vhost))]
+        archives = [newest(seen.archives, kind) for kind in kinds_of(estate, vhost)]
         there = tuple(archive for archive in archives if archive is not None)
         if len(there) < len(archives):
             hopeless.append(vhost.domain)
@@ -105,20 +105,11 @@ def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Pl
 
 def homecoming(estate: Estate, twin: Host, production: Host, seen: Observed) -> Plan:
     """Bring every vhost back to production. Its archives are taken at the write freeze, so the plan names none."""
-    moves = tuple(
-        Move(vhost.domain, (), seen.changes[vhost.domain], TAIL) for vhost in estate.vhosts_on(production)
-    )
+    moves = tuple(Move(vhost.domain, (), seen.changes[vhost.domain], TAIL) for vhost in estate.vhosts_on(production))
     return Plan("return", twin.name, production.name, seen.at, moves, seen.faults)
 
 
-def _engines(estate: Estate, vhost: Vhost) -> tuple[Engine, ...]:
-    used = {database.engine for database in estate.databases_of(vhost)}
-    return tuple(engine for engine in Engine if engine in used)
-
-
-def _estimate(
-    archives: tuple[Archive, ...], sizes: Mapping[str, tuple[int, int]], brought: set[str]
-) -> float:
+def _estimate(archives: tuple[Archive, ...], sizes: Mapping[str, tuple[int, int]], brought: set[str]) -> float:
     """Files of all vhosts are in one archive, so for files this is the upper bound: the whole of it."""
     total = TAIL
     for archive in archives:

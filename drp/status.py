@@ -7,7 +7,7 @@ from drp import dns, observe
 from drp import job as jobs
 from effects.clock import now
 from estate.model import Host, Vhost
-from estate.points import FILES, Archive, newest
+from estate.points import Archive, kinds_of, newest
 from estate.problem import Problem
 
 
@@ -15,28 +15,19 @@ def status(site: Site) -> dict[str, Any]:
     """JSON types and datetimes only. Per vhost: newest recovery point per kind, its age, where DNS points."""
     production, twin = observe.pair(site)
     archives, faults = site.archives(production, observe.KINDS)
-    vhosts = [
-        _vhost(site, vhost, archives, (production, twin)) for vhost in site.estate.vhosts_on(production)
-    ]
+    vhosts = [_vhost(site, vhost, archives, (production, twin)) for vhost in site.estate.vhosts_on(production)]
     return {
         "at": now(),
         "production": production.name,
         "twin": twin.name,
         "vhosts": vhosts,
         "faults": [fault.what for fault in faults],
-        "jobs": [
-            {"job": job.id, "by": job.by, "ordered": job.ordered, "state": _state(job)}
-            for job in jobs.known()
-        ],
+        "jobs": [{"job": job.id, "by": job.by, "ordered": job.ordered, "state": _state(job)} for job in jobs.known()],
     }
 
 
-def _vhost(
-    site: Site, vhost: Vhost, archives: tuple[Archive, ...], hosts: tuple[Host, Host]
-) -> dict[str, Any]:
-    engines = {database.engine for database in site.estate.databases_of(vhost)}
-    kinds = (FILES, *sorted(engines))
-    points = {str(kind): newest(archives, kind) for kind in kinds}
+def _vhost(site: Site, vhost: Vhost, archives: tuple[Archive, ...], hosts: tuple[Host, Host]) -> dict[str, Any]:
+    points = {str(kind): newest(archives, kind) for kind in kinds_of(site.estate, vhost)}
     ages = [point.loss(now()).total_seconds() for point in points.values() if point]
     return {
         "domain": vhost.domain,

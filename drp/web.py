@@ -14,9 +14,7 @@ from estate.problem import Missing
 
 AVAILABLE = Path("/etc/nginx/sites-available")
 ENABLED = Path("/etc/nginx/sites-enabled")
-RELOADED = Path(
-    "/run/seawall-web-reloaded"
-)  # touched after a reload that held; gone after a reboot, like what it says
+RELOADED = Path("/run/seawall-web-reloaded")  # touched after a reload that held; gone after a reboot, like what it says
 
 
 def enabled(vhost: Vhost) -> bool:
@@ -28,9 +26,7 @@ def enable(vhost: Vhost) -> None:
     """Switch the site on; the next reload serves it."""
     source = AVAILABLE / f"{vhost.domain}.conf"
     if not source.exists():
-        raise Missing(
-            f"{source} is not there", hint="deploy it from the control machine with: seawall harden"
-        )
+        raise Missing(f"{source} is not there", hint="deploy it from the control machine with: seawall harden")
     link = ENABLED / source.name
     if not link.exists():
         link.unlink(missing_ok=True)  # a link that leads nowhere

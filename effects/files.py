@@ -5,7 +5,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
+from effects.clock import wait_until
 from estate.problem import Refused
 
 
@@ -44,15 +46,21 @@ def append(path: Path, line: str, *, mode: int = 0o600) -> None:
 
 
 @contextmanager
-def locked(path: Path, *, what: str) -> Iterator[None]:
+def locked(path: Path, *, what: str, wait: float = 0) -> Iterator[None]:
     """Hold `path` for as long as this process lives: a lock of a killed run is no lock.
 
-    Raises Refused where another process holds it.
+    Raises Refused where another process still holds it after `wait` seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    busy = Refused(f"{what} is already running here", hint="wait for it to end, then look at its result")
     with path.open("a", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(f"{what} is already running here", hint="wait for it to end, then look at its result") from None
+        wait_until(lambda: _taken(stream), timeout=wait, late=busy)
         yield
+
+
+def _taken(stream: IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -33,8 +33,11 @@ def attempt(
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
     cwd: Path | None = None,
+    loud: bool = False,
 ) -> Result:
     """Run to the end, whatever the exit code. `env` replaces the environment; `timeout` is in seconds.
+
+    With `loud`, standard error is not kept but goes where ours goes: progress, for a person who waits.
 
     Raises Missing where the program is not installed, Failed where the time is up.
     """
@@ -43,7 +46,8 @@ def attempt(
             argv,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=None if loud else subprocess.PIPE,
             timeout=timeout,
             env=env,
             cwd=cwd,
@@ -52,14 +56,12 @@ def attempt(
             check=False,
         )
     except FileNotFoundError:
-        raise Missing(
-            f"{argv[0]} {NOT_FOUND}", hint=f"apt-get install the package that has {argv[0]}"
-        ) from None
+        raise Missing(f"{argv[0]} {NOT_FOUND}", hint=f"apt-get install the package that has {argv[0]}") from None
     except subprocess.TimeoutExpired:
         raise Failed(
             f"{argv[0]} did not end within {timeout:g} s", hint="look at the machine's load, then try again"
         ) from None
-    return Result(tuple(argv), done.returncode, done.stdout, done.stderr)
+    return Result(tuple(argv), done.returncode, done.stdout, done.stderr or "")
 
 
 def run(
@@ -69,9 +71,10 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
     cwd: Path | None = None,
+    loud: bool = False,
 ) -> str:
     """Standard output of a process that must exit 0; Failed carries the end of what it said otherwise."""
-    result = attempt(argv, timeout=timeout, env=env, stdin=stdin, cwd=cwd)
+    result = attempt(argv, timeout=timeout, env=env, stdin=stdin, cwd=cwd, loud=loud)
     if not result.ok:
         said = (result.err or result.out).strip()[-600:] or "nothing was said"
         raise Failed(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from estate.model import Engine, Side
+from estate.model import Engine, Estate, Host, Side, Vhost
 
 FILES: Literal["files"] = "files"
 Kind = Literal["files"] | Engine  # what an archive holds: files, or the databases of one engine
@@ -12,8 +12,19 @@ STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def kind_of(word: str) -> Kind:
-    """"files", or the engine of that name. Raises ValueError."""
+    """ "files", or the engine of that name. Raises ValueError."""
     return FILES if word == FILES else Engine(word)
+
+
+def kinds_of(estate: Estate, vhost: Vhost) -> tuple[Kind, ...]:
+    """What a recovery point of `vhost` consists of: files, and one snapshot per engine it uses."""
+    used = {database.engine for database in estate.databases_of(vhost)}
+    return (FILES, *(engine for engine in Engine if engine in used))
+
+
+def kinds_on(estate: Estate, host: Host) -> tuple[Kind, ...]:
+    """All that is saved of `host`."""
+    return (FILES, *estate.engines_on(host))
 
 
 def archive_name(host: str, kind: Kind, taken: datetime) -> str:

@@ -1,12 +1,12 @@
 """Errors an operator can act on. Each kind has one exit code; `seawall.cli` alone prints them.
 
-    Problem          1   something does not hold
-    ├── BadEstate    2   the estate file, or what was typed, is wrong (2 is also click's code for usage)
-    ├── Missing      3   a right, a package or a secret that this machine lacks
-    ├── Unreachable  4   a host, or a server on it, did not answer in time
-    ├── Untrusted    5   a host key, a signature or a passphrase is not the expected one
-    ├── Refused      6   done on purpose: acting would lose data or contradict an approval
-    └── Failed       7   a remote command or a step failed on a host that answered
+Problem          1   something does not hold
+├── BadEstate    2   the estate file, or what was typed, is wrong (2 is also click's code for usage)
+├── Missing      3   a right, a package or a secret that this machine lacks
+├── Unreachable  4   a host, or a server on it, did not answer in time
+├── Untrusted    5   a host key, a signature or a passphrase is not the expected one
+├── Refused      6   done on purpose: acting would lose data or contradict an approval
+└── Failed       7   a remote command or a step failed on a host that answered
 """
 
 from typing import ClassVar

@@ -5,13 +5,13 @@ which are empty on a backup server: it needs borg and nothing else.
 """
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
-from pyinfra import host
-from pyinfra.api import StringCommand
+from pyinfra.api.command import StringCommand
 from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
+from pyinfra.context import host
 from pyinfra.operations import files as pyinfra_files
 
 from playbooks.operations import Directory, File, ask, directories, files
@@ -41,7 +41,7 @@ def _toolkit(wheels: Path) -> None:
 
 
 @operation()
-def environment(wheels: str) -> Iterator[StringCommand]:
+def environment(wheels: str) -> Generator[StringCommand]:
     """The toolkit of exactly these wheels; built beside and swapped, so that a run that dies leaves the old one."""
     marker = f"{TOOLKIT}/{Path(wheels).name}.installed"
     if ask(f"test -e {marker} && echo there || true"):
@@ -71,7 +71,7 @@ def _client(name: str, piece: str, known_hosts: str, secrets: Mapping[str, str])
 
 
 @operation()
-def identity(path: str) -> Iterator[StringCommand]:
+def identity(path: str) -> Generator[StringCommand]:
     """An ssh key that is made on the host and never leaves it."""
     if not ask(f"test -s {path} && echo there || true"):
         yield StringCommand(f"ssh-keygen -q -t ed25519 -N '' -C $(hostname) -f {shlex.quote(path)}")
@@ -87,7 +87,7 @@ def _services() -> None:
 
 
 @operation()
-def reload_units() -> Iterator[StringCommand]:
+def reload_units() -> Generator[StringCommand]:
     """Owed as long as systemd has read older files than there are."""
     for unit in ("seawall-backup.service", "seawall-drp@probe.service"):
         if ask(f"systemctl show -p NeedDaemonReload -p LoadState --value {unit} | grep -xE 'yes|not-found' || true"):

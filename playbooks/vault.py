@@ -5,9 +5,9 @@ to write, so its reading can neither delete nor lock. Data beside the usual: `cl
 `writer` (the client's own) and `reader` (its partner's).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 
-from pyinfra.api import StringCommand
+from pyinfra.api.command import StringCommand
 from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
 from pyinfra.context import host
@@ -39,7 +39,7 @@ def home(account: str) -> str:
 
 
 @operation()
-def accounts(clients: list[str]) -> Iterator[StringCommand]:
+def accounts(clients: list[str]) -> Generator[StringCommand]:
     """Two users a client, one directory that the first writes and the second reads, closed to everybody else."""
     known = set(ask("getent passwd | cut -d: -f1"))
     for client in clients:

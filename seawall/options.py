@@ -36,9 +36,7 @@ def estate_option(function: F) -> F:
 
 def json_option(function: F) -> F:
     """`--json`: the result as one JSON document on standard output; passed on as `as_json: bool`."""
-    return click.option("--json", "as_json", is_flag=True, help="The result as JSON on standard output.")(
-        function
-    )
+    return click.option("--json", "as_json", is_flag=True, help="The result as JSON on standard output.")(function)
 
 
 def print_json(value: object) -> None:

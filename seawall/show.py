@@ -23,7 +23,7 @@ def entry(host: str, one: Entry) -> None:
     click.echo(f"  {at} {host:8} {MARKS.get(one.event, '?')} {one.step:9} {one.subject:16} {said}", err=True)
 
 
-def quiet(host: str, one: Entry) -> None:  # noqa: ARG001 - stands in for `entry`
+def quiet(host: str, one: Entry) -> None:
     """For --json: nothing but the result."""
 
 
@@ -37,8 +37,7 @@ def plan(found: dict[str, Any]) -> None:
     table = Table("order", "vhost", "from", "would be lost", "about", "DNS")
     for number, move in enumerate(found["plan"]["moves"], 1):
         changes = "\n".join(
-            f"{c['name']} {c['rtype']} {','.join(c['before'])} → {','.join(c['after'])}"
-            for c in move["changes"]
+            f"{c['name']} {c['rtype']} {','.join(c['before'])} → {','.join(c['after'])}" for c in move["changes"]
         )
         table.add_row(
             str(number),
@@ -72,8 +71,7 @@ def status(seen: dict[str, Any]) -> None:
     table = Table("vhost", "newest recovery point", "would be lost", "DNS points at")
     for row in seen["vhosts"]:
         points = "\n".join(
-            f"{name or 'none of ' + kind} ({row['sides'][kind] or '-'})"
-            for kind, name in row["points"].items()
+            f"{name or 'none of ' + kind} ({row['sides'][kind] or '-'})" for kind, name in row["points"].items()
         )
         table.add_row(row["domain"], points, seconds(row["loss_seconds"]), row["dns"])
     Console().print(table)

@@ -19,12 +19,26 @@ def toolkit() -> Path:
     Raises Missing where this is no checkout.
     """
     if not (CHECKOUT / "pyproject.toml").exists():
-        raise Missing("the toolkit's wheels are built from a checkout, and this is none", hint="run seawall install from a checkout, or name a tar with --wheels")
+        raise Missing(
+            "the toolkit's wheels are built from a checkout, and this is none",
+            hint="run seawall install from a checkout, or name a tar with --wheels",
+        )
     house = CACHE / f"python{sys.version_info.major}.{sys.version_info.minor}"
     house.mkdir(parents=True, exist_ok=True)
     for old in house.glob("seawall-*"):
         old.unlink()
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--wheel-dir", str(house), "--find-links", str(house)]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--wheel-dir",
+        str(house),
+        "--find-links",
+        str(house),
+    ]
     # Without the index first: it takes two seconds, and works when there is no network.
     without_index = attempt([*pip, "--no-index", "--no-build-isolation", str(CHECKOUT)], timeout=BUILD)
     if not without_index.ok:

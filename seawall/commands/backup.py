@@ -16,6 +16,8 @@ from estate.points import FILES, Kind
 from estate.problem import Problem
 from seawall.options import json_option, print_json
 
+TURN = 600.0  # seconds that a run waits for the one before it
+
 
 @click.group(name="backup")
 def command() -> None:
@@ -41,13 +43,13 @@ def _finish(taken: list[take.Taken], as_json: bool) -> None:
 
 def take_files(site: Site) -> list[take.Taken]:
     """One run of files, never two at once."""
-    with files.locked(paths.STATE / "files.lock", what="an archive of files"):
+    with files.locked(paths.STATE / "files.lock", what="an archive of files", wait=TURN):
         return take.files_archive(site, now(), _say)
 
 
 def take_databases(site: Site) -> list[take.Taken]:
     """One run of databases, never two at once."""
-    with files.locked(paths.STATE / "databases.lock", what="a snapshot of the databases"):
+    with files.locked(paths.STATE / "databases.lock", what="a snapshot of the databases", wait=TURN):
         return take.snapshots(site, now(), _say)
 
 
@@ -73,9 +75,7 @@ def init() -> None:
     for side in site.host.backup:
         for kind in kinds:
             repository = site.repository(site.host, kind, side)
-            click.echo(
-                f"{repository.server.name} {repository.kind}: {'created' if repository.init() else 'is there'}"
-            )
+            click.echo(f"{repository.server.name} {repository.kind}: {'created' if repository.init() else 'is there'}")
 
 
 @command.command(name="list")

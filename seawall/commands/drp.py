@@ -5,10 +5,9 @@ from typing import Any
 
 import click
 
-from drp import report as reports
+from drp import drive
 from estate.problem import Failed, Refused
 from inventory import load
-from drp import drive
 from seawall import show
 from seawall.options import estate_option, json_option, print_json
 
@@ -90,6 +89,8 @@ def return_command(path: Path, by: str, yes: bool, as_json: bool) -> None:
 @json_option
 def report(path: Path, html: Path | None, as_json: bool) -> None:
     """The evidence of the last activation and return: who, what, when, RPO and RTO per vhost, a timeline."""
+    from drp import report as reports
+
     incident = drive.incident(load(path))
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)

@@ -98,9 +98,7 @@ def run(job_id: str) -> int:
 def journal(job_id: str) -> None:
     """Its journal as it stands in the file, and whether the job is running."""
     job = jobs.load(job_id)
-    unit = attempt(
-        ["systemctl", "is-active", f"seawall-drp@{job_id}.service"], timeout=30
-    )  # asked before reading
+    unit = attempt(["systemctl", "is-active", f"seawall-drp@{job_id}.service"], timeout=30)  # asked before reading
     running = unit.out.strip() in ("active", "activating")
     path = job.journal.path
     print_json({"running": running, "text": path.read_text(encoding="utf-8") if path.exists() else ""})

@@ -29,7 +29,11 @@ PUBLIC_KEY = "/etc/seawall/ssh/id_ed25519.pub"
 
 @click.command(name="install")
 @estate_option
-@click.option("--wheels", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A tar of wheels, not this checkout's.")
+@click.option(
+    "--wheels",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A tar of wheels, not this checkout's.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what the first round would change; change nothing.")
 @json_option
 def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> None:
@@ -43,7 +47,9 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
         rounds = [_round([*full.values(), *bare.values()], "install", progress, dry_run=dry_run)]
         if not dry_run:
             keys = {host.name: _on(estate, host, ["cat", PUBLIC_KEY]).strip() for host in clients}
-            rounds.append(_round([bare[v.name] | {"clients": _keys(estate, v, keys)} for v in vaults], "vault", progress))
+            rounds.append(
+                _round([bare[v.name] | {"clients": _keys(estate, v, keys)} for v in vaults], "vault", progress)
+            )
             for host in clients:
                 _on(estate, host, ["/opt/seawall/bin/seawall", "backup", "init"])
             producing = [full[host.name] for host in clients if host.role is Role.PRODUCTION]
@@ -62,8 +68,12 @@ def _together(rounds: Sequence[dict[str, Outcome]]) -> dict[str, Outcome]:
     total: dict[str, Outcome] = {}
     for one in (one for outcomes in rounds for one in outcomes.values()):
         before = total.get(one.host, replace(one, operations=0, changes=0, seconds=0.0))
-        total[one.host] = replace(one, operations=before.operations + one.operations, changes=before.changes + one.changes,
-                                  seconds=round(before.seconds + one.seconds, 3))
+        total[one.host] = replace(
+            one,
+            operations=before.operations + one.operations,
+            changes=before.changes + one.changes,
+            seconds=round(before.seconds + one.seconds, 3),
+        )
     return total
 
 
@@ -75,9 +85,14 @@ def _full(path: Path, estate: Estate, host: Host, tar: Path) -> dict[str, Any]:
     """With its slice, the pinned keys of the backup servers it and its partners use, and the values of its secrets."""
     pair = (host, *estate.partners(host))
     servers = {name for other in pair for name in other.backup.values()}
-    pinned = "".join(known_hosts_line(str(estate.hosts[name].ipv4), estate.hosts[name].ssh_port, estate.hosts[name].host_key)
-                     for name in sorted(servers))
-    values = {name: secrets.resolve(secret, base=path.resolve().parent) for name, secret in secrets_for(path, host.name).items()}
+    pinned = "".join(
+        known_hosts_line(str(estate.hosts[name].ipv4), estate.hosts[name].ssh_port, estate.hosts[name].host_key)
+        for name in sorted(servers)
+    )
+    values = {
+        name: secrets.resolve(secret, base=path.resolve().parent)
+        for name, secret in secrets_for(path, host.name).items()
+    }
     return _bare(estate, host, tar) | {"slice": slice_for(path, host.name), "known_hosts": pinned, "secrets": values}
 
 
@@ -93,4 +108,3 @@ def _keys(estate: Estate, vault: Host, keys: dict[str, str]) -> dict[str, dict[s
 def _on(estate: Estate, host: Host, argv: list[str]) -> str:
     with Remote(host, estate.control) as remote:
         return remote.run(argv, timeout=INIT)
-

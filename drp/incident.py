@@ -1,0 +1,193 @@
+"""An incident, out of its journals: who ordered what when, what was lost, how long it took.
+
+It is the last activation and all that followed it on the way home. Nothing here is estimated: every figure is the
+difference of two instants that stand in a hash-chained journal.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from drp.journal import Entry
+from drp.timeline import FAILED, Mark, Span
+from estate.problem import Missing
+
+ACTIVATE, REDIRECT = "activate", "redirect"  # the first job of an incident, and the one that ends it
+ENDS = ("done", "held", "failed")
+DNS, FREEZE = "dns", "freeze"  # the steps that begin and end an outage
+WORDS = {"activate": "activation", "withdraw": "return: freeze and save", "restore": "return: restore",
+         "redirect": "return: redirect"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One step, from its beginning to its end; how it ended is done, held, failed or interrupted."""
+
+    step: str
+    subject: str
+    start: datetime
+    end: datetime
+    outcome: str
+    said: str  # evidence, or the error
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return round((self.end - self.start).total_seconds(), 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One host's part of a sealed plan."""
+
+    kind: str
+    host: str
+    by: str
+    ordered: datetime
+    seal: str
+    plan: Mapping[str, Any]
+    closed: datetime | None  # None while it is under way, or after it was killed
+    ok: bool
+    acts: tuple[Act, ...]
+    head: str  # the journal's
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> Self:
+        """From the entries of one journal; the first is an order. Runs that continue it are part of it."""
+        order, last = _order(entries[0]), entries[-1]
+        over = last.event == "closed"
+        return cls(
+            kind=str(order["kind"]),
+            host=str(order["host"]),
+            by=str(order["by"]),
+            ordered=datetime.fromisoformat(order.get("ordered") or entries[0].at.isoformat()),
+            seal=str(order["seal"]),
+            plan=order["plan"],
+            closed=last.at if over else None,
+            ok=over and last.detail.get("ok") is True,
+            acts=_acts(entries),
+            head=last.digest,
+        )
+
+    def ended(self, step: str, subject: str) -> datetime | None:
+        """When that step first held."""
+        ends = (a.end for a in self.acts if (a.step, a.subject) == (step, subject) and a.outcome in ("done", "held"))
+        return next(ends, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What one vhost went through."""
+
+    domain: str
+    recovery_point: datetime | None  # the oldest archive it was brought back from
+    rpo: timedelta | None  # work lost at most: from the recovery point to the disaster
+    rto: timedelta | None  # from the order until DNS was proven; None where it never was
+    away: timedelta | None  # without service while it returned; None where it did not return
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """The last activation, and the return from it."""
+
+    disaster: datetime  # when production was lost, or the order where nobody said when
+    runs: tuple[Run, ...]  # the activation first; it may have taken several orders
+    outages: tuple[Outage, ...]  # in the order of the plan
+
+    @classmethod
+    def from_journals(cls, journals: Iterable[Sequence[Entry]], *, disaster: datetime | None = None) -> Self:
+        """`journals`: one per job, of the twin and of production, in any order, already verified.
+
+        Raises Missing where nothing was ever activated.
+        """
+        runs = _latest(sorted((Run.of(one) for one in journals if one), key=lambda run: run.ordered))
+        if not runs:
+            raise Missing("no activation is recorded on these hosts", hint="seawall drp plan shows what one would do")
+        lost = disaster or runs[0].ordered
+        moves = {move["domain"]: move for run in runs if run.kind == ACTIVATE for move in run.plan["moves"]}
+        return cls(lost, runs, tuple(_outage(move, runs, lost) for move in moves.values()))
+
+    @property
+    def title(self) -> str:
+        """What happened, in a line."""
+        lost, twin = self.runs[0].plan["source"], self.runs[0].plan["target"]
+        back = f", and {lost} is back" if any(_home(run) for run in self.runs) else ""
+        return f"{lost} was lost, {twin} took over{back}"
+
+    @property
+    def ok(self) -> bool:
+        """Every run ended well."""
+        return all(run.ok for run in self.runs)
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """One per step that took time or failed; a lane per vhost, engine or host."""
+        acts = [act for run in self.runs for act in run.acts if act.outcome != "held"]
+        return tuple(
+            Span(a.subject or "host", a.step, a.start, a.end, FAILED if a.outcome == "failed" else a.step) for a in acts
+        )
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """The disaster where it is known, and the orders."""
+        lost = () if self.disaster == self.runs[0].ordered else (Mark(self.disaster, "disaster"),)
+        return (*lost, *(Mark(run.ordered, WORDS.get(run.kind, run.kind)) for run in self.runs))
+
+
+def _order(entry: Entry) -> dict[str, Any]:
+    return dict(entry.detail)
+
+
+def _acts(entries: Sequence[Entry]) -> tuple[Act, ...]:
+    """Begun and ended belong together by step and subject; what has no end was interrupted by the next run."""
+    acts: list[Act] = []
+    begun: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        key = (entry.step, entry.subject)
+        if entry.event == "begun":
+            begun[key] = entry
+        elif entry.event in ENDS:
+            start = begun.pop(key, entry)
+            acts.append(Act(*key, start.at, entry.at, entry.event, _said(entry)))
+        elif entry.event == "opened":
+            acts += [Act(*key, start.at, entry.at, "interrupted", "") for key, start in begun.items()]
+            begun.clear()
+    acts += [Act(*key, start.at, entries[-1].at, "interrupted", "") for key, start in begun.items()]
+    return tuple(acts)
+
+
+def _said(entry: Entry) -> str:
+    return str(entry.detail.get("error" if entry.event == FAILED else "evidence") or "")
+
+
+def _home(run: Run) -> bool:
+    return run.kind == REDIRECT and run.ok
+
+
+def _latest(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """From the first activation that was not followed by a completed return before the last activation."""
+    last = max((number for number, run in enumerate(runs) if run.kind == ACTIVATE), default=-1)
+    before = max((number for number, run in enumerate(runs[: last + 1]) if _home(run)), default=-1)
+    first = next((n for n, run in enumerate(runs) if n > before and run.kind == ACTIVATE), len(runs))
+    return tuple(runs[first:])
+
+
+def _outage(move: Mapping[str, Any], runs: Sequence[Run], lost: datetime) -> Outage:
+    domain, order = move["domain"], runs[0].ordered
+    point = min((datetime.fromisoformat(archive["taken"]) for archive in move["archives"]), default=None)
+    served = _first_end(domain, [run for run in runs if run.kind == ACTIVATE])
+    home = _first_end(domain, [run for run in runs if run.kind == REDIRECT])
+    frozen = min((a.start for run in runs if run.kind != ACTIVATE for a in run.acts if a.step == FREEZE), default=None)
+    return Outage(
+        domain=domain,
+        recovery_point=point,
+        rpo=None if point is None else max(lost - point, timedelta(0)),
+        rto=None if served is None else served - order,
+        away=None if home is None or frozen is None else home - frozen,
+    )
+
+
+def _first_end(domain: str, runs: Sequence[Run]) -> datetime | None:
+    """When DNS of that vhost was first proven."""
+    return min((end for run in runs if (end := run.ended(DNS, domain))), default=None)

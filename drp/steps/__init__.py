@@ -1,0 +1,81 @@
+"""The steps of every job, in order. Most valuable vhost first, each to its end before the next begins."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from drp.engine import Step
+from drp.job import Job, JobKind
+from drp.plan import Move
+from drp.steps.announce import Dns, Ticket
+from drp.steps.data import Database, Files, Save
+from drp.steps.service import Freeze, Prove, Schedule, Serve
+from estate.model import Engine, Estate, Host
+from estate.points import FILES, kinds_on
+
+
+def for_job(job: Job, estate: Estate, host: Host) -> tuple[Step, ...]:
+    """What one host does for a job."""
+    by_kind = {
+        JobKind.ACTIVATE: _activate,
+        JobKind.WITHDRAW: _withdraw,
+        JobKind.RESTORE: _restore,
+        JobKind.REDIRECT: _redirect,
+    }
+    return tuple(by_kind[job.kind](job, estate, host))
+
+
+def _activate(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
+    for move in job.plan.moves:
+        vhost = estate.vhosts[move.domain]
+        yield from _bring(job, estate, move)
+        yield Serve(vhost, public=True)
+        yield Prove(vhost, public=True)
+        yield Ticket(vhost, "activated", _words(move.loss(job.ordered)))
+        yield Dns(vhost, move.changes)
+    yield Schedule(host.name, on=True)
+
+
+def _withdraw(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
+    vhosts = tuple(estate.vhosts[move.domain] for move in job.plan.moves)
+    domains = frozenset(vhost.domain for vhost in vhosts)
+    yield Schedule(host.name, on=False)
+    yield Freeze(vhosts, host.name)
+    for kind in reversed(kinds_on(estate, host)):  # files last: their uploads may be named in the databases
+        yield Save(kind, domains, vhosts)
+
+
+def _restore(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
+    vhosts = tuple(estate.vhosts[move.domain] for move in job.plan.moves)
+    yield Schedule(host.name, on=False)
+    yield Freeze(vhosts, host.name)
+    for move in job.plan.moves:
+        yield from _bring(job, estate, move)
+    for vhost in vhosts:
+        yield Serve(vhost, public=False)
+        yield Prove(vhost, public=False)
+    for vhost in vhosts:
+        yield Serve(vhost, public=True)
+        yield Prove(vhost, public=True)
+    yield Schedule(host.name, on=True)
+
+
+def _redirect(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
+    for move in job.plan.moves:
+        vhost = estate.vhosts[move.domain]
+        yield Ticket(vhost, "returned", "nothing: writes were frozen before the last copy")
+        yield Dns(vhost, move.changes)
+
+
+def _bring(job: Job, estate: Estate, move: Move) -> Iterator[Step]:
+    """Files, then the databases: a database server already brought proves itself at once."""
+    for archive in move.archives:
+        if archive.kind == FILES:
+            yield Files(estate.vhosts[move.domain], archive)
+        else:
+            needing = {other.domain for other in job.plan.moves if archive in other.archives}
+            names = {db.name for db in estate.databases.values() if db.engine is archive.kind and db.vhost in needing}
+            yield Database(Engine(archive.kind), archive, frozenset(needing), frozenset(names))
+
+
+def _words(loss: timedelta) -> str:
+    return f"what was written in the last {timedelta(seconds=round(loss.total_seconds()))} (h:mm:ss) before the order"

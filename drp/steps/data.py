@@ -1,0 +1,111 @@
+"""Steps that bring files and databases, or save them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from backups import restore, take
+from backups.engines import server
+from drp import web
+from drp.engine import World
+from effects.clock import now, wait_until
+from effects.run import attempt
+from estate.model import Engine, Vhost
+from estate.points import FILES, Archive, Kind
+from estate.problem import Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The vhost's directory, certificates and further paths are those of the archive."""
+
+    vhost: Vhost
+    archive: Archive
+    kind = "files"
+
+    @property
+    def subject(self) -> str:
+        return self.vhost.domain
+
+    @property
+    def vhosts(self) -> frozenset[str]:
+        return frozenset({self.vhost.domain})
+
+    def proof(self, world: World) -> str | None:
+        there = restore.Mark(self.vhost.domain).holds(self.archive, Path(self.vhost.directory))
+        return f"{self.vhost.directory} is {self.archive.name}" if there else None
+
+    def act(self, world: World) -> None:
+        source = world.site.estate.hosts[self.archive.host]
+        repository = world.site.repository(source, FILES, self.archive.side)
+        restore.place_files(repository, self.archive, self.vhost, restore.kept_below(world.job.seal))
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The engine serves the databases of the archive."""
+
+    engine: Engine
+    archive: Archive
+    vhosts: frozenset[str]
+    names: frozenset[str]
+    kind = "database"
+
+    @property
+    def subject(self) -> str:
+        return str(self.engine)
+
+    def proof(self, world: World) -> str | None:
+        mine = server(self.engine)
+        if not restore.Mark(self.engine).holds(self.archive, mine.data):
+            return None
+        if attempt(["systemctl", "is-active", "--quiet", mine.unit], timeout=30).code != 0:
+            mine.start()  # swapped, then killed before the start: the data is the right one
+        missing = self.names - mine.databases()
+        return None if missing else f"{mine.unit} serves {', '.join(sorted(self.names))} of {self.archive.name}"
+
+    def act(self, world: World) -> None:
+        source = world.site.estate.hosts[self.archive.host]
+        repository = world.site.repository(source, self.archive.kind, self.archive.side)
+        restore.place_database(repository, self.archive, server(self.engine), world.job.seal[:12])
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """What was written until the freeze is in an archive. Later is fine; earlier is not."""
+
+    what: Kind
+    vhosts: frozenset[str]
+    frozen: tuple[Vhost, ...]
+    kind = "save"
+
+    @property
+    def subject(self) -> str:
+        return str(self.what)
+
+    def proof(self, world: World) -> str | None:
+        found, _ = world.site.archives(world.site.host, (self.what,))
+        frozen = web.frozen_at(self.frozen)
+        return next((archive.name for archive in reversed(found) if archive.taken > frozen), None)
+
+    def act(self, world: World) -> None:
+        frozen = web.frozen_at(self.frozen)
+        wait_until(
+            lambda: now().replace(microsecond=0) > frozen,
+            timeout=5,
+            late=Failed("the clock stands still", hint="look at the clock"),
+        )
+        taken = (
+            take.files_archive(world.site, now(), _quiet)
+            if self.what == FILES
+            else take.snapshots(world.site, now(), _quiet, Engine(self.what))
+        )
+        take.remember(taken)
+        if all(one.error for one in taken):
+            raise Failed(
+                f"{world.site.host.name}: {self.what} could be saved nowhere: {taken[0].error}",
+                hint="bring a backup server back, then run the same command again",
+            )
+
+
+def _quiet(line: str) -> None:
+    """The journal says it already."""

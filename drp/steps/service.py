@@ -1,0 +1,124 @@
+"""Steps about who serves: enabled, answering, frozen, backed up."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from drp import web
+from drp.engine import World
+from effects import http
+from effects.clock import wait_until
+from effects.run import attempt, run
+from estate.model import Vhost
+from estate.problem import Failed, Problem
+
+BACKUP_UNIT = "seawall-backup.service"
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """The web server answers for the vhost: enabled, and not in maintenance where `public`."""
+
+    vhost: Vhost
+    public: bool
+    kind = "serve"
+
+    @property
+    def subject(self) -> str:
+        return self.vhost.domain
+
+    @property
+    def vhosts(self) -> frozenset[str]:
+        return frozenset({self.vhost.domain})
+
+    def proof(self, world: World) -> str | None:
+        ready = web.enabled(self.vhost) and not (self.public and web.in_maintenance(self.vhost)) and web.loaded()
+        return "enabled" + (" and open" if self.public else "") if ready else None
+
+    def act(self, world: World) -> None:
+        web.enable(self.vhost)
+        if self.public:
+            web.set_maintenance(self.vhost, on=False)
+        web.reload()
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """The vhost answers over HTTPS on this host as the estate says it must.
+
+    From this host's own address where the public may come, from loopback where it is in maintenance.
+    """
+
+    vhost: Vhost
+    public: bool
+    kind = "prove"
+
+    @property
+    def subject(self) -> str:
+        return self.vhost.domain
+
+    @property
+    def vhosts(self) -> frozenset[str]:
+        return frozenset({self.vhost.domain})
+
+    def proof(self, world: World) -> str | None:
+        return answer(world, self.vhost, public=self.public)
+
+    def act(self, world: World) -> None:
+        late = Failed(
+            f"{world.site.host.name}: {self.vhost.domain} does not answer as its check says",
+            hint=f"look at /var/log/nginx/{self.vhost.domain}.error.log there, then run the same command again",
+        )
+        wait_until(lambda: self.proof(world) is not None, timeout=20, late=late)
+
+
+def answer(world: World, vhost: Vhost, *, public: bool) -> str | None:
+    """Evidence of a healthy answer, or None."""
+    address = str(world.site.host.ipv4) if public else "127.0.0.1"
+    trust = world.site.estate.drp.trust
+    try:
+        got = http.get(
+            vhost.domain, vhost.check.path, address=address, timeout=10, trust=Path(trust) if trust else None
+        )
+    except Problem:
+        return None
+    right = got.status == 200 and vhost.check.expect in got.body
+    return f"200 at {address} with “{vhost.check.expect}” in {got.seconds:.2f} s" if right else None
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """The vhosts answer 503 with Retry-After to everybody, and no request that began before is still writing."""
+
+    frozen: tuple[Vhost, ...]
+    subject: str
+    kind = "freeze"
+
+    @property
+    def vhosts(self) -> frozenset[str]:
+        return frozenset(vhost.domain for vhost in self.frozen)
+
+    def proof(self, world: World) -> str | None:
+        frozen = all(web.in_maintenance(vhost) for vhost in self.frozen) and web.loaded()
+        return f"503 since {web.frozen_at(self.frozen).isoformat()}" if frozen else None
+
+    def act(self, world: World) -> None:
+        for vhost in self.frozen:
+            web.set_maintenance(vhost, on=True)
+        web.reload()
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Whoever serves is what gets backed up: the scheduler runs there, and only there."""
+
+    subject: str
+    on: bool
+    kind = "schedule"
+    vhosts: frozenset[str] = frozenset()
+
+    def proof(self, world: World) -> str | None:
+        runs = attempt(["systemctl", "is-active", "--quiet", BACKUP_UNIT], timeout=30).ok
+        return f"{BACKUP_UNIT} {'runs' if runs else 'is stopped'}" if runs is self.on else None
+
+    def act(self, world: World) -> None:
+        run(["systemctl", "enable" if self.on else "disable", "--now", BACKUP_UNIT], timeout=60)
