@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import escape
+from itertools import pairwise
 
 WIDTH, LEFT, RIGHT = 900.0, 150.0, 14.0  # of the picture; of the lanes' names; free on the right
 BAR, ROW = 16.0, 22.0  # heights
@@ -90,7 +91,7 @@ class _Axis:
     @property
     def breaks(self) -> list[tuple[float, timedelta]]:
         """The middle of each pause that was cut out, and how long it was."""
-        pairs = zip(self.pieces, self.pieces[1:], strict=False)
+        pairs = pairwise(self.pieces)
         return [(self.x(before[1]) + BREAK / 2, after[0] - before[1]) for before, after in pairs]
 
 
