@@ -8,8 +8,8 @@ import pytest
 import lab as seawall_lab
 from lab import Lab
 
-NAME = "test"
-NETWORK = 78
+NAME = os.environ.get("SEAWALL_TEST_LAB", "test")
+NETWORK = int(os.environ.get("SEAWALL_TEST_NETWORK", "78"))
 
 
 @pytest.fixture(scope="session")
