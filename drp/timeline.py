@@ -13,22 +13,24 @@ from itertools import pairwise
 WIDTH, LEFT, RIGHT = 900.0, 150.0, 14.0  # of the picture; of the lanes' names; free on the right
 BAR, ROW = 16.0, 22.0  # heights
 LETTER = 6.1  # width of one at 11 px, on the generous side
-BREAK = 34.0  # width of a pause that is cut out
+BREAK = 60.0  # width of a pause that is cut out
 PATIENCE = 0.35  # a pause longer than this part of all that is not pause is cut out
 TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)  # seconds
-PALETTE = 8  # colours, then they begin again
+PALETTE = 12  # colours, then they begin again
 FAILED = "failed"  # the one kind with a colour of its own
 
 STYLE = """
-.tl{--tl-ink:#1c2430;--tl-soft:#5d6878;--tl-grid:#e3e7ec;--tl-band:#f6f7f9;--tl-bad:#c4302b;--tl-mark:#1c2430;
---tl-0:#3b6fb6;--tl-1:#2a9d8f;--tl-2:#c77d0a;--tl-3:#7b5ea7;--tl-4:#4f8a3c;--tl-5:#b6547f;--tl-6:#5b7083;--tl-7:#8a6d3b;
-font:11px system-ui,"DejaVu Sans",sans-serif;max-width:100%;height:auto}
-@media (prefers-color-scheme:dark){.tl{--tl-ink:#e6eaf0;--tl-soft:#9aa5b5;--tl-grid:#2c3440;--tl-band:#1b212a;
---tl-bad:#ff6b63;--tl-mark:#e6eaf0;--tl-0:#6ea0e6;--tl-1:#4ecab9;--tl-2:#f0ab45;--tl-3:#b096dd;--tl-4:#86c46f;
---tl-5:#e68ab2;--tl-6:#94a9bd;--tl-7:#c9a96b}}
-.tl text{fill:var(--tl-ink)}.tl .soft{fill:var(--tl-soft)}.tl .grid{stroke:var(--tl-grid)}
-.tl .band{fill:var(--tl-band)}.tl .mark{stroke:var(--tl-mark);stroke-dasharray:3 3}
-.tl .break{stroke:var(--tl-soft);stroke-dasharray:1 4}
+.tl{--tl-ink:#1c2430;--tl-soft:#5d6878;--tl-grid:#e3e7ec;--tl-band:#f6f7f9;--tl-on:#fff;--tl-bad:#c4302b;
+--tl-0:#3b6fb6;--tl-1:#23897d;--tl-2:#b56f06;--tl-3:#7b5ea7;--tl-4:#4f8a3c;--tl-5:#b6547f;--tl-6:#5b7083;--tl-7:#8a6d3b;
+--tl-8:#147f9e;--tl-9:#6a7b16;--tl-10:#5a55c4;--tl-11:#9c3f8f;
+font-family:system-ui,"DejaVu Sans",sans-serif;max-width:100%;height:auto}
+@media screen and (prefers-color-scheme:dark){.tl{--tl-ink:#e6eaf0;--tl-soft:#9aa5b5;--tl-grid:#2c3440;
+--tl-band:#1b212a;--tl-on:#12161c;--tl-bad:#ff6b63;--tl-0:#6ea0e6;--tl-1:#4ecab9;--tl-2:#f0ab45;--tl-3:#b096dd;--tl-4:#86c46f;
+--tl-5:#e68ab2;--tl-6:#94a9bd;--tl-7:#c9a96b;--tl-8:#5cc4e0;--tl-9:#b3c45a;--tl-10:#a09bf0;--tl-11:#dc86d0}}
+.tl text{fill:var(--tl-ink);font-size:11px}.tl .tl-soft{fill:var(--tl-soft)}.tl .tl-on{fill:var(--tl-on)}
+.tl .tl-grid{stroke:var(--tl-grid)}.tl .tl-band{fill:var(--tl-band)}
+.tl .tl-mark{stroke:var(--tl-ink);stroke-dasharray:3 3}
+.tl .tl-break{stroke:var(--tl-soft);stroke-dasharray:1 4}
 """
 
 
@@ -143,7 +145,7 @@ def _bands(rows: dict[str, list[list[Span]]], top: float) -> list[str]:
     for number, (lane, mine) in enumerate(rows.items()):
         height = len(mine) * ROW
         if number % 2 == 0:
-            parts.append(f'<rect class="band" x="0" y="{y:.0f}" width="{WIDTH:.0f}" height="{height:.0f}"/>')
+            parts.append(f'<rect class="tl-band" x="0" y="{y:.0f}" width="{WIDTH:.0f}" height="{height:.0f}"/>')
         parts.append(f'<text x="8" y="{y + 15:.0f}">{_fitted(lane, LEFT - 14)}<title>{escape(lane)}</title></text>')
         y += height
     return parts
@@ -166,7 +168,7 @@ def _bar(span: Span, axis: _Axis, colour: str, y: float, limit: float) -> str:
     title = f"{span.lane}: {span.label}, {lasting(seconds)}, {span.start.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     text, wide = "", len(span.label) * LETTER
     if wide + 8 <= right - x:
-        text = f'<text x="{x + 5:.1f}" y="{y + 15:.0f}" style="fill:#fff">{escape(span.label)}</text>'
+        text = f'<text x="{x + 5:.1f}" y="{y + 15:.0f}" class="tl-on">{escape(span.label)}</text>'
     elif right + wide + 6 <= limit:
         text = f'<text x="{right + 4:.1f}" y="{y + 15:.0f}">{escape(span.label)}</text>'
     return (
@@ -187,7 +189,7 @@ def _marks(marks: Sequence[Mark], axis: _Axis) -> tuple[list[str], int]:
         ends[line : line + 1] = [max(x, left + wide) + 6]
         parts.append(
             f"<g><title>{escape(mark.label)}, {mark.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC</title>"
-            f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{line * 14 + 4}" y2="BOTTOM"/>'
+            f'<line class="tl-mark" x1="{x:.1f}" x2="{x:.1f}" y1="{line * 14 + 4}" y2="BOTTOM"/>'
             f'<text x="{left:.1f}" y="{line * 14 + 12}" font-weight="600">{escape(mark.label)}</text></g>'
         )
     return parts, len(ends)
@@ -196,32 +198,36 @@ def _marks(marks: Sequence[Mark], axis: _Axis) -> tuple[list[str], int]:
 def _ticks(axis: _Axis, top: float, bottom: float) -> list[str]:
     """Hours below the lanes, the day below the first hour of each piece, and the length of each pause in it."""
     step = next((t for t in TICKS if t * axis.scale >= 64), 86400 * max(1, round(64 / (86400 * axis.scale))))
-    parts, day = [], ""
-    for start, end in axis.pieces:
-        for at in _instants(start, end, step):
-            x = axis.x(at)
-            parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.0f}" y2="{bottom:.0f}"/>')
-            parts.append(_centred(x, bottom + 14, at.strftime("%H:%M:%S" if step < 60 else "%H:%M")))
-            if (today := f"{at.day} {at:%B %Y}") != day:
-                day = today
-                parts.append(_centred(x, bottom + 27, day))
+    parts, day, free = [], "", 0.0
+    for at in (at for piece in axis.pieces for at in _instants(*piece, step)):
+        x = axis.x(at)
+        parts.append(f'<line class="tl-grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.0f}" y2="{bottom:.0f}"/>')
+        if x < free:
+            continue
+        free = x + 56
+        parts.append(_centred(x, bottom + 14, at.strftime("%H:%M:%S" if step < 60 else "%H:%M")))
+        if (today := f"{at.day} {at:%b %Y}") != day:
+            day = today
+            parts.append(_centred(x, bottom + 27, day))
     for x, pause in axis.breaks:
         middle = (top + bottom) / 2
-        parts.append(f'<line class="break" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.0f}" y2="{bottom:.0f}"/>')
+        parts.append(f'<line class="tl-break" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.0f}" y2="{bottom:.0f}"/>')
         parts.append(
-            f'<text class="soft" text-anchor="middle" transform="translate({x - 5:.1f} {middle:.0f}) rotate(-90)">'
+            f'<text class="tl-soft" text-anchor="middle" transform="translate({x + 14:.1f} {middle:.0f}) rotate(-90)">'
             f"{lasting(pause.total_seconds())} later</text>"
         )
     return parts
 
 
 def _instants(start: datetime, end: datetime, step: int) -> list[datetime]:
+    """Round instants from `start` to `end`; where there is none, `start` itself."""
     first, last = -(-start.timestamp() // step), end.timestamp() // step
-    return [datetime.fromtimestamp(number * step, UTC) for number in range(int(first), int(last) + 1)]
+    return [datetime.fromtimestamp(number * step, UTC) for number in range(int(first), int(last) + 1)] or [start]
 
 
 def _centred(x: float, y: float, text: str) -> str:
-    return f'<text class="soft" x="{x:.1f}" y="{y:.0f}" text-anchor="middle">{escape(text)}</text>'
+    x = min(x, WIDTH - len(text) * LETTER / 2)
+    return f'<text class="tl-soft" x="{x:.1f}" y="{y:.0f}" text-anchor="middle">{escape(text)}</text>'
 
 
 def _legend(colours: dict[str, str], y: float) -> tuple[list[str], float]:
@@ -232,7 +238,7 @@ def _legend(colours: dict[str, str], y: float) -> tuple[list[str], float]:
         if x + wide > WIDTH:
             x, y = LEFT, y + 18
         parts.append(f'<rect x="{x:.0f}" y="{y:.0f}" width="11" height="11" rx="2" style="fill:{colour}"/>')
-        parts.append(f'<text class="soft" x="{x + 16:.0f}" y="{y + 10:.0f}">{escape(kind)}</text>')
+        parts.append(f'<text class="tl-soft" x="{x + 16:.0f}" y="{y + 10:.0f}">{escape(kind)}</text>')
         x += wide
     return parts, y + 18
 

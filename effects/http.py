@@ -30,7 +30,7 @@ class Response:
     seconds: float  # from the first packet to the end of the body
 
 
-def get(  # noqa: PLR0913  # one question, every part of it named
+def get(  # one question, every part of it named
     domain: str, path: str, *, address: str, port: int = 443, timeout: float, trust: Path | None = None
 ) -> Response:
     """`https://domain/path` from the server at `address`, all within `timeout` seconds.

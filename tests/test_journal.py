@@ -71,9 +71,7 @@ def test_a_cut_at_any_byte_loses_only_what_was_not_acknowledged_and_the_next_ent
 
 
 @given(place=st.integers(0, 10_000), value=st.integers(0, 255))
-def test_no_byte_of_it_can_be_changed_unseen(
-    tmp_path_factory: pytest.TempPathFactory, place: int, value: int
-) -> None:
+def test_no_byte_of_it_can_be_changed_unseen(tmp_path_factory: pytest.TempPathFactory, place: int, value: int) -> None:
     book = three(tmp_path_factory.mktemp("journal"))
     content = bytearray(book.path.read_bytes())
     place %= len(content) - 1  # without the last newline, the last line is merely torn
