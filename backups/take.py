@@ -19,7 +19,7 @@ from effects import files
 from effects.clock import Stopwatch
 from estate.model import Engine, Side
 from estate.points import FILES, Kind, archive_name
-from estate.problem import Failed, Problem
+from estate.problem import Failed, Problem, of_code
 
 FILE_OPTIONS = ("--compression=zstd,3", "--exclude-caches")
 # 48 MB instead of 183 for two hours of changes; a file archive would pay with 32 times as many chunks.
@@ -40,6 +40,7 @@ class Taken:
     seconds: float
     bytes: int  # that this archive added to the repository
     error: str | None
+    code: int = 0  # the exit code of that error
 
 
 Report = Callable[[str], None]
@@ -128,6 +129,7 @@ def _failed(site: Site, kind: Kind, side: Side, now: datetime, fault: Problem, s
         seconds,
         0,
         str(fault),
+        fault.exit_code,
     )
 
 
@@ -153,13 +155,20 @@ def recall() -> dict[str, Any]:
 
 
 def require_safe(taken: Sequence[Taken]) -> None:
-    """Raise Failed unless everything is safe where the policy wants it: files on one side, databases on both."""
-    kinds = {one.kind for one in taken}
-    lost = [kind for kind in kinds if kind == FILES and all(one.error for one in taken if one.kind == kind)]
-    partly = [one for one in taken if one.error and (one.kind != FILES or FILES in lost)]
-    if partly:
-        what = "\n".join(f"{one.kind} to {one.server} ({one.side}): {one.error}" for one in partly)
-        raise Failed(
-            f"not everything was saved:\n{what}",
-            hint="mend that, then run the same command again; what was saved stays saved",
-        )
+    """Raise unless everything is safe where the policy wants it: files on one side, databases on both.
+
+    The error is of the kind that all of them share, or Failed.
+    """
+    bad = [
+        one
+        for one in taken
+        if one.error and not (one.kind == FILES and any(o.kind == FILES and not o.error for o in taken))
+    ]
+    if not bad:
+        return
+    kinds = {of_code(one.code) for one in bad}
+    what = "\n".join(f"{one.kind} to {one.server} ({one.side}): {one.error}" for one in bad)
+    raise (kinds.pop() if len(kinds) == 1 else Failed)(
+        f"not everything was saved:\n{what}",
+        hint="mend that, then run the same command again; what was saved stays saved",
+    )

@@ -2,14 +2,17 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
+from drp.incident import Incident
 from drp.journal import Entry, parse
 from effects.remote import Remote
 from estate.model import Estate, Host, Role
-from estate.problem import Failed, Missing, Problem, Unreachable
+from estate.problem import Failed, Missing, Problem, Unreachable, of_code
 
 SEAWALL = "/opt/seawall/bin/seawall"
 QUESTION = 120.0  # seconds; a plan asks every repository, and one datacenter may be gone
@@ -106,22 +109,25 @@ def bring_home(away: Hand, home: Hand, by: str, show: Show) -> dict[str, Any]:
     return closed
 
 
-def journals(hands: Sequence[Hand]) -> list[tuple[Entry, ...]]:
-    """Every job's journal on these hosts, verified, oldest order first. A host that is down is passed over."""
-    found: list[tuple[Entry, ...]] = []
-    for hand in hands:
-        try:
-            for job in hand.ask("jobs"):
-                found.append(parse(hand.ask("journal", job["job"])["text"], name=f"{hand.host.name}:{job['job']}"))
-        except Unreachable:
-            continue
-    return sorted((entries for entries in found if entries), key=lambda entries: entries[0].at)
+def incident(estate: Estate, *, disaster: datetime | None = None) -> Incident:
+    """The last activation and return, from the journals of both hosts. Production may be gone; the twin may not."""
+    runs = []
+    with Hand(estate, twin(estate)) as away:
+        runs += journals(away)
+    with suppress(Unreachable), Hand(estate, production(estate)) as home:
+        runs += journals(home)
+    return Incident.from_journals(runs, disaster=disaster)
+
+
+def journals(hand: Hand) -> list[tuple[Entry, ...]]:
+    """Every job's journal on that host, verified."""
+    names = [row["job"] for row in hand.ask("jobs")]
+    return [parse(hand.ask("journal", name)["text"], name=f"{hand.host.name}:{name}") for name in names]
 
 
 def _as_problem(host: Host, code: int, err: str) -> Problem:
     """The same error as there, named after the host it happened on."""
     what, _, hint = err.strip().removeprefix("seawall: ").partition("\n  hint: ")
-    kinds = {kind.exit_code: kind for kind in Problem.__subclasses__()}
     if "No such file" in err or code == 127:
         return Missing(f"{host.name} has no toolkit", hint=f"seawall install {host.name}")
-    return kinds.get(code, Failed)(f"{host.name}: {what[-1500:]}", hint=hint or "run the same command again")
+    return of_code(code)(f"{host.name}: {what[-1500:]}", hint=hint or "run the same command again")

@@ -59,3 +59,8 @@ class Failed(Problem):
     """A command or a step failed on a host that answered."""
 
     exit_code = 7
+
+
+def of_code(code: int) -> type[Problem]:
+    """The kind of error that a `seawall` on another host ended with."""
+    return next((kind for kind in Problem.__subclasses__() if kind.exit_code == code), Failed)

@@ -33,21 +33,16 @@ def seconds(value: float | None) -> str:
 
 
 def plan(found: dict[str, Any]) -> None:
-    """What would be done, lost and how long it takes; then the seal and what to type."""
-    table = Table("order", "vhost", "from", "would be lost", "about", "DNS")
+    """What would be done, lost and how long it takes; then DNS, the seal and what to type."""
+    table = Table("", "vhost", "recovery point", "would be lost", "about", box=None, pad_edge=False)
     for number, move in enumerate(found["plan"]["moves"], 1):
-        changes = "\n".join(
-            f"{c['name']} {c['rtype']} {','.join(c['before'])} → {','.join(c['after'])}" for c in move["changes"]
-        )
-        table.add_row(
-            str(number),
-            move["domain"],
-            "\n".join(found["archives"][move["domain"]]),
-            seconds(found["loss_seconds"][move["domain"]]),
-            f"{move['seconds']:.0f} s",
-            changes or "nothing",
-        )
+        archives = "\n".join(found["archives"][move["domain"]])
+        lost = seconds(found["loss_seconds"][move["domain"]])
+        table.add_row(f"{number}.", move["domain"], archives, lost, f"{move['seconds']:.0f} s")
     Console().print(table)
+    for change in (change for move in found["plan"]["moves"] for change in move["changes"]):
+        before, after = ", ".join(change["before"]), ", ".join(change["after"])
+        click.echo(f"DNS  {change['name']} {change['rtype']}  {before} → {after or 'nothing'}")
     _faults(found["plan"]["faults"])
     click.echo(
         f"{found['plan']['source']} → {found['plan']['target']}, seal {found['seal']}\n"

@@ -39,6 +39,7 @@ def _withdraw(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
     vhosts = tuple(estate.vhosts[move.domain] for move in job.plan.moves)
     domains = frozenset(vhost.domain for vhost in vhosts)
     yield Schedule(host.name, on=False)
+    yield Save(FILES, domains)
     yield Freeze(vhosts, host.name)
     for kind in reversed(kinds_on(estate, host)):  # files last: their uploads may be named in the databases
         yield Save(kind, domains, vhosts)

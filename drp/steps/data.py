@@ -1,6 +1,7 @@
 """Steps that bring files and databases, or save them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from backups import restore, take
@@ -71,40 +72,42 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """What was written until the freeze is in an archive. Later is fine; earlier is not."""
+    """What was written until the freeze is in an archive: later is fine, earlier is not.
+
+    With nothing frozen yet it is the archive taken ahead, so that the one after the freeze is small.
+    """
 
     what: Kind
     vhosts: frozenset[str]
-    frozen: tuple[Vhost, ...]
+    frozen: tuple[Vhost, ...] = ()
     kind = "save"
 
     @property
     def subject(self) -> str:
-        return str(self.what)
+        return str(self.what) if self.frozen else f"{self.what} ahead"
 
     def proof(self, world: World) -> str | None:
         found, _ = world.site.archives(world.site.host, (self.what,))
-        frozen = web.frozen_at(self.frozen)
-        return next((archive.name for archive in reversed(found) if archive.taken > frozen), None)
+        return next((archive.name for archive in reversed(found) if archive.taken > self._since(world)), None)
 
     def act(self, world: World) -> None:
-        frozen = web.frozen_at(self.frozen)
-        wait_until(
-            lambda: now().replace(microsecond=0) > frozen,
-            timeout=5,
-            late=Failed("the clock stands still", hint="look at the clock"),
-        )
-        taken = (
-            take.files_archive(world.site, now(), _quiet)
-            if self.what == FILES
-            else take.snapshots(world.site, now(), _quiet, Engine(self.what))
-        )
+        stuck = Failed("the clock stands still", hint="look at the clock of the host, then run the same command again")
+        wait_until(lambda: now().replace(microsecond=0) > self._since(world), timeout=5, late=stuck)
+        taken = self._take(world)
         take.remember(taken)
         if all(one.error for one in taken):
             raise Failed(
                 f"{world.site.host.name}: {self.what} could be saved nowhere: {taken[0].error}",
                 hint="bring a backup server back, then run the same command again",
             )
+
+    def _since(self, world: World) -> datetime:
+        return web.frozen_at(self.frozen) if self.frozen else world.job.ordered
+
+    def _take(self, world: World) -> list[take.Taken]:
+        if self.what == FILES:
+            return take.files_archive(world.site, now(), _quiet)
+        return take.snapshots(world.site, now(), _quiet, Engine(self.what))
 
 
 def _quiet(line: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from drp import drive
+from drp import report as reports
 from estate.problem import Failed, Refused
 from inventory import load
 from seawall import show
@@ -89,8 +90,6 @@ def return_command(path: Path, by: str, yes: bool, as_json: bool) -> None:
 @json_option
 def report(path: Path, html: Path | None, as_json: bool) -> None:
     """The evidence of the last activation and return: who, what, when, RPO and RTO per vhost, a timeline."""
-    from drp import report as reports
-
     incident = drive.incident(load(path))
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
