@@ -25,6 +25,10 @@ ENVIRONMENT = (
     "LANG=C.UTF-8",
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 )
+# What systemd says when root's processes have all the inotify instances that root may have: usually 128, of which a
+# host takes 4. The limit is the machine's, not ours to change.
+NO_INOTIFY = "Failed to allocate manager object"
+INOTIFY_HINT = "take another lab down, or give root more: sysctl fs.inotify.max_user_instances=1024"
 BOOT_PATIENCE = 90.0  # seconds; a guest boots in 3 on an idle machine
 START = """\
 set -e
@@ -117,18 +121,7 @@ class Guest:
         leader = self.leader()
         if leader is None:
             raise Failed(f"{self.name} is not running", hint=f"see the end of {self.log}")
-        spaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--wd"]
-        return [
-            "nsenter",
-            "--target",
-            str(leader),
-            *spaces,
-            "--",
-            "env",
-            "-i",
-            *ENVIRONMENT,
-            *command,
-        ]
+        return _entering(leader, command)
 
     def attempt(self, command: str | Sequence[str], *, timeout: float = 60, stdin: str | None = None) -> Result:
         """Run in the host, whatever the exit code; a string goes to `sh -c`. Ends it inside when the time is up."""
@@ -146,15 +139,22 @@ class Guest:
 
     def serves(self, services: Sequence[str]) -> bool:
         """Whether it is up and every one of these units is active."""
-        if self.leader() is None:
+        if (leader := self.leader()) is None:
             return False
-        result = self.attempt(["systemctl", "is-active", *services], timeout=20)
+        result = attempt(_entering(leader, ["systemctl", "is-active", *services]), timeout=20)
         return result.out.split() == ["active"] * len(services)
 
     def wait_for(self, services: Sequence[str]) -> None:
-        """Raises Failed where a unit isn't active after BOOT_PATIENCE seconds."""
+        """Raises Failed where a unit isn't active after BOOT_PATIENCE seconds, or the host went down again."""
         late = Failed(f"{self.name}: not all of {', '.join(services)} came up", hint=f"see the end of {self.log}")
-        clock.wait_until(lambda: self.serves(services), timeout=BOOT_PATIENCE, late=late, every=0.2)
+        clock.wait_until(lambda: self._came_up(services), timeout=BOOT_PATIENCE, late=late, every=0.2)
+
+    def _came_up(self, services: Sequence[str]) -> bool:
+        if self.pid_file.exists() and not record.alive(self.pid_file):
+            said = self.log.read_text(encoding="utf-8", errors="replace").strip()[-600:]
+            hint = INOTIFY_HINT if NO_INOTIFY in said else f"see all of {self.log}"
+            raise Failed(f"{self.name} went down while it booted: {said}", hint=hint)
+        return self.serves(services)
 
     def halt(self) -> None:
         """Power off, waiting until it is down."""
@@ -193,6 +193,14 @@ class Guest:
         for old in (self.root / "etc/ssh").glob("ssh_host_*"):
             old.unlink()
         self.put("/etc/ssh/ssh_host_ed25519_key", host_key, mode=0o600)
+        console = self.root / "etc/systemd/system/console-getty.service"  # nobody ever sits there
+        console.unlink(missing_ok=True)
+        console.symlink_to("/dev/null")
+
+
+def _entering(leader: int, command: Sequence[str]) -> list[str]:
+    spaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--wd"]
+    return ["nsenter", "--target", str(leader), *spaces, "--", "env", "-i", *ENVIRONMENT, *command]
 
 
 def _pattern(service: str) -> str:

@@ -1,4 +1,4 @@
-"""One lab for all tests against real hosts: they run in the order of their files, on hosts as the last one left them."""
+"""One lab for all tests against real hosts: they run in the order of their files, on hosts as the one before left."""
 
 import os
 from collections.abc import Iterator

@@ -1,6 +1,5 @@
 """A lab whose maker was killed leaves nothing behind once it is taken down."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -46,9 +45,11 @@ def kill_when(kind: str, count: int) -> None:
     script = f"import lab; lab.up({NAME!r}, {NETWORK})"
     with subprocess.Popen([sys.executable, "-c", script], start_new_session=True) as process:
         record = Record(STATE / "record.jsonl")
+        reached = lambda: len(record.entries(kind)) >= count or process.poll() is not None  # noqa: E731
         late = Problem(f"up never came to {count} of {kind}", hint="run it by hand")
-        clock.wait_until(lambda: len(record.entries(kind)) >= count, timeout=300, late=late, every=0.01)
-        os.kill(process.pid, signal.SIGKILL)
+        clock.wait_until(reached, timeout=300, late=late, every=0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL, "up ended before it could be killed"
 
 
 @pytest.mark.parametrize(("kind", "count"), [("namespace", 3), ("mount", 4), ("process", 2), ("process", 7)])
