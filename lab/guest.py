@@ -25,8 +25,10 @@ ENVIRONMENT = (
     "LANG=C.UTF-8",
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 )
+# Nobody ever sits at a host's console, and each of these takes an inotify instance.
+NO_CONSOLE = ("console-getty.service", "systemd-ask-password-console.path", "systemd-ask-password-wall.path")
 # What systemd says when root's processes have all the inotify instances that root may have: usually 128, of which a
-# host takes 4. The limit is the machine's, not ours to change.
+# host takes about 5. The limit is the machine's, not ours to change.
 NO_INOTIFY = "Failed to allocate manager object"
 INOTIFY_HINT = "take another lab down, or give root more: sysctl fs.inotify.max_user_instances=1024"
 BOOT_PATIENCE = 90.0  # seconds; a guest boots in 3 on an idle machine
@@ -193,9 +195,10 @@ class Guest:
         for old in (self.root / "etc/ssh").glob("ssh_host_*"):
             old.unlink()
         self.put("/etc/ssh/ssh_host_ed25519_key", host_key, mode=0o600)
-        console = self.root / "etc/systemd/system/console-getty.service"  # nobody ever sits there
-        console.unlink(missing_ok=True)
-        console.symlink_to("/dev/null")
+        for unit in NO_CONSOLE:
+            mask = self.root / "etc/systemd/system" / unit
+            mask.unlink(missing_ok=True)
+            mask.symlink_to("/dev/null")
 
 
 def _entering(leader: int, command: Sequence[str]) -> list[str]:
