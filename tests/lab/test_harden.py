@@ -1,0 +1,415 @@
+"""Hardening, looked at from outside: connections that are made, programs that are run, attacks that are tried.
+
+It needs servers that were never hardened, so it brings up a lab of its own. The tests run in the order of the file:
+first what a fresh server is like, then the first run, then everything that must hold after it.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lab as labs
+from effects.clock import Stopwatch, wait_until
+from effects.reach import answers
+from effects.run import Result, attempt
+from estate.problem import Failed
+from lab import Lab
+
+pytestmark = pytest.mark.lab
+
+SEAWALL = str(Path(sys.executable).with_name("seawall"))
+HOSTS = ("web1", "vault-even", "vault-odd", "ns1", "twin1", "ns2")
+SITES = ("shop.example", "ledger.example", "docs.example")
+PORTS = (22, 53, 80, 443, 2222, 3306, 5432)
+EXPECTED = {"web1": {80, 443}, "twin1": {80, 443}, "ns1": {53}, "ns2": {53}, "vault-even": set(), "vault-odd": set()}
+TMP = "/tmp"  # noqa: S108  this is what must not be executable
+ANY_KEY = "-o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+NEIGHBOUR = "/srv/vhosts/ledger.example/public/index.php"
+UPLOADS = "/srv/vhosts/shop.example/wp-content/uploads"
+
+KNOCK = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def knock(door):
+    try:
+        socket.create_connection(door, 2).close()
+        return True
+    except OSError:
+        return False
+doors = [tuple(door) for door in json.load(sys.stdin)]
+with ThreadPoolExecutor(64) as pool:
+    print(json.dumps([door for door, open in zip(doors, pool.map(knock, doors)) if open]))
+"""
+
+
+def harden(lab: Lab, *arguments: str, estate: Path | None = None) -> Result:
+    return attempt([SEAWALL, "harden", *arguments, "--estate", str(estate or lab.estate_file)], timeout=300)
+
+
+def counted(lab: Lab, *arguments: str) -> dict[str, Any]:
+    """The JSON document of a run that must succeed."""
+    result = harden(lab, "--json", *arguments)
+    assert result.ok, result.err
+    document: dict[str, Any] = json.loads(result.out)
+    return document
+
+
+def changes(document: dict[str, Any]) -> dict[str, int]:
+    return {name: host["changes"] for name, host in document["hosts"].items()}
+
+
+def open_from_outside(lab: Lab) -> dict[str, set[int]]:
+    """Ports that the probe can connect to, over IPv4 or IPv6."""
+    addresses = {address: host for host in HOSTS for address in lab.plan.addresses(host)}
+    doors = json.dumps([(address, port) for address in addresses for port in PORTS])
+    found: dict[str, set[int]] = {host: set() for host in HOSTS}
+    result = lab.run("probe", ["python3", "-c", KNOCK], stdin=doors)
+    for address, port in json.loads(result.out):
+        found[addresses[address]].add(port)
+    return found
+
+
+def ways_in(lab: Lab, host: str, port: int) -> str:
+    """How sshd says one may log in, to somebody without a key."""
+    known = [
+        "-o",
+        "StrictHostKeyChecking=no",
+        "-o",
+        "UserKnownHostsFile=/dev/null",
+        "-o",
+        "PreferredAuthentications=none",
+    ]
+    said = attempt(["ssh", "-p", str(port), *known, f"root@{lab.address(host)}", "true"], timeout=20).err
+    found = re.search(r"Permission denied \((.*)\)", said)
+    return found[1] if found else said
+
+
+def executes(lab: Lab, host: str, folder: str) -> bool:
+    """Whether a program put into `folder` runs."""
+    return lab.run(host, f"cp /bin/true {folder}/try && {folder}/try; code=$?; rm -f {folder}/try; exit $code").ok
+
+
+def status(lab: Lab, url: str) -> str:
+    """The HTTP status that the probe gets."""
+    return lab.run("probe", f"curl -so /dev/null -w '%{{http_code}}' {url}").out
+
+
+def ssh_port_answers(lab: Lab, host: str) -> bool:
+    return answers(lab.address(host), 2222, timeout=1)
+
+
+@dataclass
+class Story:
+    """What was seen, for the tests that come later."""
+
+    lab: Lab
+    open_before: dict[str, set[int]] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def story() -> Iterator[Story]:
+    """A lab of its own; SEAWALL_KEEP_LAB=1 leaves it up to look at."""
+    lab = labs.up(name="harden", network=83)
+    yield Story(lab)
+    if "SEAWALL_KEEP_LAB" not in os.environ:
+        lab.down()
+
+
+@pytest.fixture
+def lab(story: Story) -> Lab:
+    return story.lab
+
+
+@pytest.fixture
+def other_estate(lab: Lab, tmp_path: Path) -> Path:
+    """A copy of the estate that a test may spoil."""
+    shutil.copytree(lab.directory / "secrets", tmp_path / "secrets")
+    for name in ("ssh_key", "estate.toml"):
+        shutil.copy(lab.directory / name, tmp_path / name)
+    return tmp_path / "estate.toml"
+
+
+def test_a_fresh_server_is_open(story: Story) -> None:
+    story.open_before = open_from_outside(story.lab)
+    assert all(22 in ports for ports in story.open_before.values())
+    assert "password" in ways_in(story.lab, "web1", 22)
+    assert executes(story.lab, "web1", TMP)
+    assert executes(story.lab, "web1", UPLOADS)
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(lab: Lab) -> None:
+    assert all(count > 0 for count in changes(counted(lab, "--dry-run")).values())
+    assert open_from_outside(lab)["web1"] >= {22}
+    assert "password" in ways_in(lab, "web1", 22)
+
+
+def test_the_first_run_reaches_every_host(lab: Lab) -> None:
+    document = counted(lab)
+    assert document["ok"]
+    assert tuple(document["hosts"]) == tuple(sorted(HOSTS))
+    assert all(count > 0 for count in changes(document).values())
+
+
+def test_a_second_run_changes_nothing_and_takes_less_than_half_a_minute(lab: Lab) -> None:
+    document = counted(lab)
+    assert changes(document) == dict.fromkeys(HOSTS, 0)
+    assert document["seconds"] < 30
+
+
+def test_a_dry_run_afterwards_has_nothing_to_say(lab: Lab) -> None:
+    assert changes(counted(lab, "--dry-run")) == dict.fromkeys(HOSTS, 0)
+
+
+def test_pyinfra_itself_finds_nothing_to_change_either(lab: Lab) -> None:
+    root = Path(__file__).parents[2]
+    pyinfra = str(Path(sys.executable).with_name("pyinfra"))
+    command = ["env", f"SEAWALL_ESTATE={lab.estate_file}", pyinfra, "-y", "inventory/hosts.py", "playbooks/harden.py"]
+    result = attempt(command, timeout=120, cwd=root)
+    total = re.search(r"Grand total\s+(\d+)\s+-\s+-\s+(\d+)", result.out + result.err)
+    assert total, result.err[-2000:]
+    assert total[1] == total[2]
+
+
+def test_from_outside_only_the_roles_own_ports_answer(story: Story) -> None:
+    assert story.open_before != EXPECTED
+    assert open_from_outside(story.lab) == EXPECTED
+
+
+def test_ssh_is_open_to_control_alone_and_takes_only_keys(lab: Lab) -> None:
+    for host in HOSTS:
+        assert ways_in(lab, host, 2222) == "publickey"
+        assert not answers(lab.address(host), 22, timeout=1)
+
+
+def test_a_backup_server_lets_in_who_saves_to_it(lab: Lab) -> None:
+    for saver in ("web1", "twin1"):
+        assert lab.run(saver, f"timeout 3 bash -c '</dev/tcp/{lab.address('vault-odd')}/2222'").ok
+    assert not lab.run("ns1", f"timeout 3 bash -c '</dev/tcp/{lab.address('vault-odd')}/2222'").ok
+
+
+def test_nothing_is_executed_where_anybody_may_write(lab: Lab) -> None:
+    for host in HOSTS:
+        assert [folder for folder in (TMP, "/var/tmp", "/dev/shm") if executes(lab, host, folder)] == []  # noqa: S108
+        assert executes(lab, host, "/root")
+    assert not executes(lab, "web1", UPLOADS)
+
+
+def test_apt_still_installs_a_package_with_maintainer_scripts(lab: Lab) -> None:
+    build = """set -e
+        d=$(mktemp -d /root/deb.XXXX); mkdir $d/DEBIAN
+        printf 'Package: seawall-test\\nVersion: 1\\nArchitecture: all\\n' > $d/DEBIAN/control
+        printf 'Maintainer: T <t@example>\\nDescription: t\\n' >> $d/DEBIAN/control
+        for s in preinst postinst; do printf '#!/bin/sh\\necho '$s' >> /root/ran\\n' > $d/DEBIAN/$s; done
+        chmod 755 $d/DEBIAN/p*
+        dpkg-deb -b $d /root/seawall-test.deb
+        DEBIAN_FRONTEND=noninteractive apt-get install -qy /root/seawall-test.deb
+        cat /root/ran"""
+    result = lab.run("web1", build)
+    assert result.ok, result.err
+    assert result.out.split()[-2:] == ["preinst", "postinst"]
+
+
+def test_the_sites_still_answer(lab: Lab) -> None:
+    for site in SITES:
+        result = lab.run("probe", f"curl -sSf --max-time 10 https://{site}/")
+        assert result.ok, result.err
+        assert f"Seawall {site.split('.')[0]}" in result.out
+
+
+def test_each_vhosts_php_runs_as_its_own_user_and_reads_nobody_elses_files(lab: Lab) -> None:
+    who = lab.run("web1", "ps -o user= -C php-fpm8.2 -C php-fpm8.4 | sort -u").out.split()
+    assert {"shop", "ledger"} <= set(who)
+    assert "www-data" not in who
+    spy = f"<?php echo @file_get_contents('{NEIGHBOUR}') ?: 'nothing', '|', ini_get('open_basedir');"
+    lab.run("web1", ["sh", "-c", "cat > /usr/share/wordpress/spy.php"], stdin=spy)
+    said = lab.run("probe", "curl -s https://shop.example/spy.php").out
+    lab.run("web1", "rm /usr/share/wordpress/spy.php")
+    assert said.startswith("nothing|/srv/vhosts/shop.example:")
+
+
+def test_uploaded_php_is_neither_run_nor_shown(lab: Lab) -> None:
+    lab.run("web1", f"echo '<?php echo 6*7;' > {UPLOADS}/x.php; echo plain > {UPLOADS}/x.txt")
+    assert lab.run("probe", "curl -s https://shop.example/wp-content/uploads/x.txt").out == "plain\n"
+    assert (
+        lab.run("probe", "curl -so /dev/null -w '%{http_code}' https://shop.example/wp-content/uploads/x.php").out
+        == "404"
+    )
+
+
+def test_a_link_to_a_neighbours_file_is_not_followed(lab: Lab) -> None:
+    folder = "/srv/vhosts/docs.example/public"
+    for name, target in (("own", "index.html"), ("neighbour", NEIGHBOUR)):
+        lab.run("web1", f"ln -sfn {target} {folder}/{name}.txt; chown -h docs: {folder}/{name}.txt")
+    assert status(lab, "https://docs.example/own.txt") == "200"
+    assert status(lab, "https://docs.example/neighbour.txt") == "404"
+
+
+def test_maintenance_holds_everybody_but_the_host_itself(lab: Lab) -> None:
+    lab.run("web1", "touch /etc/seawall/maintenance/ledger.example")
+    seen = lab.run("probe", "curl -si -X POST -d number=7 https://ledger.example/add").out
+    own = lab.run("web1", "curl -sk --resolve ledger.example:443:127.0.0.1 https://ledger.example/").out
+    lab.run("web1", "rm /etc/seawall/maintenance/ledger.example")
+    assert " 503" in seen.splitlines()[0]
+    assert "retry-after: 30" in seen.lower()
+    assert "Back in a moment" in seen
+    assert "Seawall ledger" in own
+    assert lab.run("probe", "curl -sf https://ledger.example/").ok
+
+
+def test_the_twin_has_the_sites_laid_ready_and_serves_none(lab: Lab) -> None:
+    assert lab.run("twin1", "ls /etc/nginx/sites-enabled").out == ""
+    assert {f"{site}.conf" for site in SITES} <= set(lab.run("twin1", "ls /etc/nginx/sites-available").out.split())
+    assert "shop" in lab.run("twin1", "ls /run/php").out
+
+
+def test_who_attacks_the_web_is_banned_and_control_never(lab: Lab) -> None:
+    get = f"curl -sko /dev/null --max-time 3 --resolve docs.example:443:{lab.address('web1')}"
+    attack = f"for n in $(seq 12); do {get} https://docs.example/phpmyadmin/$n; done"
+    probe = lab.address("probe")
+    jail = "fail2ban-client get nginx-botsearch banip"
+    assert probe not in lab.run("web1", jail).out
+    attempt(["sh", "-c", attack], timeout=60)
+    lab.run("probe", attack)
+    wait_until(
+        lambda: probe in lab.run("web1", jail).out,
+        timeout=30,
+        late=Failed("nobody was banned", hint="look at fail2ban"),
+    )
+    assert not lab.run("probe", f"timeout 2 bash -c '</dev/tcp/{lab.address('web1')}/443'").ok
+    assert answers(lab.address("web1"), 443)
+    assert changes(counted(lab, "web1")) == {"web1": 0}  # a ban is no drift
+    lab.run("web1", f"fail2ban-client set nginx-botsearch unbanip {probe}")
+    assert lab.run("probe", "curl -sf https://docs.example/").ok
+
+
+def test_who_guesses_at_ssh_is_banned_and_control_never(lab: Lab) -> None:
+    attack = f"for n in $(seq 8); do timeout 5 ssh -p 2222 {ANY_KEY} nobody@{lab.address('vault-odd')} true; done"
+    attempt(["sh", "-c", attack], timeout=90)
+    lab.run("twin1", attack, timeout=90)
+    jail = "fail2ban-client get sshd banip"
+    twin = lab.address("twin1")
+    wait_until(
+        lambda: twin in lab.run("vault-odd", jail).out,
+        timeout=30,
+        late=Failed("nobody was banned", hint="look at fail2ban"),
+    )
+    assert ssh_port_answers(lab, "vault-odd")
+    lab.run("vault-odd", f"fail2ban-client set sshd unbanip {twin}")
+
+
+def test_rules_that_lock_control_out_are_undone_by_the_host_itself(lab: Lab, other_estate: Path) -> None:
+    text = other_estate.read_text(encoding="utf-8")
+    other_estate.write_text(re.sub(r"(?m)^addresses = .*$", 'addresses = ["192.0.2.1"]', text), encoding="utf-8")
+    watch = Stopwatch()
+    result = harden(lab, "ns1", estate=other_estate)
+    assert result.code == 7, result.err
+    assert "ns1" in result.err
+    assert "hint:" in result.err
+    assert not ssh_port_answers(lab, "ns1")  # so this test can fail
+    wait_until(lambda: ssh_port_answers(lab, "ns1"), timeout=30, late=Failed("still locked out", hint="look at ns1"))
+    assert watch.seconds < 30
+    counted(lab, "ns1")
+    assert changes(counted(lab, "ns1")) == {"ns1": 0}
+
+
+def test_sshd_rules_that_do_not_take_effect_are_refused_and_undone(lab: Lab) -> None:
+    lab.run("ns1", "printf 'Port 22\\n' > /etc/ssh/sshd_config.d/10-other.conf; systemctl reload ssh")
+    result = harden(lab, "ns1")
+    assert result.code == 7, result.err
+    assert "Port" in result.err
+    lab.run("ns1", "rm /etc/ssh/sshd_config.d/10-other.conf")
+    timer = "systemctl is-active seawall-undo-sshd.timer"
+    wait_until(lambda: not lab.run("ns1", timer).ok, timeout=30, late=Failed("the undo never came", hint="look at ns1"))
+    counted(lab, "ns1")
+    assert ways_in(lab, "ns1", 2222) == "publickey"
+    assert changes(counted(lab, "ns1")) == {"ns1": 0}
+
+
+def test_a_reload_that_a_dead_run_owed_is_done(lab: Lab) -> None:
+    lab.run("web1", "touch /etc/nginx/conf.d/seawall.conf")
+    assert changes(counted(lab, "web1")) == {"web1": 1}
+    assert changes(counted(lab, "web1")) == {"web1": 0}
+
+
+def test_what_somebody_changed_by_hand_is_put_right(lab: Lab) -> None:
+    lab.run("web1", "iptables -I SEAWALL 1 -p tcp --dport 3306 -j ACCEPT; mount -o remount,bind,exec /tmp")
+    lab.run("web1", "rm /etc/fail2ban/jail.d/seawall.local")
+    assert changes(counted(lab, "--dry-run", "web1"))["web1"] >= 3
+    assert changes(counted(lab, "web1"))["web1"] >= 3
+    assert "3306" not in lab.run("web1", "iptables -S SEAWALL").out
+    assert not executes(lab, "web1", TMP)
+    assert changes(counted(lab, "web1")) == {"web1": 0}
+
+
+def test_a_broken_site_never_reaches_nginx(lab: Lab) -> None:
+    lab.run("web1", "echo nonsense > /etc/nginx/conf.d/other.conf")
+    result = harden(lab, "web1")
+    lab.run("web1", "rm /etc/nginx/conf.d/other.conf")
+    assert result.code == 7
+    assert "other.conf" in result.err
+    assert lab.run("probe", "curl -sf https://docs.example/").ok
+    counted(lab, "web1")
+
+
+def test_it_all_survives_a_reboot(lab: Lab) -> None:
+    lab.reboot("web1")
+    wait_until(
+        lambda: ssh_port_answers(lab, "web1"), timeout=30, late=Failed("web1 does not come back", hint="look at it")
+    )
+    assert open_from_outside(lab)["web1"] == EXPECTED["web1"]
+    assert not executes(lab, "web1", TMP)
+    assert not executes(lab, "web1", UPLOADS)
+    assert changes(counted(lab, "web1")) == {"web1": 0}
+    assert lab.run("probe", "curl -sf https://shop.example/").ok
+
+
+def test_a_host_that_is_down_is_named_and_holds_up_nobody(lab: Lab) -> None:
+    lab.halt("ns2")
+    result = harden(lab, "--json")
+    lab.boot("ns2")
+    document = json.loads(result.out)
+    assert result.code == 4
+    assert "ns2" in result.err
+    assert [name for name, host in document["hosts"].items() if not host["ok"]] == ["ns2"]
+
+
+def test_a_host_with_another_key_is_not_talked_to(lab: Lab, other_estate: Path, tmp_path: Path) -> None:
+    attempt(["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", str(tmp_path / "other")], timeout=20)
+    other = " ".join((tmp_path / "other.pub").read_text(encoding="utf-8").split()[:2])
+    text = other_estate.read_text(encoding="utf-8")
+    pinned = re.search(r'(?s)\[hosts\.ns1\].*?host_key = "([^"]*)"', text)
+    assert pinned
+    other_estate.write_text(text.replace(pinned[1], other), encoding="utf-8")
+    result = harden(lab, "ns1", estate=other_estate)
+    assert result.code == 5, result.err
+    assert "ns1" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_mistyped_host_is_a_fault_with_a_suggestion(lab: Lab) -> None:
+    result = harden(lab, "web2")
+    assert result.code == 2
+    assert "did you mean web1" in result.err
+
+
+def test_ctrl_c_ends_the_child_too(lab: Lab) -> None:
+    with subprocess.Popen(
+        [SEAWALL, "harden", "--estate", str(lab.estate_file)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # connected: the child runs
+        children = attempt(["ps", "-o", "pid=", "--ppid", str(process.pid)], timeout=10).out.split()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert children
+    assert not [pid for pid in children if Path("/proc", pid).exists()]
