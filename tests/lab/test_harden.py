@@ -4,108 +4,38 @@ It needs servers that were never hardened, so it brings up a lab of its own. The
 first what a fresh server is like, then the first run, then everything that must hold after it.
 """
 
-import json
-import os
 import re
-import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
+from hardening import (
+    ANY_KEY,
+    EXPECTED,
+    HOSTS,
+    NEIGHBOUR,
+    SITES,
+    TMP,
+    UPLOADS,
+    changes,
+    counted,
+    executes,
+    open_from_outside,
+    own_lab,
+    ssh_port_answers,
+    status,
+    ways_in,
+)
 
-import lab as labs
-from effects.clock import Stopwatch, wait_until
+from effects.clock import wait_until
 from effects.reach import answers
-from effects.run import Result, attempt
+from effects.run import attempt
 from estate.problem import Failed
 from lab import Lab
 
 pytestmark = pytest.mark.lab
-
-SEAWALL = str(Path(sys.executable).with_name("seawall"))
-HOSTS = ("web1", "vault-even", "vault-odd", "ns1", "twin1", "ns2")
-SITES = ("shop.example", "ledger.example", "docs.example")
-PORTS = (22, 53, 80, 443, 2222, 3306, 5432)
-EXPECTED = {"web1": {80, 443}, "twin1": {80, 443}, "ns1": {53}, "ns2": {53}, "vault-even": set(), "vault-odd": set()}
-TMP = "/tmp"  # noqa: S108  this is what must not be executable
-ANY_KEY = "-o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-NEIGHBOUR = "/srv/vhosts/ledger.example/public/index.php"
-UPLOADS = "/srv/vhosts/shop.example/wp-content/uploads"
-
-KNOCK = """
-import json, socket, sys
-from concurrent.futures import ThreadPoolExecutor
-def knock(door):
-    try:
-        socket.create_connection(door, 2).close()
-        return True
-    except OSError:
-        return False
-doors = [tuple(door) for door in json.load(sys.stdin)]
-with ThreadPoolExecutor(64) as pool:
-    print(json.dumps([door for door, open in zip(doors, pool.map(knock, doors)) if open]))
-"""
-
-
-def harden(lab: Lab, *arguments: str, estate: Path | None = None) -> Result:
-    return attempt([SEAWALL, "harden", *arguments, "--estate", str(estate or lab.estate_file)], timeout=300)
-
-
-def counted(lab: Lab, *arguments: str) -> dict[str, Any]:
-    """The JSON document of a run that must succeed."""
-    result = harden(lab, "--json", *arguments)
-    assert result.ok, result.err
-    document: dict[str, Any] = json.loads(result.out)
-    return document
-
-
-def changes(document: dict[str, Any]) -> dict[str, int]:
-    return {name: host["changes"] for name, host in document["hosts"].items()}
-
-
-def open_from_outside(lab: Lab) -> dict[str, set[int]]:
-    """Ports that the probe can connect to, over IPv4 or IPv6."""
-    addresses = {address: host for host in HOSTS for address in lab.plan.addresses(host)}
-    doors = json.dumps([(address, port) for address in addresses for port in PORTS])
-    found: dict[str, set[int]] = {host: set() for host in HOSTS}
-    result = lab.run("probe", ["python3", "-c", KNOCK], stdin=doors)
-    for address, port in json.loads(result.out):
-        found[addresses[address]].add(port)
-    return found
-
-
-def ways_in(lab: Lab, host: str, port: int) -> str:
-    """How sshd says one may log in, to somebody without a key."""
-    known = [
-        "-o",
-        "StrictHostKeyChecking=no",
-        "-o",
-        "UserKnownHostsFile=/dev/null",
-        "-o",
-        "PreferredAuthentications=none",
-    ]
-    said = attempt(["ssh", "-p", str(port), *known, f"root@{lab.address(host)}", "true"], timeout=20).err
-    found = re.search(r"Permission denied \((.*)\)", said)
-    return found[1] if found else said
-
-
-def executes(lab: Lab, host: str, folder: str) -> bool:
-    """Whether a program put into `folder` runs."""
-    return lab.run(host, f"cp /bin/true {folder}/try && {folder}/try; code=$?; rm -f {folder}/try; exit $code").ok
-
-
-def status(lab: Lab, url: str) -> str:
-    """The HTTP status that the probe gets."""
-    return lab.run("probe", f"curl -so /dev/null -w '%{{http_code}}' {url}").out
-
-
-def ssh_port_answers(lab: Lab, host: str) -> bool:
-    return answers(lab.address(host), 2222, timeout=1)
 
 
 @dataclass
@@ -118,25 +48,13 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story() -> Iterator[Story]:
-    """A lab of its own; SEAWALL_KEEP_LAB=1 leaves it up to look at."""
-    lab = labs.up(name="harden", network=83)
-    yield Story(lab)
-    if "SEAWALL_KEEP_LAB" not in os.environ:
-        lab.down()
+    with own_lab() as made:
+        yield Story(made)
 
 
 @pytest.fixture
 def lab(story: Story) -> Lab:
     return story.lab
-
-
-@pytest.fixture
-def other_estate(lab: Lab, tmp_path: Path) -> Path:
-    """A copy of the estate that a test may spoil."""
-    shutil.copytree(lab.directory / "secrets", tmp_path / "secrets")
-    for name in ("ssh_key", "estate.toml"):
-        shutil.copy(lab.directory / name, tmp_path / name)
-    return tmp_path / "estate.toml"
 
 
 def test_a_fresh_server_is_open(story: Story) -> None:
@@ -307,60 +225,6 @@ def test_who_guesses_at_ssh_is_banned_and_control_never(lab: Lab) -> None:
     lab.run("vault-odd", f"fail2ban-client set sshd unbanip {twin}")
 
 
-def test_rules_that_lock_control_out_are_undone_by_the_host_itself(lab: Lab, other_estate: Path) -> None:
-    text = other_estate.read_text(encoding="utf-8")
-    other_estate.write_text(re.sub(r"(?m)^addresses = .*$", 'addresses = ["192.0.2.1"]', text), encoding="utf-8")
-    watch = Stopwatch()
-    result = harden(lab, "ns1", estate=other_estate)
-    assert result.code == 7, result.err
-    assert "ns1" in result.err
-    assert "hint:" in result.err
-    assert not ssh_port_answers(lab, "ns1")  # so this test can fail
-    wait_until(lambda: ssh_port_answers(lab, "ns1"), timeout=30, late=Failed("still locked out", hint="look at ns1"))
-    assert watch.seconds < 30
-    counted(lab, "ns1")
-    assert changes(counted(lab, "ns1")) == {"ns1": 0}
-
-
-def test_sshd_rules_that_do_not_take_effect_are_refused_and_undone(lab: Lab) -> None:
-    lab.run("ns1", "printf 'Port 22\\n' > /etc/ssh/sshd_config.d/10-other.conf; systemctl reload ssh")
-    result = harden(lab, "ns1")
-    assert result.code == 7, result.err
-    assert "Port" in result.err
-    lab.run("ns1", "rm /etc/ssh/sshd_config.d/10-other.conf")
-    timer = "systemctl is-active seawall-undo-sshd.timer"
-    wait_until(lambda: not lab.run("ns1", timer).ok, timeout=30, late=Failed("the undo never came", hint="look at ns1"))
-    counted(lab, "ns1")
-    assert ways_in(lab, "ns1", 2222) == "publickey"
-    assert changes(counted(lab, "ns1")) == {"ns1": 0}
-
-
-def test_a_reload_that_a_dead_run_owed_is_done(lab: Lab) -> None:
-    lab.run("web1", "touch /etc/nginx/conf.d/seawall.conf")
-    assert changes(counted(lab, "web1")) == {"web1": 1}
-    assert changes(counted(lab, "web1")) == {"web1": 0}
-
-
-def test_what_somebody_changed_by_hand_is_put_right(lab: Lab) -> None:
-    lab.run("web1", "iptables -I SEAWALL 1 -p tcp --dport 3306 -j ACCEPT; mount -o remount,bind,exec /tmp")
-    lab.run("web1", "rm /etc/fail2ban/jail.d/seawall.local")
-    assert changes(counted(lab, "--dry-run", "web1"))["web1"] >= 3
-    assert changes(counted(lab, "web1"))["web1"] >= 3
-    assert "3306" not in lab.run("web1", "iptables -S SEAWALL").out
-    assert not executes(lab, "web1", TMP)
-    assert changes(counted(lab, "web1")) == {"web1": 0}
-
-
-def test_a_broken_site_never_reaches_nginx(lab: Lab) -> None:
-    lab.run("web1", "echo nonsense > /etc/nginx/conf.d/other.conf")
-    result = harden(lab, "web1")
-    lab.run("web1", "rm /etc/nginx/conf.d/other.conf")
-    assert result.code == 7
-    assert "other.conf" in result.err
-    assert lab.run("probe", "curl -sf https://docs.example/").ok
-    counted(lab, "web1")
-
-
 def test_it_all_survives_a_reboot(lab: Lab) -> None:
     lab.reboot("web1")
     wait_until(
@@ -371,45 +235,3 @@ def test_it_all_survives_a_reboot(lab: Lab) -> None:
     assert not executes(lab, "web1", UPLOADS)
     assert changes(counted(lab, "web1")) == {"web1": 0}
     assert lab.run("probe", "curl -sf https://shop.example/").ok
-
-
-def test_a_host_that_is_down_is_named_and_holds_up_nobody(lab: Lab) -> None:
-    lab.halt("ns2")
-    result = harden(lab, "--json")
-    lab.boot("ns2")
-    document = json.loads(result.out)
-    assert result.code == 4
-    assert "ns2" in result.err
-    assert [name for name, host in document["hosts"].items() if not host["ok"]] == ["ns2"]
-
-
-def test_a_host_with_another_key_is_not_talked_to(lab: Lab, other_estate: Path, tmp_path: Path) -> None:
-    attempt(["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", str(tmp_path / "other")], timeout=20)
-    other = " ".join((tmp_path / "other.pub").read_text(encoding="utf-8").split()[:2])
-    text = other_estate.read_text(encoding="utf-8")
-    pinned = re.search(r'(?s)\[hosts\.ns1\].*?host_key = "([^"]*)"', text)
-    assert pinned
-    other_estate.write_text(text.replace(pinned[1], other), encoding="utf-8")
-    result = harden(lab, "ns1", estate=other_estate)
-    assert result.code == 5, result.err
-    assert "ns1" in result.err
-    assert "Traceback" not in result.err
-
-
-def test_a_mistyped_host_is_a_fault_with_a_suggestion(lab: Lab) -> None:
-    result = harden(lab, "web2")
-    assert result.code == 2
-    assert "did you mean web1" in result.err
-
-
-def test_ctrl_c_ends_the_child_too(lab: Lab) -> None:
-    with subprocess.Popen(
-        [SEAWALL, "harden", "--estate", str(lab.estate_file)], stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        process.stderr.readline()  # connected: the child runs
-        children = attempt(["ps", "-o", "pid=", "--ppid", str(process.pid)], timeout=10).out.split()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
-    assert children
-    assert not [pid for pid in children if Path("/proc", pid).exists()]

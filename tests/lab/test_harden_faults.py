@@ -1,0 +1,132 @@
+"""Hardening when something is wrong: rules that lock us out, hosts that are down or foreign, changes made by hand."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hardening import SEAWALL, TMP, changes, counted, executes, harden, own_lab, ssh_port_answers, ways_in
+
+from effects.clock import Stopwatch, wait_until
+from effects.run import attempt
+from estate.problem import Failed
+from lab import Lab
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """Hardened once; each test leaves it so."""
+    with own_lab() as made:
+        counted(made)
+        yield made
+
+
+@pytest.fixture
+def other_estate(lab: Lab, tmp_path: Path) -> Path:
+    """A copy of the estate that a test may spoil."""
+    shutil.copytree(lab.directory / "secrets", tmp_path / "secrets")
+    for name in ("ssh_key", "estate.toml"):
+        shutil.copy(lab.directory / name, tmp_path / name)
+    return tmp_path / "estate.toml"
+
+
+def test_rules_that_lock_control_out_are_undone_by_the_host_itself(lab: Lab, other_estate: Path) -> None:
+    text = other_estate.read_text(encoding="utf-8")
+    other_estate.write_text(re.sub(r"(?m)^addresses = .*$", 'addresses = ["192.0.2.1"]', text), encoding="utf-8")
+    watch = Stopwatch()
+    result = harden(lab, "ns1", estate=other_estate)
+    assert result.code == 7, result.err
+    assert "ns1" in result.err
+    assert "hint:" in result.err
+    assert not ssh_port_answers(lab, "ns1")  # so this test can fail
+    wait_until(lambda: ssh_port_answers(lab, "ns1"), timeout=30, late=Failed("still locked out", hint="look at ns1"))
+    assert watch.seconds < 30
+    counted(lab, "ns1")
+    assert changes(counted(lab, "ns1")) == {"ns1": 0}
+
+
+def test_sshd_rules_that_do_not_take_effect_are_refused_and_undone(lab: Lab) -> None:
+    lab.run("ns1", "printf 'Port 22\\n' > /etc/ssh/sshd_config.d/10-other.conf; systemctl reload ssh")
+    result = harden(lab, "ns1")
+    assert result.code == 7, result.err
+    assert "Port" in result.err
+    lab.run("ns1", "rm /etc/ssh/sshd_config.d/10-other.conf")
+    timer = "systemctl is-active seawall-undo-sshd.timer"
+    wait_until(lambda: not lab.run("ns1", timer).ok, timeout=30, late=Failed("the undo never came", hint="look at ns1"))
+    counted(lab, "ns1")
+    assert ways_in(lab, "ns1", 2222) == "publickey"
+    assert changes(counted(lab, "ns1")) == {"ns1": 0}
+
+
+def test_a_reload_that_a_dead_run_owed_is_done(lab: Lab) -> None:
+    lab.run("web1", "touch /etc/nginx/conf.d/seawall.conf")
+    assert changes(counted(lab, "web1")) == {"web1": 1}
+    assert changes(counted(lab, "web1")) == {"web1": 0}
+
+
+def test_what_somebody_changed_by_hand_is_put_right(lab: Lab) -> None:
+    lab.run("web1", "iptables -I SEAWALL 1 -p tcp --dport 3306 -j ACCEPT; mount -o remount,bind,exec /tmp")
+    lab.run("web1", "rm /etc/fail2ban/jail.d/seawall.local")
+    assert changes(counted(lab, "--dry-run", "web1"))["web1"] >= 3
+    assert changes(counted(lab, "web1"))["web1"] >= 3
+    assert "3306" not in lab.run("web1", "iptables -S SEAWALL").out
+    assert not executes(lab, "web1", TMP)
+    assert changes(counted(lab, "web1")) == {"web1": 0}
+
+
+def test_a_broken_site_never_reaches_nginx(lab: Lab) -> None:
+    lab.run("web1", "echo nonsense > /etc/nginx/conf.d/other.conf")
+    result = harden(lab, "web1")
+    lab.run("web1", "rm /etc/nginx/conf.d/other.conf")
+    assert result.code == 7
+    assert "other.conf" in result.err
+    assert lab.run("probe", "curl -sf https://docs.example/").ok
+    counted(lab, "web1")
+
+
+def test_a_host_that_is_down_is_named_and_holds_up_nobody(lab: Lab) -> None:
+    lab.halt("ns2")
+    result = harden(lab, "--json")
+    lab.boot("ns2")
+    document = json.loads(result.out)
+    assert result.code == 4
+    assert "ns2" in result.err
+    assert [name for name, host in document["hosts"].items() if not host["ok"]] == ["ns2"]
+
+
+def test_a_host_with_another_key_is_not_talked_to(lab: Lab, other_estate: Path, tmp_path: Path) -> None:
+    attempt(["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", str(tmp_path / "other")], timeout=20)
+    other = " ".join((tmp_path / "other.pub").read_text(encoding="utf-8").split()[:2])
+    text = other_estate.read_text(encoding="utf-8")
+    pinned = re.search(r'(?s)\[hosts\.ns1\].*?host_key = "([^"]*)"', text)
+    assert pinned
+    other_estate.write_text(text.replace(pinned[1], other), encoding="utf-8")
+    result = harden(lab, "ns1", estate=other_estate)
+    assert result.code == 5, result.err
+    assert "ns1" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_mistyped_host_is_a_fault_with_a_suggestion(lab: Lab) -> None:
+    result = harden(lab, "web2")
+    assert result.code == 2
+    assert "did you mean web1" in result.err
+
+
+def test_ctrl_c_ends_the_child_too(lab: Lab) -> None:
+    with subprocess.Popen(
+        [SEAWALL, "harden", "--estate", str(lab.estate_file)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # connected: the child runs
+        children = attempt(["ps", "-o", "pid=", "--ppid", str(process.pid)], timeout=10).out.split()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert children
+    assert not [pid for pid in children if Path("/proc", pid).exists()]
