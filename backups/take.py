@@ -72,7 +72,7 @@ def _beyond(site: Site) -> list[str]:
 
 
 def snapshots(site: Site, now: datetime, say: Report, *only: Engine) -> list[Taken]:
-    """Save every database server of this host (or `only` some) to both sides. One that fails does not keep the others."""
+    """Save every database server of this host (or `only` some) to both sides. One that fails stops no other."""
     engines = only or site.estate.engines_on(site.host)
     return [taken for engine in engines for taken in _snapshot(site, engine, now, say)]
 

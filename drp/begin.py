@@ -19,7 +19,7 @@ from estate.problem import Missing, Refused
 def activation(site: Site, seal: str, by: str) -> Job:
     """The job of the plan with that seal. Where it was begun it goes on; else the world must still be as planned."""
     for known in reversed(jobs.known()):
-        if known.kind is JobKind.ACTIVATE and known.seal.startswith(seal):
+        if known.kind is JobKind.ACTIVATE and len(seal) >= observe.SHORTEST and known.seal.startswith(seal):
             _not_returned_since(known)
             return known
     plan = observe.plan_activation(site, sizes=False)

@@ -87,6 +87,11 @@ def known() -> tuple[Job, ...]:
     return tuple(sorted(found, key=lambda job: job.ordered))
 
 
+def returns() -> int:
+    """How many returns this host has completed: the epoch of the next plan."""
+    return sum(job.kind is JobKind.REDIRECT and closed_well(job.journal) for job in known())
+
+
 def closed_well(journal: Journal) -> bool:
     """Whether the last word on it is that all of it holds."""
     entries = journal.entries()

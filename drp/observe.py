@@ -6,13 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from backups.repository import Repository
 from backups.site import Site
 from drp import dns
+from drp import job as jobs
 from drp.plan import Observed, Plan, activation, homecoming
 from effects.clock import now
 from estate.model import Engine, Host, Role
 from estate.points import FILES, Archive, Kind, newest
-from estate.problem import Problem, Refused
+from estate.problem import BadEstate, Problem, Refused
 
 KINDS: tuple[Kind, ...] = (FILES, *Engine)
+SHORTEST = 12  # digits of a seal: 48 bits, for a plan that is looked at minutes before
 
 
 def pair(site: Site) -> tuple[Host, Host]:
@@ -27,20 +29,24 @@ def plan_activation(site: Site, *, sizes: bool = True) -> Plan:
     archives, faults = site.archives(production, KINDS)
     measured = _sizes(site, production, archives) if sizes else {}
     changes = _changes(site, production, twin)
-    seen = Observed(now(), archives, measured, changes, tuple(fault.what for fault in faults))
+    seen = Observed(now(), jobs.returns(), archives, measured, changes, tuple(fault.what for fault in faults))
     return activation(site.estate, production, twin, seen)
 
 
 def plan_return(site: Site) -> Plan:
     """The plan to bring everything back to production."""
     production, twin = pair(site)
-    seen = Observed(now(), (), {}, _changes(site, twin, production), ())
+    seen = Observed(now(), jobs.returns(), (), {}, _changes(site, twin, production), ())
     return homecoming(site.estate, twin, production, seen)
 
 
 def require_seal(plan: Plan, seal: str) -> None:
-    """Raise Refused unless `plan`, made just now, is the one that was approved."""
-    if plan.seal != seal:
+    """Raise Refused unless `plan`, made just now, is the one that was approved; `seal` may be its first 12 digits."""
+    if len(seal) < SHORTEST:
+        raise BadEstate(
+            f"{seal!r} is too short for a seal", hint="copy at least 12 digits of it from: seawall drp plan"
+        )
+    if not plan.seal.startswith(seal):
         raise Refused(
             f"the world changed since the plan {seal[:12]} was made; what would be done now is {plan.seal[:12]}",
             hint="look at it and approve it anew: seawall drp plan",

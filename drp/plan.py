@@ -28,6 +28,7 @@ class Observed:
     """What the world looked like when the plan was made."""
 
     at: datetime
+    epoch: int
     archives: tuple[Archive, ...]  # of the host that is to be replaced, from every side that answered
     sizes: Mapping[str, tuple[int, int]]  # archive id: bytes, files; empty where nobody asked
     changes: Mapping[str, tuple[Change, ...]]  # domain: what DNS would need
@@ -56,6 +57,7 @@ class Plan:
     source: str  # the host whose archives are read
     target: str  # the host that will serve
     made: datetime
+    epoch: int  # returns completed before; so that no two orders ever share a seal
     moves: tuple[Move, ...]
     faults: tuple[str, ...] = ()
 
@@ -70,7 +72,7 @@ class Plan:
             )
             for move in self.moves
         ]
-        what = TypeAdapter(object).dump_json((self.aim, self.source, self.target, acts))
+        what = TypeAdapter(object).dump_json((self.aim, self.epoch, self.source, self.target, acts))
         return hashlib.sha256(what).hexdigest()
 
 
@@ -100,13 +102,13 @@ def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Pl
             f"no recovery point for {', '.join(hopeless)} on any backup server that answers{said}",
             hint="bring a backup server back, or look at: seawall drp status",
         )
-    return Plan("activate", source.name, target.name, seen.at, tuple(moves), seen.faults)
+    return Plan("activate", source.name, target.name, seen.at, seen.epoch, tuple(moves), seen.faults)
 
 
 def homecoming(estate: Estate, twin: Host, production: Host, seen: Observed) -> Plan:
     """Bring every vhost back to production. Its archives are taken at the write freeze, so the plan names none."""
     moves = tuple(Move(vhost.domain, (), seen.changes[vhost.domain], TAIL) for vhost in estate.vhosts_on(production))
-    return Plan("return", twin.name, production.name, seen.at, moves, seen.faults)
+    return Plan("return", twin.name, production.name, seen.at, seen.epoch, moves, seen.faults)
 
 
 def _estimate(archives: tuple[Archive, ...], sizes: Mapping[str, tuple[int, int]], brought: set[str]) -> float:

@@ -34,14 +34,12 @@ def as_document(outcomes: Mapping[str, Outcome], seconds: float) -> dict[str, ob
 class Progress:
     """What each host is doing: a table that moves on a terminal, a line for each change elsewhere."""
 
-    def __init__(self, names: Iterable[str], *, quiet: bool) -> None:
+    def __init__(self, names: Iterable[str]) -> None:
         self._doing = dict.fromkeys(names, Text("connecting", "dim"))
         self._changes = dict.fromkeys(self._doing, 0)
-        console = Console(stderr=True)
-        self._live = (
-            Live(console=console, refresh_per_second=8, transient=True) if console.is_terminal and not quiet else None
-        )
-        self._console = None if quiet else console
+        self._console = Console(stderr=True)
+        moves = self._console.is_terminal
+        self._live = Live(console=self._console, refresh_per_second=8, transient=True) if moves else None
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -59,7 +57,7 @@ class Progress:
         self._doing[name] = text
         if self._live is not None:
             self._live.update(self._table())
-        elif self._console is not None and event.get("result") != "unchanged":
+        elif event.get("result") != "unchanged":
             self._console.print(Text(f"{name}: ") + text, soft_wrap=True)
 
     def _table(self) -> Table:

@@ -23,10 +23,6 @@ def entry(host: str, one: Entry) -> None:
     click.echo(f"  {at} {host:8} {MARKS.get(one.event, '?')} {one.step:9} {one.subject:16} {said}", err=True)
 
 
-def quiet(host: str, one: Entry) -> None:
-    """For --json: nothing but the result."""
-
-
 def seconds(value: float | None) -> str:
     """`0:00:42`, or what its absence means."""
     return "could not come back" if value is None else str(timedelta(seconds=round(value)))

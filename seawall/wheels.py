@@ -1,4 +1,4 @@
-"""The toolkit as one tar of wheels, made where there is a compiler and a package index, installed where there is neither."""
+"""The toolkit as one tar of wheels: made where there is a compiler and an index, installed where there is neither."""
 
 import hashlib
 import sys

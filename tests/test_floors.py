@@ -17,7 +17,7 @@ BELOW = {  # a folder: those that it may import, beside itself
     "playbooks": {"estate", "effects", "inventory", "templates"},
     "supervision": {"estate", "effects", "inventory"},
     "drp": {"estate", "effects", "inventory", "templates", "backups", "playbooks", "supervision"},
-    "lab": {"estate", "effects", "inventory", "templates", "backups", "playbooks", "supervision"},
+    "lab": {"estate", "effects", "inventory", "templates", "backups", "playbooks", "supervision", "drp"},
     "seawall": {"estate", "effects", "inventory", "templates", "backups", "playbooks", "supervision", "drp", "lab"},
 }
 DOORS = {"subprocess", "socket", "multiprocessing", "asyncio"}

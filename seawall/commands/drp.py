@@ -55,7 +55,7 @@ def activate(path: Path, seal: str, by: str, detach: bool, as_json: bool) -> Non
         if detach:
             click.echo(f"{twin.host.name} carries out {job}; watch it with the same command without --detach")
             return
-        closed = twin.follow(job, show.quiet if as_json else show.entry)
+        closed = twin.follow(job, show.entry)
     _end(closed, as_json)
 
 
@@ -76,7 +76,7 @@ def return_command(path: Path, by: str, yes: bool, as_json: bool) -> None:
         if not yes:
             print_json(found) if as_json else show.homecoming(found)
             return
-        closed = drive.bring_home(twin, production, by, show.quiet if as_json else show.entry)
+        closed = drive.bring_home(twin, production, by, show.entry)
     _end(closed, as_json)
 
 

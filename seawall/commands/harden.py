@@ -25,7 +25,7 @@ def command(names: tuple[str, ...], *, dry_run: bool, as_json: bool, path: Path)
     """Make every HOST safe, or all hosts of the estate. A second run changes nothing."""
     estate = load(path)
     hosts = [host_data(estate, host) for host in chosen(estate, names)]
-    watch, progress = Stopwatch(), Progress([data["name"] for data in hosts], quiet=as_json)
+    watch, progress = Stopwatch(), Progress([data["name"] for data in hosts])
     with progress:
         outcomes = drive(hosts, ["harden"], dry_run=dry_run, on_event=progress.see)
     report(outcomes, watch.seconds, as_json=as_json, dry_run=dry_run)

@@ -43,7 +43,7 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
     tar = wheels or building.toolkit()
     bare = {vault.name: _bare(estate, vault, tar) for vault in vaults}
     full = {client.name: _full(path, estate, client, tar) for client in clients}
-    with Progress([*full, *bare], quiet=as_json) as progress:
+    with Progress([*full, *bare]) as progress:
         rounds = [_round([*full.values(), *bare.values()], "install", progress, dry_run=dry_run)]
         if not dry_run:
             keys = {host.name: _on(estate, host, ["cat", PUBLIC_KEY]).strip() for host in clients}
