@@ -88,23 +88,39 @@ def _is_init(pid: str) -> bool:
     return len(numbers) > 1 and numbers[-1] == "1"
 
 
-def end(pid_files: list[Path], *, patience: float = 20) -> None:
-    """Ask the guests to power off, all at once; after `patience` seconds end what is left by its pid."""
-    for pid_file in pid_files:
-        if (pid := alive(pid_file)) and (init := leader(pid)):
-            _signal(init, POWER_OFF)
-    late = Failed("guests did not power off in time", hint="they are ended now")
+def end(pid_files: list[Path], *, patience: int = 20) -> None:
+    """Ask the guests to power off, all at once; after `patience` seconds end what is left by its pid.
+
+    Asked every second: a systemd that is only just starting does not hear yet.
+    """
+    for _ in range(patience):
+        for pid in _living(pid_files):
+            _signal(leader(pid), POWER_OFF)
+        if _gone(pid_files, within=1):
+            return
+    for pid in _living(pid_files):
+        _signal(pid, signal.SIGKILL)
+    if not _gone(pid_files, within=10):
+        raise Failed("a process of the lab does not end", hint="look at it with ps, then run: seawall lab down")
+
+
+def _living(pid_files: list[Path]) -> list[int]:
+    return [pid for pid_file in pid_files if (pid := alive(pid_file))]
+
+
+def _gone(pid_files: list[Path], *, within: float) -> bool:
+    late = Failed("still there", hint="wait")
     try:
-        clock.wait_until(lambda: not any(map(alive, pid_files)), timeout=patience, late=late, every=0.05)
+        clock.wait_until(lambda: not _living(pid_files), timeout=within, late=late, every=0.05)
     except Failed:
-        for pid_file in pid_files:
-            if pid := alive(pid_file):
-                _signal(pid, signal.SIGKILL)
-        late = Failed("a process of the lab does not end", hint="look at it with ps, then run: seawall lab down")
-        clock.wait_until(lambda: not any(map(alive, pid_files)), timeout=10, late=late, every=0.05)
+        return False
+    return True
 
 
-def _signal(pid: int, number: int) -> None:
+def _signal(pid: int | None, number: int) -> None:
+    """Nothing happens where the process is gone, or never was."""
+    if pid is None:
+        return
     try:
         os.kill(pid, number)
     except ProcessLookupError:
