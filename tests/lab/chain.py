@@ -1,0 +1,85 @@
+"""What the tests of the chain share: typing commands, on the control machine and on hosts, and judging errors."""
+
+import json
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from backups.sides import side_now
+from effects.clock import now
+from effects.run import Result, attempt
+from estate.model import Estate, Side
+from inventory import load
+from lab import Lab
+
+SEAWALL = str(Path(sys.executable).with_name("seawall"))
+THERE = "/opt/seawall/bin/seawall"
+BORG = "/opt/seawall/bin/borg"
+SITES = ("shop.example", "ledger.example", "docs.example")
+LIMIT = 400.0  # seconds for the longest command
+
+
+def typed(lab: Lab, *words: str, estate: Path | None = None) -> Result:
+    """A command on the control machine."""
+    argv = [SEAWALL, *words, "--estate", str(estate or lab.estate_file)]
+    return attempt(argv, timeout=LIMIT)
+
+
+def on(lab: Lab, host: str, *words: str) -> Result:
+    """A command on a managed host, whatever its network."""
+    return lab.run(host, [THERE, *words], timeout=LIMIT)
+
+
+def good(result: Result) -> Any:
+    """The JSON document of a command that must succeed."""
+    assert result.ok, result.err[-3000:]
+    return json.loads(result.out)
+
+
+def fault(result: Result, code: int, *named: str) -> None:
+    """It ended as an operator can act on: the code, who it is about, what to type next, and no traceback."""
+    assert result.code == code, f"{result.code}: {result.err[-3000:]}"
+    assert "Traceback" not in result.out + result.err
+    assert re.search(r"hint: \S", result.err)
+    for name in named:
+        assert name in result.err
+
+
+@cache
+def prepare(lab: Lab) -> dict[str, Any]:
+    """Hardened and installed, once per run."""
+    good(typed(lab, "harden", "--json"))
+    installed: dict[str, Any] = good(typed(lab, "install", "--json"))
+    return installed
+
+
+def archives(lab: Lab) -> set[tuple[str, str]]:
+    """Name and side of all that is saved of web1, as web1 sees it."""
+    return {(row["name"], row["side"]) for row in good(on(lab, "web1", "backup", "list", "--json"))["archives"]}
+
+
+def estate_of(lab: Lab) -> Estate:
+    """The lab's."""
+    return load(lab.estate_file)
+
+
+def todays(lab: Lab) -> Side:
+    """The side that files go to now; asked of the rule that was tested by itself."""
+
+
+    return side_now(now(), estate_of(lab).timezone)
+
+
+def add_row(lab: Lab, number: int) -> None:
+    """Let a visitor put a row into the ledger."""
+    said = lab.run("probe", f"curl -sSf --max-time 10 -d number={number} https://ledger.example/add")
+    assert said.ok, said.err
+
+
+def rows(lab: Lab) -> set[int]:
+    """What a visitor reads in the ledger, wherever it is served."""
+    said = lab.run("probe", "curl -sSf --max-time 10 https://ledger.example/numbers")
+    assert said.ok, said.err
+    return {int(number) for number in said.out.split()}
