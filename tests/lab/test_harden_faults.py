@@ -80,6 +80,14 @@ def test_what_somebody_changed_by_hand_is_put_right(lab: Lab) -> None:
     assert changes(counted(lab, "web1")) == {"web1": 0}
 
 
+def test_a_user_whose_processes_run_is_put_right_too(lab: Lab) -> None:
+    lab.run("web1", "sed -i -E 's#^(shop:.*):/srv/vhosts/shop.example:.*#\\1:/home/shop:/bin/sh#' /etc/passwd")
+    assert lab.run("web1", "getent passwd shop").out.endswith(":/home/shop:/bin/sh\n")
+    assert "shop" in lab.run("web1", "ps -eo user=").out.split()
+    assert changes(counted(lab, "web1")) == {"web1": 1}
+    assert lab.run("web1", "getent passwd shop").out.endswith(":/srv/vhosts/shop.example:/usr/sbin/nologin\n")
+
+
 def test_a_broken_site_never_reaches_nginx(lab: Lab) -> None:
     lab.run("web1", "echo nonsense > /etc/nginx/conf.d/other.conf")
     result = harden(lab, "web1")
