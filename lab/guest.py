@@ -25,6 +25,7 @@ ENVIRONMENT = (
     "LANG=C.UTF-8",
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 )
+NSPAWN = Path("/run/systemd/nspawn")  # where it forgets a directory, and when it is killed a lock
 # Nobody ever sits at a host's console, and each of these takes an inotify instance.
 NO_CONSOLE = ("console-getty.service", "systemd-ask-password-console.path", "systemd-ask-password-wall.path")
 # What systemd says when root's processes have all the inotify instances that root may have: usually 128, of which a
@@ -90,7 +91,8 @@ class Guest:
         for group in groups:
             self.record.add("cgroup", group)
             group.mkdir(exist_ok=True)
-        self.record.add("directory", Path("/run/systemd/nspawn/propagate", self.machine))
+        self.record.add("directory", NSPAWN / "propagate" / self.machine)
+        self.record.add("file", NSPAWN / "locks" / "inode-{0.st_dev}:{0.st_ino}".format(self.root.stat()))
         self.record.add("process", self.pid_file)
         start = self.directory / "start.sh"
         groups_quoted = " ".join(shlex.quote(str(group)) for group in groups)

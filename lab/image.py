@@ -62,8 +62,8 @@ def _cached(name: str, make: Callable[[Path, Say], None], say: Say) -> Path:
     with _one_builder():
         if final.exists():
             return final
-        if stage.exists():
-            shutil.rmtree(stage)
+        for left in CACHE.glob(".*.unfinished"):
+            shutil.rmtree(left)
         say(f"building {final} (once)")
         stage.mkdir(parents=True)
         make(stage, say)

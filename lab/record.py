@@ -16,7 +16,7 @@ from effects.run import attempt
 from estate.problem import Failed
 
 POWER_OFF = signal.SIGRTMIN + 4  # what systemd as pid 1 takes for an orderly end, systemd(1)
-REMOVED_IN_ORDER = ("process", "cgroup", "mount", "link", "namespace", "directory")
+REMOVED_IN_ORDER = ("process", "cgroup", "mount", "link", "namespace", "directory", "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,4 +186,5 @@ REMOVERS: dict[str, Callable[[str], None]] = {
     "link": _remove_link,
     "namespace": _remove_namespace,
     "directory": _remove_directory,
+    "file": lambda what: Path(what).unlink(missing_ok=True),
 }
