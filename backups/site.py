@@ -1,5 +1,6 @@
 """What a managed host knows of itself: its slice of the estate, its name, the repositories it may reach."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ class Site:
 
     @classmethod
     def here(cls) -> "Site":
-        """This machine. Raises Missing where no slice was installed."""
+        """This machine. Raises Missing where no slice was installed, or for anybody but root."""
         try:
             name = paths.IDENTITY.read_text(encoding="utf-8").strip()
         except OSError:
@@ -29,6 +30,8 @@ class Site:
                 "this machine is no host of an estate: it has no /etc/seawall/host",
                 hint="from the control machine: seawall install; then run this command on the host",
             ) from None
+        if os.geteuid() != 0:
+            raise Missing("on a managed host seawall needs root", hint="become root, then type the same command again")
         estate = load(paths.SLICE)
         return cls(estate, estate.hosts[name])
 
