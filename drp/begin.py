@@ -1,6 +1,7 @@
 """Beginning a job on this host, or continuing the one that was begun: decided here, where the journals are."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from backups import paths
 from backups.site import Site
@@ -22,9 +23,10 @@ def activation(site: Site, seal: str, by: str) -> Job:
         if known.kind is JobKind.ACTIVATE and len(seal) >= observe.SHORTEST and known.seal.startswith(seal):
             _not_returned_since(known)
             return known
+    ordered = now()  # the looking that follows is part of the time without service
     plan = observe.plan_activation(site, sizes=False)
     observe.require_seal(plan, seal)
-    return _order(JobKind.ACTIVATE, plan.seal, plan, by)
+    return _order(JobKind.ACTIVATE, plan, by, ordered)
 
 
 def withdrawal(site: Site, by: str) -> Job:
@@ -37,7 +39,7 @@ def withdrawal(site: Site, by: str) -> Job:
             f"DNS points at {plan.target} already: there is nothing to return",
             hint="look at: seawall drp status",
         )
-    return _order(JobKind.WITHDRAW, plan.seal, plan, by)
+    return _order(JobKind.WITHDRAW, plan, by, now())
 
 
 def restoration(site: Site, withdrawn: Job) -> Job:
@@ -62,7 +64,7 @@ def restoration(site: Site, withdrawn: Job) -> Job:
 def redirection(withdrawn: Job) -> Job:
     """The last job of a return: DNS. Its plan is the one that was approved."""
     known = [job for job in jobs.known() if job.kind is JobKind.REDIRECT and job.seal == withdrawn.seal]
-    return known[-1] if known else _order(JobKind.REDIRECT, withdrawn.seal, withdrawn.plan, withdrawn.by)
+    return known[-1] if known else _order(JobKind.REDIRECT, withdrawn.plan, withdrawn.by, now())
 
 
 def accept(text: str) -> Job:
@@ -74,8 +76,8 @@ def accept(text: str) -> Job:
     return jobs.load(job.id)
 
 
-def _order(kind: JobKind, seal: str, plan: Plan, by: str) -> Job:
-    job = Job(kind, seal, plan, by, now())
+def _order(kind: JobKind, plan: Plan, by: str, ordered: datetime) -> Job:
+    job = Job(kind, plan.seal, plan, by, ordered)
     with files.locked(paths.STATE / "begin.lock", what="another order"):
         job.save()
     return job
