@@ -10,6 +10,7 @@ import shlex
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from io import StringIO
 from types import TracebackType
 from typing import Any, Self
 
@@ -61,9 +62,7 @@ class Remote:
         """Run to the end, whatever the exit code. Raises Unreachable, Untrusted, or Failed when the time is up."""
         self._open()
         command = f"timeout -k {GRACE} {timeout:g} {shlex.join(argv)}"
-        if stdin is not None:
-            command = f"printf %s {shlex.quote(stdin)} | {command}"
-        done = self._exec(command, timeout + 2 * GRACE + LOST / 1000)
+        done = self._exec(command, timeout + 2 * GRACE + LOST / 1000, stdin)
         if done.code in TIMED_OUT:
             raise Failed(
                 f"{self.host.name}: {argv[0]} did not end within {timeout:g} s",
@@ -106,9 +105,10 @@ class Remote:
             raise self._unreachable(fault) from None
         _notice_a_cut(self._connection.client)
 
-    def _exec(self, command: str, limit: float) -> Result:
+    def _exec(self, command: str, limit: float, stdin: str | None) -> Result:
+        stream = StringIO(stdin) if stdin is not None else False  # never on the command line, where `ps` shows it
         try:
-            done: Any = self._connection.run(command, hide=True, warn=True, timeout=limit, in_stream=False)
+            done: Any = self._connection.run(command, hide=True, warn=True, timeout=limit, in_stream=stream)
         except (OSError, EOFError, UnexpectedExit, paramiko.SSHException) as fault:
             raise self._unreachable(fault) from None
         if done.exited == -1:  # how paramiko reports a connection that died under a command
