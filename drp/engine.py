@@ -61,12 +61,23 @@ def carry_out(steps: Sequence[Step], world: World, journal: Journal) -> bool:
             continue
         try:
             _hold(step, world, journal)
-        except Problem as fault:
-            journal.write("failed", step.kind, step.subject, error=str(fault))
+        except (Problem, OSError) as fault:
+            journal.write("failed", step.kind, step.subject, error=str(_as_problem(fault, world)))
             stopped |= step.vhosts
             failed.append(f"{step.kind} {step.subject}")
     journal.write("closed", ok=not failed, failed=failed, stopped=sorted(stopped))
     return not failed
+
+
+def _as_problem(fault: Problem | OSError, world: World) -> Problem:
+    """A full disk or a missing file stops one vhost like any other fault, not the job with a traceback."""
+    if isinstance(fault, Problem):
+        return fault
+    where = f"{fault.filename}: " if fault.filename else ""
+    return Failed(
+        f"{world.site.host.name}: {where}{fault.strerror or fault}",
+        hint="make room or mend rights there, then run the same command again",
+    )
 
 
 def _hold(step: Step, world: World, journal: Journal) -> None:
