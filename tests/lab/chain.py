@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from effects.run import Result, attempt
 from estate.model import Estate, Side
 from inventory import load
 from lab import Lab
+from seawall import wheels
 
 SEAWALL = str(Path(sys.executable).with_name("seawall"))
 THERE = "/opt/seawall/bin/seawall"
@@ -48,11 +50,21 @@ def fault(result: Result, code: int, *named: str) -> None:
 
 
 @cache
-def prepare(lab: Lab) -> dict[str, Any]:
+def toolkit(lab: Lab) -> str:
+    """Wheels of this checkout as it is now: who edits it meanwhile changes nothing here."""
+    return shutil.copy(wheels.toolkit(), lab.directory)
+
+
+def install(lab: Lab, estate: Path | None = None) -> Result:
+    """The toolkit, keys and services."""
+    return typed(lab, "install", "--json", "--wheels", toolkit(lab), estate=estate)
+
+
+@cache
+def prepare(lab: Lab) -> None:
     """Hardened and installed, once per run."""
     good(typed(lab, "harden", "--json"))
-    installed: dict[str, Any] = good(typed(lab, "install", "--json"))
-    return installed
+    good(install(lab))
 
 
 def archives(lab: Lab) -> set[tuple[str, str]]:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chain import BORG, THERE, add_row, archives, estate_of, good, on, prepare, todays, typed
+from chain import BORG, THERE, add_row, archives, estate_of, good, install, on, prepare, todays
 from effects.clock import wait_until
 from effects.run import Result
 from estate.problem import Failed
@@ -46,7 +46,7 @@ def segments(lab: Lab, repository: str) -> dict[str, str]:
 
 
 def test_installing_again_changes_nothing(lab: Lab) -> None:
-    again = good(typed(lab, "install", "--json"))
+    again = good(install(lab))
     assert {name: host["changes"] for name, host in again["hosts"].items()} == dict.fromkeys(
         ("web1", "twin1", "vault-even", "vault-odd"), 0
     )
