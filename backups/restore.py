@@ -5,6 +5,7 @@ only then swap by rename. Whoever dies in between, the next run sees by the inod
 """
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def _swap(new: Path, path: Path, kept: Path) -> None:
     """Put `new` where `path` is; what was there goes below `kept`, under its own name and a free number."""
     if path.exists() or path.is_symlink():
         kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-        aside = next(c for n in range(1000) if not (c := kept / f"{path.name}.{n}").exists())
+        aside = next(c for n in range(1000) if not os.path.lexists(c := kept / f"{path.name}.{n}"))
         shutil.move(path, aside)
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(new, path)

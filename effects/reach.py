@@ -4,10 +4,12 @@ import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-
-import paramiko
+from typing import TYPE_CHECKING
 
 from estate.problem import Missing, Unreachable, Untrusted
+
+if TYPE_CHECKING:
+    import paramiko
 
 CONNECT = 4.0  # seconds
 
@@ -37,6 +39,8 @@ def login(address: str, port: int, *, user: str, key: str, known_hosts: Path) ->
     A connection that is already there, or multiplexed, would hide that no new one can be made.
     Raises Unreachable, or Untrusted for a wrong host key or a key that is not accepted.
     """
+    import paramiko  # noqa: PLC0415 - a managed host knocks too, and has no paramiko
+
     client = paramiko.SSHClient()
     client.load_host_keys(str(known_hosts))
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
@@ -68,7 +72,7 @@ def login(address: str, port: int, *, user: str, key: str, known_hosts: Path) ->
             client.close()
 
 
-def no_delay(client: paramiko.SSHClient) -> None:
+def no_delay(client: "paramiko.SSHClient") -> None:
     """Send at once: paramiko leaves Nagle's algorithm on, which costs 55 ms a command instead of 10."""
     transport = client.get_transport()
     if transport is not None:
