@@ -17,9 +17,12 @@ from drp import dns
 from drp.dns import Change
 from effects.clock import wait_until
 from effects.dns import Edit, Key, Server, query, update
-from effects.run import installed, run
+from effects.run import run
 from estate.model import Estate, Zone
 from estate.problem import BadEstate, Failed, Problem, Refused, Unreachable, Untrusted
+from lab import image
+
+pytestmark = pytest.mark.lab
 
 KNOT, BIND = "127.0.83.1", "127.0.0.1"  # named listens only on addresses that an interface has
 KEY = Key("seawall.", "hmac-sha256", SECRET)
@@ -71,10 +74,26 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The lab's image, writable and thrown away: its Knot and its BIND run from there as plain processes."""
+    disk, base = tmp_path_factory.mktemp("tree"), tmp_path_factory.getbasetemp()
+    for name in ("upper", "work", "root"):
+        (disk / name).mkdir()
+    layers = f"lowerdir={image.base(print)},upperdir={disk}/upper,workdir={disk}/work"
+    run(["mount", "-t", "overlay", "overlay", "-o", layers, str(disk / "root")], timeout=30)
+    inside = disk / "root" / str(base).lstrip("/")
+    inside.mkdir(parents=True)
+    try:
+        run(["mount", "--bind", str(base), str(inside)], timeout=30)
+        yield disk / "root"
+        run(["umount", str(inside)], timeout=30)
+    finally:
+        run(["umount", "--recursive", str(disk / "root")], timeout=30)
+
+
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    if not (installed("knotd") and installed("named")):
-        pytest.skip("needs the packages knot and bind9")
+def lab(tmp_path: Path, tree: Path) -> Iterator[Lab]:
     port = free_port()
     values = {"folder": tmp_path, "port": port, "knot": KNOT, "bind": BIND, "secret": SECRET}
     (tmp_path / "knot.conf").write_text(KNOT_CONF.format(**values))
@@ -83,9 +102,9 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         (tmp_path / f"{name}.zone").write_text(f"$ORIGIN {name}.\n{ZONE}")
     pids: dict[str, int] = {}
     try:
-        run(["knotd", "-d", "-c", str(tmp_path / "knot.conf")], timeout=20)
+        run(["chroot", str(tree), "knotd", "-d", "-c", str(tmp_path / "knot.conf")], timeout=20)
         pids["ns1"] = pid_in(tmp_path / "knot.pid")
-        run(["named", "-c", str(tmp_path / "named.conf")], timeout=20)
+        run(["chroot", str(tree), "named", "-c", str(tmp_path / "named.conf")], timeout=20)
         pids["ns2"] = pid_in(tmp_path / "named.pid")
         made = Lab(estate_of({"ns1": KNOT, "ns2": BIND}), port, pids)
         late = Failed("the name servers do not serve", hint=f"look into {tmp_path}")
