@@ -7,7 +7,6 @@ only then swap by rename. Whoever dies in between, the next run sees by the inod
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,11 +46,31 @@ class Mark:
             return False
 
 
+def placed(archive: Archive, vhost: Vhost) -> bool:
+    """Whether `place_files` has come to its end: the content is there, uploads are mounted, nothing is left over."""
+    directory = Path(vhost.directory)
+    mounted = all(attempt(["mountpoint", "--quiet", path], timeout=30).ok for path in _declared(vhost))
+    return Mark(vhost.domain).holds(archive, directory) and mounted and not _stage(archive, vhost).exists()
+
+
 def place_files(repository: Repository, archive: Archive, vhost: Vhost, kept: Path) -> None:
     """Bring a vhost's directory, certificates and further paths back; what stood there goes to `kept`."""
-    directory = Path(vhost.directory)
-    stage = directory.parent / f".seawall-{archive.id[:12]}-{vhost.domain}"
+    stage = _stage(archive, vhost)
     shutil.rmtree(stage, ignore_errors=True)
+    if not Mark(vhost.domain).holds(archive, Path(vhost.directory)):
+        _bring(repository, archive, vhost, stage, kept)
+    for upload in _declared(vhost):
+        if not attempt(["mountpoint", "--quiet", upload], timeout=30).ok:
+            run(["mount", upload], timeout=30)
+    shutil.rmtree(stage, ignore_errors=True)
+
+
+def _stage(archive: Archive, vhost: Vhost) -> Path:
+    return Path(vhost.directory).parent / f".seawall-{archive.id[:12]}-{vhost.domain}"
+
+
+def _bring(repository: Repository, archive: Archive, vhost: Vhost, stage: Path, kept: Path) -> None:
+    directory = Path(vhost.directory)
     stage.mkdir(mode=0o700, parents=True)
     wanted = [directory, *(Path(path) for path in (vhost.certificates, *vhost.paths))]
     repository.extract(archive, stage, [str(path).lstrip("/") for path in wanted])
@@ -59,11 +78,8 @@ def place_files(repository: Repository, archive: Archive, vhost: Vhost, kept: Pa
         _swap(stage / str(path).lstrip("/"), path, kept)
     staged = stage / str(directory).lstrip("/")
     Mark(vhost.domain).write(archive, staged)
-    with_uploads = _unmount(vhost)
+    _unmount(vhost)
     _swap(staged, directory, kept)
-    for upload in with_uploads:
-        run(["mount", upload], timeout=30)
-    shutil.rmtree(stage)
 
 
 def place_database(repository: Repository, archive: Archive, server: Server, kept: str) -> None:
@@ -95,13 +111,16 @@ def _swap(new: Path, path: Path, kept: Path) -> None:
     files.sync_directory(path.parent)
 
 
-def _unmount(vhost: Vhost) -> Sequence[str]:
-    """Upload directories are mounts of their own; they are taken out of the way, and given back after the swap."""
-    declared = [path for path in map(str, vhost.uploads) if attempt(["findmnt", "--fstab", path], timeout=30).ok]
-    for path in declared:
+def _declared(vhost: Vhost) -> list[str]:
+    """Upload directories that are mounts of their own."""
+    return [path for path in map(str, vhost.uploads) if attempt(["findmnt", "--fstab", path], timeout=30).ok]
+
+
+def _unmount(vhost: Vhost) -> None:
+    """Take the mounts out of the way; they are given back after the swap."""
+    for path in _declared(vhost):
         while attempt(["mountpoint", "--quiet", path], timeout=30).ok:
             run(["umount", path], timeout=60)
-    return declared
 
 
 def kept_below(seal: str) -> Path:

@@ -129,8 +129,9 @@ def test_killed_between_any_two_acts_the_next_run_comes_to_the_same_end(
                 killed += 1
             else:
                 break
-        if not Mark("shop.example").holds(one, Path(vhost.directory)):
+        if not restore.placed(one, vhost):
             place(repository, vhost, one, kept)
+        assert [path.name for path in (tmp_path / "srv").iterdir()] == ["shop.example"]
         assert texts(Path(vhost.directory)) == [f"saved {one.id[:6]}"] * 2
         assert texts(Path(vhost.certificates)) == [f"saved {one.id[:6]}"]
         assert {"old key", "what stood there"} <= set(texts(kept))

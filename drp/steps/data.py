@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from backups import restore, take
 from backups.engines import server
@@ -32,7 +31,7 @@ class Files:
         return frozenset({self.vhost.domain})
 
     def proof(self, world: World) -> str | None:
-        there = restore.Mark(self.vhost.domain).holds(self.archive, Path(self.vhost.directory))
+        there = restore.placed(self.archive, self.vhost)
         return f"{self.vhost.directory} is {self.archive.name}" if there else None
 
     def act(self, world: World) -> None:
