@@ -1,0 +1,168 @@
+"""What is taken where, what is remembered of it, and when a run counts as safe."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from backups import paths, take
+from backups.repository import Repository, class_of
+from backups.sides import side_now
+from backups.site import Site
+from backups.take import Taken, recall, remember, require_safe
+from estate.model import Engine, Host, Side
+from estate.points import FILES, Kind
+from estate.problem import Failed, Problem, Unreachable, Untrusted
+from local_borg import Local, use_local_borg
+from saved_estate import T0, site
+
+FIRST = side_now(T0, __import__("zoneinfo").ZoneInfo("Europe/Amsterdam"))
+
+
+class LocalSite(Site):
+    """A host whose backup servers are directories of this machine; without its directory, a server is down."""
+
+    folder: Path
+
+    def repository(self, client: Host, kind: Kind, side: Side) -> Repository:
+        server = self.estate.hosts[client.backup[side]]
+        kept = self.folder / "passphrase"
+        return Local(client.name, class_of(kind), side, server, kept, folder=self.folder / str(side))
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalSite:
+    made = LocalSite(site(tmp_path).estate, site(tmp_path).host)
+    object.__setattr__(made, "folder", tmp_path)
+    use_local_borg(monkeypatch, tmp_path)
+    live = tmp_path / "live"
+    live.mkdir()
+    (live / "file").write_text("one", encoding="utf-8")
+    monkeypatch.setattr(take, "ALWAYS", (str(live),))
+    monkeypatch.setattr(paths, "STATUS", tmp_path / "state/backup.json")
+    for side in Side:
+        (tmp_path / str(side) / "web1").mkdir(parents=True)
+        made.repository(made.host, FILES, side).init()
+    return made
+
+
+def down(here: LocalSite, side: Side) -> Path:
+    """The repository of a side is gone; where it was put."""
+    repository = here.folder / str(side)
+    return repository.rename(here.folder / f"{side}.down")
+
+
+def sides(taken: list[Taken]) -> list[tuple[Side, bool]]:
+    return [(one.side, one.error is None) for one in taken]
+
+
+def files_at(here: LocalSite, hours: float = 0) -> list[Taken]:
+    taken = take.files_archive(here, T0 + timedelta(hours=hours), lambda line: None)
+    remember(taken)
+    return taken
+
+
+def test_the_first_archive_goes_to_both_sides_and_the_next_to_the_days_own(here: LocalSite) -> None:
+    assert sides(files_at(here)) == [(FIRST, True), (FIRST.other, True)]
+    assert sides(files_at(here, 1)) == [(FIRST, True)]
+    assert sides(files_at(here, 24)) == [(FIRST.other, True)]
+
+
+def test_a_side_that_is_down_never_costs_a_day(here: LocalSite) -> None:
+    files_at(here)
+    down(here, FIRST)
+    taken = files_at(here, 1)
+    assert sides(taken) == [(FIRST, False), (FIRST.other, True)]
+    assert taken[0].server in (taken[0].error or "")
+    require_safe(taken)
+
+
+def test_with_both_sides_down_nothing_is_said_to_be_safe(here: LocalSite) -> None:
+    for side in Side:
+        down(here, side)
+    taken = files_at(here)
+    assert sides(taken) == [(FIRST, False), (FIRST.other, False)]
+    with pytest.raises(Problem) as fault:
+        require_safe(taken)
+    assert all(f"vault-{side}" in fault.value.what for side in Side)
+
+
+def test_a_first_archive_that_reached_one_side_is_brought_to_the_other_later(here: LocalSite) -> None:
+    was = down(here, FIRST.other)
+    assert sides(files_at(here)) == [(FIRST, True), (FIRST.other, False)]
+    was.rename(here.folder / str(FIRST.other))
+    assert sides(files_at(here, 1)) == [(FIRST, True), (FIRST.other, True)]
+    assert sides(files_at(here, 2)) == [(FIRST, True)]
+
+
+def test_the_hosts_own_secrets_and_what_was_set_aside_are_not_in_the_archive() -> None:
+    left_out = take._relative(take.NEVER)
+    assert {"etc/seawall/secrets", "etc/seawall/ssh"} <= set(left_out)
+    assert any(pattern.startswith("sh:srv/vhosts/.seawall") for pattern in left_out)
+
+
+def one(kind: Kind, side: Side, error: Problem | None = None) -> Taken:
+    said = None if error is None else str(error)
+    return Taken("name", side, f"vault-{side}", kind, T0, 1.0, 1, said, error.exit_code if error else 0)
+
+
+UNREACHABLE = Unreachable("does not answer", hint="look")
+UNTRUSTED = Untrusted("does not open", hint="look")
+
+
+@pytest.mark.parametrize(
+    ("taken", "code"),
+    [
+        ([one(FILES, Side.ODD)], 0),
+        ([one(FILES, Side.ODD, UNREACHABLE), one(FILES, Side.EVEN)], 0),
+        ([one(FILES, Side.ODD, UNREACHABLE), one(FILES, Side.EVEN, UNREACHABLE)], 4),
+        ([one(FILES, Side.ODD, UNREACHABLE), one(FILES, Side.EVEN, UNTRUSTED)], 7),
+        ([one(Engine.MARIADB, Side.ODD), one(Engine.MARIADB, Side.EVEN)], 0),
+        ([one(Engine.MARIADB, Side.ODD), one(Engine.MARIADB, Side.EVEN, UNREACHABLE)], 4),
+        ([one(Engine.MARIADB, Side.ODD, UNTRUSTED), one(Engine.MARIADB, Side.EVEN, UNTRUSTED)], 5),
+        ([one(Engine.MARIADB, Side.ODD, UNTRUSTED), one(Engine.POSTGRESQL, Side.EVEN, UNREACHABLE)], 7),
+    ],
+)
+def test_the_exit_code_says_what_kind_of_trouble_it_is(taken: list[Taken], code: int) -> None:
+    try:
+        require_safe(taken)
+    except Problem as fault:
+        assert fault.exit_code == code
+        assert isinstance(fault, Failed) is (code == 7)
+        assert fault.hint
+    else:
+        assert code == 0
+
+
+def test_a_failure_does_not_make_the_last_success_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "STATUS", tmp_path / "state/backup.json")
+    assert recall() == {}
+    remember([one(FILES, Side.ODD)])
+    remember([one(FILES, Side.ODD, UNREACHABLE)])
+    known = recall()
+    assert known["files.odd.good"]["error"] is None
+    assert "does not answer" in known["files.odd.last"]["error"]
+    assert paths.STATUS.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_torn_memory_is_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "STATUS", tmp_path / "backup.json")
+    paths.STATUS.write_text('{"files.odd.good"', encoding="utf-8")
+    assert recall() == {}
+
+
+def test_a_managed_host_needs_nothing_that_only_the_control_machine_has() -> None:
+    from effects.run import run  # noqa: PLC0415
+
+    program = """
+import sys
+class Absent:
+    def find_spec(self, name, *more):
+        if name.partition(".")[0] in ("fabric", "hatchling", "invoke", "paramiko", "pyinfra"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+import seawall.cli, seawall.commands.backup, seawall.commands.host
+print("started")
+"""
+    assert run([sys.executable, "-c", program], timeout=60) == "started\n"
