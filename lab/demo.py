@@ -25,6 +25,7 @@ def _indented(line: str) -> None:
 @click.option(
     "--keep", is_flag=True, help="Leave the lab up for playing; take it down with: seawall lab down --name demo"
 )
+@click.option("--name", default="demo", show_default=True, help="What the lab is called.")
 @click.option("--network", default=77, show_default=True, help="The lab's hosts get addresses in 10.NETWORK.0.0/16.")
 @click.option(
     "--out",
@@ -33,12 +34,12 @@ def _indented(line: str) -> None:
     show_default=True,
     help="Where the reports go.",
 )
-def main(keep: bool, network: int, out: Path) -> None:
+def main(keep: bool, name: str, network: int, out: Path) -> None:
     """Harden real hosts, back them up, lose a datacenter, come back in another, return; then say what it took."""
     watch = Stopwatch()
     say("── a lab of seven Debian hosts in three datacenters (the first time its image is built: some minutes)")
     start = now()
-    lab = up("demo", network, say=_indented)
+    lab = up(name, network, say=_indented)
     demo = Demo(lab, say, [Stage("lab up", start, now())])
     try:
         chain.run(demo)
@@ -47,7 +48,7 @@ def main(keep: bool, network: int, out: Path) -> None:
         if keep:
             say(
                 f"\nthe lab stays up; type: export SEAWALL_ESTATE={lab.estate_file}\n"
-                "and at last: seawall lab down --name demo"
+                f"and at last: seawall lab down --name {name}"
             )
         else:
             lab.down()
