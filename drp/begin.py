@@ -6,7 +6,7 @@ from datetime import datetime
 from backups import paths
 from backups.site import Site
 from drp import job as jobs
-from drp import observe
+from drp import observe, web
 from drp.engine import World, carry_out
 from drp.job import Job, JobKind
 from drp.plan import Move, Plan
@@ -51,7 +51,7 @@ def restoration(site: Site, withdrawn: Job) -> Job:
         )
     plan = withdrawn.plan
     found, faults = site.archives(site.host, observe.KINDS)
-    fresh = tuple(a for a in found if a.taken > withdrawn.ordered)
+    fresh = tuple(a for a in found if a.taken > _frozen(site, plan))  # the copy ahead of the freeze is not enough
     moves = tuple(replace(move, archives=_archives_for(site, move, fresh)) for move in plan.moves)
     if any(not move.archives for move in moves):
         raise Missing(
@@ -59,6 +59,16 @@ def restoration(site: Site, withdrawn: Job) -> Job:
             hint="bring the backup server back, then run the same command again",
         )
     return Job(JobKind.RESTORE, withdrawn.seal, replace(plan, moves=moves), withdrawn.by, withdrawn.ordered)
+
+
+def _frozen(site: Site, plan: Plan) -> datetime:
+    vhosts = tuple(site.estate.vhosts[move.domain] for move in plan.moves)
+    if not all(web.in_maintenance(vhost) for vhost in vhosts):
+        raise Refused(
+            f"{site.host.name} takes writes again, so the last copy is not the last",
+            hint="run the same command again",
+        )
+    return web.frozen_at(vhosts)
 
 
 def redirection(withdrawn: Job) -> Job:
