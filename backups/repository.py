@@ -121,7 +121,7 @@ class Repository:
     def _environment(self) -> dict[str, str]:
         rsh = (
             f"ssh -i {paths.SSH_KEY} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"
-            f" -o UserKnownHostsFile={paths.KNOWN_HOSTS} -o ConnectTimeout=5"
+            f" -o UserKnownHostsFile={paths.KNOWN_HOSTS} -o ConnectTimeout=3"
             " -o ServerAliveInterval=10 -o ServerAliveCountMax=6"
         )
         return {

@@ -7,13 +7,10 @@ from functools import cached_property
 
 from backups import paths
 from backups.repository import Repository, class_of
-from effects.reach import answers
 from estate.model import Estate, Host, Side
 from estate.points import Archive, Kind
-from estate.problem import Missing, Problem, Unreachable
+from estate.problem import Missing, Problem
 from inventory import load
-
-KNOCK = 2.0  # seconds; ssh alone would wait longer for a datacenter that is gone
 
 
 @dataclass(frozen=True)
@@ -72,13 +69,7 @@ class Site:
 
 
 def _listed(repository: Repository) -> tuple[tuple[Archive, ...], Problem | None]:
-    server = repository.server
     try:
-        if not answers(str(server.ipv4), server.ssh_port, timeout=KNOCK):
-            raise Unreachable(
-                f"{server.name}: the {repository.side} {repository.kind} repository of {repository.client} does not answer",
-                hint=f"is its datacenter {server.datacenter} up?",
-            )
         return repository.archives(), None
     except Problem as fault:
         return (), fault
