@@ -21,11 +21,11 @@ class Local(Repository):
         return str(self.folder / self.client / self.kind)
 
 
-def use_local_borg(monkeypatch: pytest.MonkeyPatch, folder: Path, passphrase: str = "a test's own") -> Path:
+def use_local_borg(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
     """Let borg be the one beside this interpreter, at home below `folder`. Where the passphrase is kept."""
     monkeypatch.setattr(paths, "BORG", Path(sys.executable).with_name("borg"))
     monkeypatch.setattr(paths, "BORG_HOME", folder / "home")
     kept = folder / "passphrase"
-    kept.write_text(passphrase, encoding="utf-8")
+    kept.write_text("a test's own", encoding="utf-8")
     kept.chmod(0o600)
     return kept

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from saved_estate import T0, archive
 
 from estate.model import Engine, Side
 from estate.points import FILES, Archive, archive_name, kind_of, newest, parse_archive
-from saved_estate import T0, archive
 
 HOSTS = st.from_regex(r"[a-z][a-z0-9-]{0,20}(\.[a-z][a-z0-9-]{0,10}){0,2}", fullmatch=True)
 KINDS = st.sampled_from([FILES, *Engine])

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from local_borg import Local, use_local_borg
+from saved_estate import T0, lab_estate
 
 from backups import paths
 from backups.repository import Repository, class_of
@@ -12,8 +14,6 @@ from effects.run import Result, run
 from estate.model import Engine, Side
 from estate.points import FILES, archive_name
 from estate.problem import Failed, Missing, Problem, Refused, Unreachable, Untrusted
-from local_borg import Local, use_local_borg
-from saved_estate import T0, lab_estate
 
 NAME = archive_name("web1", FILES, T0)
 
@@ -95,7 +95,7 @@ def test_a_lock_left_by_a_dead_writer_does_not_stop_a_reader(repository: Local, 
 
 def test_a_wrong_passphrase_is_untrusted_and_named(repository: Local, home: Path) -> None:
     repository.passphrase.write_text("another", encoding="utf-8")
-    with pytest.raises(Untrusted, match="vault-odd: the odd files repository of web1 .*passphrase") as fault:
+    with pytest.raises(Untrusted, match=r"vault-odd: the odd files repository of web1 .*passphrase") as fault:
         repository.create(NAME, ["docs"], cwd=home)
     assert "passphrase" in fault.value.hint
     assert "another" not in str(fault.value)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from saved_estate import archive
 
 from backups import restore
 from backups.repository import Repository
@@ -15,7 +16,6 @@ from backups.restore import Mark
 from effects import files
 from estate.model import Check, Runtime, Vhost
 from estate.points import FILES, Archive
-from saved_estate import archive
 
 CONTENT = {"{0}/index.html": "saved", "{0}/deep/er.txt": "saved", "{1}/key.pem": "saved"}
 
@@ -33,8 +33,8 @@ class Place(Vhost):
     """A vhost whose directories are below the test's own."""
 
     __slots__ = ()
-    directory = property(lambda self: self.root)  # type: ignore[assignment]
-    certificates = property(lambda self: self.root.parent.parent / "tls")  # type: ignore[assignment]
+    directory = property(lambda self: self.root)
+    certificates = property(lambda self: self.root.parent.parent / "tls")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import schedule
@@ -98,7 +99,7 @@ def test_files_are_taken_at_the_policys_hour_where_the_policy_is_at_home(monkeyp
         monkeypatch.undo()
         time.tzset()
     assert time.tzname == before
-    home = due.astimezone(__import__("zoneinfo").ZoneInfo("Europe/Amsterdam"))
+    home = due.astimezone(ZoneInfo("Europe/Amsterdam"))
     assert (home.hour, home.minute) == (2, 30)
     assert timedelta(0) < due - now() <= scheduler.DAY
 

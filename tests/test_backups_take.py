@@ -3,21 +3,23 @@
 import sys
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from local_borg import Local, use_local_borg
+from saved_estate import T0, site
 
 from backups import paths, take
 from backups.repository import Repository, class_of
 from backups.sides import side_now
 from backups.site import Site
 from backups.take import Taken, recall, remember, require_safe
+from effects.run import run
 from estate.model import Engine, Host, Side
 from estate.points import FILES, Kind
 from estate.problem import Failed, Problem, Unreachable, Untrusted
-from local_borg import Local, use_local_borg
-from saved_estate import T0, site
 
-FIRST = side_now(T0, __import__("zoneinfo").ZoneInfo("Europe/Amsterdam"))
+FIRST = side_now(T0, ZoneInfo("Europe/Amsterdam"))
 
 
 class LocalSite(Site):
@@ -58,7 +60,7 @@ def sides(taken: list[Taken]) -> list[tuple[Side, bool]]:
 
 
 def files_at(here: LocalSite, hours: float = 0) -> list[Taken]:
-    taken = take.files_archive(here, T0 + timedelta(hours=hours), lambda line: None)
+    taken = take.files_archive(here, T0 + timedelta(hours=hours), lambda _: None)
     remember(taken)
     return taken
 
@@ -125,14 +127,14 @@ UNTRUSTED = Untrusted("does not open", hint="look")
     ],
 )
 def test_the_exit_code_says_what_kind_of_trouble_it_is(taken: list[Taken], code: int) -> None:
-    try:
+    if code == 0:
         require_safe(taken)
-    except Problem as fault:
-        assert fault.exit_code == code
-        assert isinstance(fault, Failed) is (code == 7)
-        assert fault.hint
-    else:
-        assert code == 0
+        return
+    with pytest.raises(Problem) as fault:
+        require_safe(taken)
+    assert fault.value.exit_code == code
+    assert isinstance(fault.value, Failed) is (code == 7)
+    assert fault.value.hint
 
 
 def test_a_failure_does_not_make_the_last_success_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,8 +155,6 @@ def test_a_torn_memory_is_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_managed_host_needs_nothing_that_only_the_control_machine_has() -> None:
-    from effects.run import run  # noqa: PLC0415
-
     program = """
 import sys
 class Absent:

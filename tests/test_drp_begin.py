@@ -1,12 +1,12 @@
 """What may be begun, and when the same command means the same job: decided by what this host remembers."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from saved_estate import T0, archive, everything, site
 
 from backups import paths
 from backups.site import Site
@@ -18,7 +18,6 @@ from drp.plan import Observed, Plan, activation, homecoming
 from estate.model import Engine
 from estate.points import FILES, Archive
 from estate.problem import BadEstate, Missing, Refused, Unreachable
-from saved_estate import T0, archive, everything, site
 
 CHANGE = Change("shop.example", "shop.example.", "A", ("10.84.3.10",), ("10.84.1.10",), 10)
 
@@ -33,7 +32,7 @@ class World:
         self.now = T0
 
     def _seen(self, archives: tuple[Archive, ...]) -> Observed:
-        found = {domain: self.changes for domain in self.site.estate.vhosts}
+        found = dict.fromkeys(self.site.estate.vhosts, self.changes)
         return Observed(self.now, jobs.returns(), archives, {}, found, ())
 
     def plan(self, *more: object, **options: object) -> Plan:
@@ -50,7 +49,7 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(site(tmp_path, "twin1"))
     monkeypatch.setattr(jobs, "DIRECTORY", tmp_path / "drp")
     monkeypatch.setattr(paths, "STATE", tmp_path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from saved_estate import T0, everything, site
 
 from backups.site import Site
 from drp import job as jobs
@@ -14,7 +15,6 @@ from drp.engine import World, carry_out
 from drp.job import Job, JobKind
 from drp.plan import Observed, activation
 from estate.problem import Failed
-from saved_estate import T0, everything, site
 
 
 class Killed(BaseException):
@@ -75,7 +75,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def world(here: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(jobs, "DIRECTORY", tmp_path / "jobs")
-    changes = {domain: () for domain in here.estate.vhosts}
+    changes = dict.fromkeys(here.estate.vhosts, ())
     seen = Observed(T0, 0, everything(), {}, changes, ())
     plan = activation(here.estate, here.estate.hosts["web1"], here.host, seen)
     job = Job(JobKind.ACTIVATE, plan.seal, plan, "alice", T0 + timedelta(minutes=5))
@@ -92,7 +92,9 @@ def events(world: World) -> list[tuple[str, str]]:
 
 
 def state(folder: Path) -> dict[str, str]:
-    return {subject: (folder / subject).read_text(encoding="utf-8") for subject in SUBJECTS if (folder / subject).exists()}
+    return {
+        subject: (folder / subject).read_text(encoding="utf-8") for subject in SUBJECTS if (folder / subject).exists()
+    }
 
 
 def test_all_of_it_is_done_and_written_down_in_order(world: World, tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from saved_estate import T0, archive, everything, lab_estate
 
 from drp import observe
 from drp.dns import Change
@@ -14,7 +14,6 @@ from drp.plan import PLAN, Observed, Plan, activation
 from estate.model import Engine, Estate, Side
 from estate.points import FILES, Archive
 from estate.problem import BadEstate, Refused
-from saved_estate import T0, archive, everything, lab_estate
 
 CHANGE = Change("shop.example", "shop.example.", "A", ("10.84.1.10",), ("10.84.3.10",), 10)
 
@@ -39,9 +38,7 @@ def test_the_most_valuable_comes_back_first(estate: Estate) -> None:
         "ledger.example",
         "docs.example",
     ]
-    turned = replace(
-        estate, vhosts={d: replace(v, value=-v.value) for d, v in estate.vhosts.items()}
-    )
+    turned = replace(estate, vhosts={d: replace(v, value=-v.value) for d, v in estate.vhosts.items()})
     assert made(turned, seen(everything())).moves[0].domain == "docs.example"
 
 
@@ -95,16 +92,16 @@ def test_the_loss_is_the_age_of_the_oldest_part(estate: Estate) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(0, 10**6),
-    st.dictionaries(st.sampled_from([a.id for a in everything()]), st.tuples(st.integers(0, 10**12), st.integers(0, 10**8))),
+    st.dictionaries(
+        st.sampled_from([a.id for a in everything()]), st.tuples(st.integers(0, 10**12), st.integers(0, 10**8))
+    ),
     st.lists(st.text(max_size=20), max_size=3),
 )
 def test_time_estimates_and_complaints_do_not_change_the_seal(
     estate: Estate, later: int, sizes: dict[str, tuple[int, int]], faults: list[str]
 ) -> None:
     plan = made(estate, seen(everything()))
-    other = made(
-        estate, seen(everything(), at=T0 + timedelta(seconds=later), sizes=sizes, faults=tuple(faults))
-    )
+    other = made(estate, seen(everything(), at=T0 + timedelta(seconds=later), sizes=sizes, faults=tuple(faults)))
     assert other.seal == plan.seal
 
 

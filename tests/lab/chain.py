@@ -52,7 +52,7 @@ def fault(result: Result, code: int, *named: str) -> None:
 @cache
 def toolkit(lab: Lab) -> str:
     """Wheels of this checkout as it is now: who edits it meanwhile changes nothing here."""
-    return shutil.copy(wheels.toolkit(), lab.directory)
+    return str(shutil.copy(wheels.toolkit(), str(lab.directory)))
 
 
 def install(lab: Lab, estate: Path | None = None) -> Result:
@@ -79,7 +79,6 @@ def estate_of(lab: Lab) -> Estate:
 
 def todays(lab: Lab) -> Side:
     """The side that files go to now; asked of the rule that was tested by itself."""
-
 
     return side_now(now(), estate_of(lab).timezone)
 

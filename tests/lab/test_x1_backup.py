@@ -3,8 +3,8 @@
 import re
 
 import pytest
-
 from chain import BORG, THERE, add_row, archives, estate_of, good, install, on, prepare, todays
+
 from effects.clock import wait_until
 from effects.run import Result
 from estate.problem import Failed
@@ -74,7 +74,7 @@ def test_a_host_holds_its_own_slice_and_its_partners_and_nothing_else(lab: Lab) 
     assert any(name.startswith("tsig.") for name in lab.run("twin1", f"ls {SECRETS}").out.split())
     piece = lab.run("web1", "cat /etc/seawall/estate.json").out
     assert '"twin1"' in piece
-    assert not [name for name in ("ns1", "ns2", "ssh_key\": \"") if name in piece]
+    assert not [name for name in ("ns1", "ns2", 'ssh_key": "') if name in piece]
 
 
 def test_files_and_databases_are_saved_listed_and_in_time(lab: Lab) -> None:
@@ -111,7 +111,9 @@ def test_no_secret_is_seen_in_a_process_list_or_in_a_log(lab: Lab) -> None:
     assert lab.run("web1", f"cat {SECRETS}/* | grep -cF -f /run/values").out.strip() != "0"  # so this test can fail
     assert lab.run("web1", look, timeout=120).out.strip() == "0"
     for host in ("web1", "twin1", "vault-even", "vault-odd"):
-        said = lab.run(host, "{ cat /run/said; journalctl --no-pager --all; cat /var/log/*.log; } | grep -cF -f /run/values")
+        said = lab.run(
+            host, "{ cat /run/said; journalctl --no-pager --all; cat /var/log/*.log; } | grep -cF -f /run/values"
+        )
         lab.run(host, "rm -f /run/values /run/said")
         assert said.out.strip() == "0", host
 
@@ -150,6 +152,13 @@ def test_a_key_opens_no_shell(lab: Lab) -> None:
         assert "uid=" not in said.out
         assert "root:" not in said.out
     assert not lab.run("web1", f"{ssh} root@{lab.address('vault-odd')} id").ok
+
+
+def test_who_only_knocks_is_not_banned_from_the_backups(lab: Lab) -> None:
+    knock = f"for n in $(seq 12); do timeout 2 bash -c '</dev/tcp/{lab.address('vault-odd')}/2222'; done"
+    assert lab.run("twin1", knock).ok
+    assert not good(on(lab, "twin1", "backup", "list", "--host=web1", "--json"))["faults"]
+    assert lab.address("twin1") not in lab.run("vault-odd", "fail2ban-client get sshd banip").out
 
 
 def test_a_key_opens_no_other_hosts_repository(lab: Lab) -> None:

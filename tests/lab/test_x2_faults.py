@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from chain import archives, estate_of, fault, good, install, on, prepare, todays, typed
+
 from effects.clock import wait_until
 from effects.reach import answers
 from effects.run import run

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-
 from chain import SEAWALL, SITES, add_row, archives, fault, good, on, prepare, rows, typed
+
 from drp.journal import Entry, parse
 from effects.clock import wait_until
 from effects.run import Result
@@ -85,7 +85,7 @@ def kill_job(lab: Lab, host: str, kind: str, *, at: int, whom: str = "all") -> i
 
 
 def served_by(lab: Lab, domain: str, host: str) -> bool:
-    return visitor.served(lab, domain, f"Seawall {domain.split('.')[0]}") == lab.address(host)
+    return visitor.served(lab, domain, f"Seawall {domain.split('.', maxsplit=1)[0]}") == lab.address(host)
 
 
 def served(lab: Lab, host: str, *domains: str) -> None:
