@@ -99,7 +99,7 @@ def journal(job_id: str) -> None:
     """Its journal as it stands in the file, and whether the job is running."""
     job = jobs.load(job_id)
     unit = attempt(["systemctl", "is-active", f"seawall-drp@{job_id}.service"], timeout=30)  # asked before reading
-    running = unit.out.strip() in ("active", "activating")
+    running = unit.out.strip() in ("active", "activating", "deactivating")  # the last: killed, a child still ends
     path = job.journal.path
     print_json({"running": running, "text": path.read_text(encoding="utf-8") if path.exists() else ""})
 
