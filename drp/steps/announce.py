@@ -5,25 +5,20 @@ from dataclasses import dataclass
 from backups import paths
 from drp import dns, tickets
 from drp.engine import World
+from drp.steps.base import OfVhost
 from effects import secrets
 from effects.clock import now, wait_until
-from estate.model import Vhost
 from estate.problem import Failed
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(OfVhost):
     """People were told, once. That they could not be told must not stop a recovery, so no vhost waits for it."""
 
-    vhost: Vhost
     word: str  # activated, returned
     loss: str
     kind = "ticket"
     vhosts: frozenset[str] = frozenset()
-
-    @property
-    def subject(self) -> str:
-        return self.vhost.domain
 
     def _key(self, world: World) -> str:
         return f"{world.job.id}.{self.vhost.domain}"
@@ -48,20 +43,11 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class Dns:
+class Dns(OfVhost):
     """Every authoritative server that answers gives the new addresses, the primary among them."""
 
-    vhost: Vhost
     changes: tuple[dns.Change, ...]
     kind = "dns"
-
-    @property
-    def subject(self) -> str:
-        return self.vhost.domain
-
-    @property
-    def vhosts(self) -> frozenset[str]:
-        return frozenset({self.vhost.domain})
 
     def proof(self, world: World) -> str | None:
         estate = world.site.estate

@@ -7,6 +7,7 @@ from backups import restore, take
 from backups.engines import server
 from drp import web
 from drp.engine import World
+from drp.steps.base import OfVhost
 from effects.clock import now, wait_until
 from effects.run import attempt
 from estate.model import Engine, Vhost
@@ -15,20 +16,11 @@ from estate.problem import Failed
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class Files(OfVhost):
     """The vhost's directory, certificates and further paths are those of the archive."""
 
-    vhost: Vhost
     archive: Archive
     kind = "files"
-
-    @property
-    def subject(self) -> str:
-        return self.vhost.domain
-
-    @property
-    def vhosts(self) -> frozenset[str]:
-        return frozenset({self.vhost.domain})
 
     def proof(self, world: World) -> str | None:
         there = restore.placed(self.archive, self.vhost)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from drp import web
 from drp.engine import World
+from drp.steps.base import OfVhost
 from effects import http
 from effects.clock import wait_until
 from effects.run import attempt, run
@@ -15,20 +16,11 @@ BACKUP_UNIT = "seawall-backup.service"
 
 
 @dataclass(frozen=True, slots=True)
-class Serve:
+class Serve(OfVhost):
     """The web server answers for the vhost: enabled, and not in maintenance where `public`."""
 
-    vhost: Vhost
     public: bool
     kind = "serve"
-
-    @property
-    def subject(self) -> str:
-        return self.vhost.domain
-
-    @property
-    def vhosts(self) -> frozenset[str]:
-        return frozenset({self.vhost.domain})
 
     def proof(self, world: World) -> str | None:
         ready = web.enabled(self.vhost) and not (self.public and web.in_maintenance(self.vhost)) and web.loaded()
@@ -42,23 +34,14 @@ class Serve:
 
 
 @dataclass(frozen=True, slots=True)
-class Prove:
+class Prove(OfVhost):
     """The vhost answers over HTTPS on this host as the estate says it must.
 
     From this host's own address where the public may come, from loopback where it is in maintenance.
     """
 
-    vhost: Vhost
     public: bool
     kind = "prove"
-
-    @property
-    def subject(self) -> str:
-        return self.vhost.domain
-
-    @property
-    def vhosts(self) -> frozenset[str]:
-        return frozenset({self.vhost.domain})
 
     def proof(self, world: World) -> str | None:
         return answer(world, self.vhost, public=self.public)
