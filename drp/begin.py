@@ -21,25 +21,36 @@ def activation(site: Site, seal: str, by: str) -> Job:
     """The job of the plan with that seal. Where it was begun it goes on; else the world must still be as planned."""
     for known in reversed(jobs.known()):
         if known.kind is JobKind.ACTIVATE and len(seal) >= observe.SHORTEST and known.seal.startswith(seal):
-            _not_returned_since(known)
-            return known
+            return _taken_up_again(known)
     ordered = now()  # the looking that follows is part of the time without service
     plan = observe.plan_activation(site, sizes=False)
     observe.require_seal(plan, seal)
     return _order(JobKind.ACTIVATE, plan, by, ordered)
 
 
+def _taken_up_again(known: Job) -> Job:
+    """An activation goes on; one that a return has begun to take back is resumed, and so ends that return.
+
+    Once DNS was ordered back, an old command out of somebody's shell history must not send visitors to a stale copy.
+    """
+    later = [job for job in jobs.known() if job.over(known)]
+    if any(job.kind is JobKind.REDIRECT for job in later):
+        raise Refused(
+            f"the plan {known.seal[:12]} was carried out, and returned from since",
+            hint="make a new plan: seawall drp plan",
+        )
+    if not any(job.kind is JobKind.WITHDRAW for job in later):
+        return known
+    resumed = replace(known, ordered=now())
+    resumed.save()
+    return resumed
+
+
 def withdrawal(site: Site, by: str) -> Job:
     """The first job of a return: the one that was begun and not finished, or a new one."""
     if unfinished := _unfinished():
         return unfinished
-    plan = observe.plan_return(site)
-    if not any(move.changes for move in plan.moves):
-        raise Refused(
-            f"DNS points at {plan.target} already: there is nothing to return",
-            hint="look at: seawall drp status",
-        )
-    return _order(JobKind.WITHDRAW, plan, by, now())
+    return _order(JobKind.WITHDRAW, observe.plan_return(site), by, now())
 
 
 def restoration(site: Site, withdrawn: Job) -> Job:
@@ -78,29 +89,24 @@ def redirection(withdrawn: Job) -> Job:
 
 
 def accept(text: str) -> Job:
-    """A job that the driver brings from the other host. One that is here already stays as it is."""
+    """A job that the driver brings from the other host. It replaces what is here until that has closed well."""
     job = jobs.JOB.validate_json(text)
     with files.locked(paths.STATE / "begin.lock", what="another order"):
-        if all(known.id != job.id for known in jobs.known()):
+        here = next((known for known in jobs.known() if known.id == job.id), None)
+        if here is not None and here.ordered != job.ordered:
+            raise Refused(f"this host has another {job.id}", hint=f"look at {here.directory}/job.json on both hosts")
+        if here is None or not jobs.closed_well(here.journal):
             job.save()
-    return jobs.load(job.id)
+    return job
 
 
 def _order(kind: JobKind, plan: Plan, by: str, ordered: datetime) -> Job:
     job = Job(kind, plan.seal, plan, by, ordered)
     with files.locked(paths.STATE / "begin.lock", what="another order"):
+        if job.directory.exists():
+            raise Refused(f"{job.id} was ordered before", hint="look at: seawall drp status")
         job.save()
     return job
-
-
-def _not_returned_since(activated: Job) -> None:
-    """An old command out of somebody's shell history must not send visitors to a stale copy."""
-    later = [job for job in jobs.known() if job.kind is JobKind.WITHDRAW and job.ordered > activated.ordered]
-    if later:
-        raise Refused(
-            f"the plan {activated.seal[:12]} was carried out, and a return was ordered since ({later[-1].id})",
-            hint="make a new plan: seawall drp plan",
-        )
 
 
 def _unfinished() -> Job | None:
@@ -121,5 +127,5 @@ def _archives_for(site: Site, move: Move, fresh: tuple[Archive, ...]) -> tuple[A
 def run(site: Site, job_id: str) -> bool:
     """Carry a job out to its end; what the unit seawall-drp@JOB does. Whether all of it holds."""
     job = jobs.load(job_id)
-    with files.locked(job.directory / "lock", what=f"the job {job_id}"):
+    with files.locked(jobs.DIRECTORY / "lock", what="another job of the plan"):
         return carry_out(for_job(job, site.estate, site.host), World(site, job), job.journal)

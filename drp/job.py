@@ -60,6 +60,10 @@ class Job:
         """What was begun and done."""
         return Journal(self.directory / "journal.jsonl")
 
+    def over(self, other: "Job") -> bool:
+        """Whether it was ordered after `other`."""
+        return self.ordered > other.ordered
+
     def save(self) -> None:
         """Keep it, before anything is done."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -88,8 +92,8 @@ def known() -> tuple[Job, ...]:
 
 
 def returns() -> int:
-    """How many returns this host has completed: the epoch of the next plan."""
-    return sum(job.kind is JobKind.REDIRECT and closed_well(job.journal) for job in known())
+    """How many returns were ordered here, however they ended: the epoch of the next plan."""
+    return sum(job.kind is JobKind.WITHDRAW for job in known())
 
 
 def closed_well(journal: Journal) -> bool:

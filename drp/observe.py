@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from backups.repository import Repository
 from backups.site import Site
@@ -28,16 +29,21 @@ def plan_activation(site: Site, *, sizes: bool = True) -> Plan:
     production, twin = pair(site)
     archives, faults = site.archives(production, KINDS)
     measured = _sizes(site, production, archives) if sizes else {}
-    changes = _changes(site, production, twin)
-    seen = Observed(now(), jobs.returns(), archives, measured, changes, tuple(fault.what for fault in faults))
-    return activation(site.estate, production, twin, seen)
+    seen = _seen(site, production, twin)
+    said = tuple(fault.what for fault in faults)
+    return activation(site.estate, production, twin, replace(seen, archives=archives, sizes=measured, faults=said))
 
 
 def plan_return(site: Site) -> Plan:
     """The plan to bring everything back to production."""
     production, twin = pair(site)
-    seen = Observed(now(), jobs.returns(), (), {}, _changes(site, twin, production), ())
-    return homecoming(site.estate, twin, production, seen)
+    return homecoming(site.estate, twin, production, _seen(site, twin, production))
+
+
+def _seen(site: Site, old: Host, new: Host) -> Observed:
+    """DNS, and how many returns there were; archives are looked for where they are needed."""
+    changes, served = _dns(site, old, new)
+    return Observed(now(), jobs.returns(), (), {}, changes, served, ())
 
 
 def require_seal(plan: Plan, seal: str) -> None:
@@ -53,12 +59,16 @@ def require_seal(plan: Plan, seal: str) -> None:
         )
 
 
-def _changes(site: Site, old: Host, new: Host) -> dict[str, tuple[dns.Change, ...]]:
+def _dns(site: Site, old: Host, new: Host) -> tuple[dict[str, tuple[dns.Change, ...]], frozenset[str]]:
+    """What would have to change for each vhost, and which vhosts visitors find at `new` already."""
     look = dns.look(site.estate)
     vhosts = site.estate.vhosts_on(new)
     with ThreadPoolExecutor(max_workers=8) as pool:
-        found = pool.map(lambda vhost: dns.changes(site.estate, vhost, old, new, look), vhosts)
-        return {vhost.domain: changes for vhost, changes in zip(vhosts, found, strict=True)}
+        found = list(pool.map(lambda vhost: dns.changes(site.estate, vhost, old, new, look), vhosts))
+        addresses = list(pool.map(lambda vhost: look(f"{vhost.domain}.", "A"), vhosts))
+    changes = {vhost.domain: mine for vhost, mine in zip(vhosts, found, strict=True)}
+    at_new = (v.domain for v, known in zip(vhosts, addresses, strict=True) if str(new.ipv4) in known)
+    return changes, frozenset(at_new)
 
 
 def _sizes(site: Site, client: Host, archives: Iterable[Archive]) -> dict[str, tuple[int, int]]:

@@ -1,7 +1,7 @@
 """A plan is data, computed from what was observed, and touches nothing. Its seal is a hash of all it would do."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from drp.dns import Change
-from estate.model import Estate, Host
+from estate.model import Estate, Host, Vhost
 from estate.points import FILES, Archive, kinds_of, newest
 from estate.problem import Refused
 
@@ -32,6 +32,7 @@ class Observed:
     archives: tuple[Archive, ...]  # of the host that is to be replaced, from every side that answered
     sizes: Mapping[str, tuple[int, int]]  # archive id: bytes, files; empty where nobody asked
     changes: Mapping[str, tuple[Change, ...]]  # domain: what DNS would need
+    served: frozenset[str]  # domains that visitors already find at the target
     faults: tuple[str, ...]  # what did not answer
 
 
@@ -57,7 +58,7 @@ class Plan:
     source: str  # the host whose archives are read
     target: str  # the host that will serve
     made: datetime
-    epoch: int  # returns completed before; so that no two orders ever share a seal
+    epoch: int  # returns ordered before; so that no two orders ever share a seal
     moves: tuple[Move, ...]
     faults: tuple[str, ...] = ()
 
@@ -80,14 +81,17 @@ PLAN = TypeAdapter(Plan)
 
 
 def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Plan:
-    """Bring every vhost of `source` up on `target` from the newest recovery point.
+    """Bring every vhost of `source` that `target` does not serve yet up there, from the newest recovery point.
 
-    Raises Refused where a vhost has none: what can't come back must be known before, not halfway.
+    Raises Refused where a vhost has none: what can't come back must be known before, not halfway. And where what
+    `target` serves already would be replaced by something older.
     """
     hopeless: list[str] = []
     moves: list[Move] = []
     brought: set[str] = set()
-    for vhost in estate.vhosts_on(source):
+    waiting = [vhost for vhost in estate.vhosts_on(source) if vhost.domain not in seen.served]
+    _require_whole_servers(estate, target, waiting)
+    for vhost in waiting:
         archives = [newest(seen.archives, kind) for kind in kinds_of(estate, vhost)]
         there = tuple(archive for archive in archives if archive is not None)
         if len(there) < len(archives):
@@ -106,9 +110,27 @@ def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Pl
 
 
 def homecoming(estate: Estate, twin: Host, production: Host, seen: Observed) -> Plan:
-    """Bring every vhost back to production. Its archives are taken at the write freeze, so the plan names none."""
-    moves = tuple(Move(vhost.domain, (), seen.changes[vhost.domain], TAIL) for vhost in estate.vhosts_on(production))
+    """Bring what the twin serves back to production. The archives are taken at the write freeze: the plan names none.
+
+    Raises Refused where the twin serves nothing, or where production serves a part of what shares a database server.
+    """
+    away = [vhost for vhost in estate.vhosts_on(production) if vhost.domain not in seen.served]
+    _require_whole_servers(estate, production, away)
+    moves = tuple(Move(vhost.domain, (), seen.changes[vhost.domain], TAIL) for vhost in away)
     return Plan("return", twin.name, production.name, seen.at, seen.epoch, moves, seen.faults)
+
+
+def _require_whole_servers(estate: Estate, target: Host, coming: Sequence[Vhost]) -> None:
+    """A database server is brought whole, so nothing that `target` serves from it already may be among the rest."""
+    if not coming:
+        raise Refused(f"{target.name} serves all of its vhosts already", hint="look at: seawall drp status")
+    brought = {kind for vhost in coming for kind in kinds_of(estate, vhost) if kind != FILES}
+    staying = [vhost for vhost in estate.vhosts_on(target) if vhost not in coming]
+    if mixed := [vhost.domain for vhost in staying if brought & set(kinds_of(estate, vhost))]:
+        raise Refused(
+            f"{target.name} serves {', '.join(mixed)} already, from a database server that would be replaced",
+            hint="finish what was begun first: seawall drp status shows it, and the same command again continues it",
+        )
 
 
 def _estimate(archives: tuple[Archive, ...], sizes: Mapping[str, tuple[int, int]], brought: set[str]) -> float:
