@@ -85,7 +85,8 @@ def kill_job(lab: Lab, host: str, kind: str, *, at: int, whom: str = "all") -> i
 
 
 def served_by(lab: Lab, domain: str, host: str) -> bool:
-    return visitor.served(lab, domain, f"Seawall {domain.split('.', maxsplit=1)[0]}") == lab.address(host)
+    address = visitor.served(lab, domain, f"Seawall {domain.removesuffix('.example')}")
+    return address in lab.plan.addresses(host)
 
 
 def served(lab: Lab, host: str, *domains: str) -> None:
@@ -100,6 +101,7 @@ def activate(lab: Lab, seal: str, by: str = "alice") -> Result:
 
 
 def test_only_who_may_order_orders(lab: Lab) -> None:
+    assert lab.run("web1", "systemctl stop seawall-backup").ok  # only this test moves the world
     good(on(lab, "web1", "backup", "files", "--json"))
     add_row(lab, 2001)
     good(on(lab, "web1", "backup", "databases", "--json"))
@@ -127,6 +129,7 @@ def test_a_seal_that_is_too_short_or_of_no_plan_begins_nothing(lab: Lab, seal: s
 
 
 def test_a_lost_datacenter_is_said_and_the_plan_stands(lab: Lab) -> None:
+    assert lab.run("web1", "systemctl start seawall-backup").ok
     lab.cut("limburg")
     lab.run("web1", f"echo alone > /srv/vhosts/docs.example/public/{ALONE}")
     alone = "curl -sSfk --resolve ledger.example:443:127.0.0.1 -d number=6666 https://ledger.example/add"
