@@ -4,6 +4,7 @@ The order keeps every instant safe: extract beside, record which directory holds
 only then swap by rename. Whoever dies in between, the next run sees by the inode whether the swap happened.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from estate.points import Archive
 from estate.problem import Refused
 
 RESTORED = paths.STATE / "restored"
+COPY = 4 * 3600.0  # seconds; a limit, not an expectation
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ def placed(archive: Archive, vhost: Vhost) -> bool:
 
 def place_files(repository: Repository, archive: Archive, vhost: Vhost, kept: Path) -> None:
     """Bring a vhost's directory, certificates and further paths back; what stood there goes to `kept`."""
+    if Path(vhost.directory).is_mount():
+        raise Refused(
+            f"{vhost.directory} is a mount of its own, so its content can't be swapped at once",
+            hint=f"mount the file system at {vhost.directory.parent}, so that {vhost.directory} is a plain directory",
+        )
     stage = _stage(archive, vhost)
     shutil.rmtree(stage, ignore_errors=True)
     if not Mark(vhost.domain).holds(archive, Path(vhost.directory)):
@@ -74,12 +81,21 @@ def _bring(repository: Repository, archive: Archive, vhost: Vhost, stage: Path, 
     stage.mkdir(mode=0o700, parents=True)
     wanted = [directory, *(Path(path) for path in (vhost.certificates, *vhost.paths))]
     repository.extract(archive, stage, [str(path).lstrip("/") for path in wanted])
+    _disarm(stage)
     for path in wanted[1:]:
         _swap(stage / str(path).lstrip("/"), path, kept)
     staged = stage / str(directory).lstrip("/")
     Mark(vhost.domain).write(archive, staged)
     _unmount(vhost)
     _swap(staged, directory, kept)
+
+
+def _disarm(stage: Path) -> None:
+    """Whoever was root on production chose the modes in the archive: nothing of it may run as another user here."""
+    run(
+        ["find", str(stage), "-xdev", "-type", "f", "-perm", "/6000", "-exec", "chmod", "ug-s", "{}", "+"], timeout=COPY
+    )
+    run(["find", str(stage), "-xdev", "(", "-type", "b", "-o", "-type", "c", ")", "-delete"], timeout=COPY)
 
 
 def place_database(repository: Repository, archive: Archive, server: Server, kept: str) -> None:
@@ -105,15 +121,50 @@ def _swap(new: Path, path: Path, kept: Path) -> None:
     if path.exists() or path.is_symlink():
         kept.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside = next(c for n in range(1000) if not os.path.lexists(c := kept / f"{path.name}.{n}"))
-        shutil.move(path, aside)
+        _move(path, aside)
     path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(new, path)
+    _move(new, path)
     files.sync_directory(path.parent)
 
 
+def _move(old: Path, new: Path) -> None:
+    """By rename; across file systems by a copy beside `new` with owners, modes and attributes, and then a rename."""
+    try:
+        old.rename(new)
+    except OSError as fault:  # an overlay has one device number and still can't rename what its lower layer holds
+        if fault.errno != errno.EXDEV:
+            raise
+        _copied(old, new)
+
+
+def _copied(old: Path, new: Path) -> None:
+    near = new.with_name(f".{new.name}.seawall")
+    _remove(near)
+    run(["cp", "--archive", "--no-target-directory", "--", str(old), str(near)], timeout=COPY)
+    run(["sync", "--file-system", str(near)], timeout=COPY)
+    near.rename(new)
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _declared(vhost: Vhost) -> list[str]:
-    """Upload directories that are mounts of their own."""
-    return [path for path in map(str, vhost.uploads) if attempt(["findmnt", "--fstab", path], timeout=30).ok]
+    """Upload directories that fstab mounts. Raises Refused where one is not bound over itself but a disk of its own."""
+    found = []
+    for path in map(str, vhost.uploads):
+        seen = attempt(["findmnt", "--fstab", "--noheadings", "--output", "SOURCE", path], timeout=30)
+        if seen.ok and seen.out.strip() != path:
+            raise Refused(
+                f"{path} is a file system of its own ({seen.out.strip()}), which would hide what is brought back",
+                hint="move its content into the vhost's directory, take its line out of fstab, run: seawall harden",
+            )
+        found += [path] if seen.ok else []
+    return found
 
 
 def _unmount(vhost: Vhost) -> None:

@@ -1,22 +1,42 @@
 """The service that takes archives and snapshots by the clock: the same two acts that cron would call.
 
-`schedule` keeps no state, so what was missed is asked of the status file: after a reboot or a long outage
-each kind is taken once, not once per missed turn.
+`schedule` keeps no state, so whether a turn was missed is asked of the status file: after a reboot, a long outage or a
+failure each kind is caught up once, not once per missed turn. Files and databases have a thread each, so that
+a first archive of hours never holds back a snapshot.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from datetime import time as clock_time
+from zoneinfo import ZoneInfo
 
 import schedule
 
 from backups.take import recall
 from effects.clock import now
-from estate.model import BackupPolicy, Engine
-from estate.points import FILES
+from estate.points import Kind
 
-TICK = 5  # seconds
+TICK = 1.0  # seconds
+CATCH_UP = 15  # minutes between two tries to make up for what was missed or failed
 DAY = timedelta(days=1)
+Starter = Callable[[Callable[[], None]], Callable[[], None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What is taken together, how often, and at what time of the day where it is daily."""
+
+    kinds: Sequence[Kind]
+    every: timedelta
+    at: clock_time | None
+    act: Callable[[], None]
+
+    def overdue(self, at: datetime) -> bool:
+        """Whether a turn was missed, or failed."""
+        return overdue(newest_success(tuple(self.kinds)), self.every, at)
 
 
 def newest_success(kinds: tuple[str, ...]) -> datetime | None:
@@ -41,32 +61,39 @@ def overdue(last: datetime | None, every: timedelta, at: datetime) -> bool:
     return last is None or at - last >= every
 
 
-def plan(
-    policy: BackupPolicy,
-    timezone: str,
-    engines: tuple[Engine, ...],
-    take_files: Callable[[], None],
-    take_databases: Callable[[], None],
-) -> schedule.Scheduler:
-    """The turns of the policy; what is overdue is taken at the first tick."""
+def in_its_own_thread(act: Callable[[], None]) -> Callable[[], None]:
+    """Starts `act` unless the one before still runs."""
+    pool = ThreadPoolExecutor(max_workers=1)
+    running: list[Future[None]] = []
+
+    def start() -> None:
+        if not running or running[0].done():
+            running[:] = [pool.submit(act)]
+
+    return start
+
+
+def plan(turns: Sequence[Turn], timezone: ZoneInfo, *, started: Starter = in_its_own_thread) -> schedule.Scheduler:
+    """Every turn at its time, in the policy's time zone; what is overdue at once, and again every CATCH_UP minutes."""
     scheduler = schedule.Scheduler()
-    scheduler.every().day.at(policy.files_at.strftime("%H:%M"), timezone).do(take_files)
-    if engines:
-        scheduler.every(int(policy.snapshot_every.total_seconds())).seconds.do(take_databases)
-    at = now()
-    if overdue(newest_success((FILES,)), DAY, at):
-        scheduler.every(TICK).seconds.do(_once(take_files))
-    if engines and overdue(newest_success(tuple(engines)), policy.snapshot_every, at):
-        scheduler.every(TICK).seconds.do(_once(take_databases))
+    for turn in turns:
+        start = started(turn.act)
+        if turn.at is not None:
+            scheduler.every().day.at(turn.at.strftime("%H:%M"), str(timezone)).do(start)
+        else:
+            scheduler.every(int(turn.every.total_seconds())).seconds.do(start)
+        catch_up = _where(turn.overdue, start)
+        catch_up()
+        scheduler.every(CATCH_UP).minutes.do(catch_up)
     return scheduler
 
 
-def _once(act: Callable[[], None]) -> Callable[[], type[schedule.CancelJob]]:
-    def run() -> type[schedule.CancelJob]:
-        act()
-        return schedule.CancelJob
+def _where(overdue: Callable[[datetime], bool], start: Callable[[], None]) -> Callable[[], None]:
+    def act() -> None:
+        if overdue(now()):
+            start()
 
-    return run
+    return act
 
 
 def serve(scheduler: schedule.Scheduler) -> None:

@@ -3,14 +3,18 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
 from backups import paths
 from backups.repository import Repository, class_of
+from effects.clock import now
 from estate.model import Estate, Host, Side
 from estate.points import Archive, Kind
-from estate.problem import Missing, Problem
+from estate.problem import Missing, Problem, Untrusted
 from inventory import load
+
+SKEW = timedelta(minutes=5)  # that clocks may differ by
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,17 @@ class Site:
         with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
             answers = list(pool.map(_listed, wanted.values()))
         found = [archive for archives, _ in answers for archive in archives if archive.kind in kinds]
-        return tuple(sorted(found, key=lambda a: a.taken)), tuple(fault for _, fault in answers if fault)
+        early = [archive for archive in found if archive.taken > now() + SKEW]
+        faults = [*(fault for _, fault in answers if fault), *map(_from_the_future, early)]
+        return tuple(sorted((a for a in found if a not in early), key=lambda a: a.taken)), tuple(faults)
+
+
+def _from_the_future(archive: Archive) -> Problem:
+    """Whoever is root on production may name an archive as he likes; it must never pass for the newest."""
+    return Untrusted(
+        f"{archive.name} on the {archive.side} side is from the future, and left out",
+        hint=f"compare the clocks; if {archive.host}'s is right, somebody made this by hand",
+    )
 
 
 def _listed(repository: Repository) -> tuple[tuple[Archive, ...], Problem | None]:

@@ -24,8 +24,9 @@ from estate.problem import Failed, Problem, of_code
 FILE_OPTIONS = ("--compression=zstd,3", "--exclude-caches")
 # 48 MB instead of 183 for two hours of changes; a file archive would pay with 32 times as many chunks.
 DATABASE_OPTIONS = ("--compression=lz4", "--chunker-params=buzhash,14,20,16,4095", "--files-cache=disabled")
+TURN = 600.0  # seconds that a run waits for the one before it
 ALWAYS = ("/etc", "/var/spool/cron", "/srv/vhosts")
-NEVER = (str(paths.SECRETS), str(paths.SSH_KEY.parent), "sh:/srv/vhosts/.seawall*")
+NEVER = (str(paths.SECRETS), str(paths.SSH_KEY.parent), "sh:/etc/ssh/ssh_host_*_key", "sh:/srv/vhosts/.seawall*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,14 @@ Report = Callable[[str], None]
 def files_archive(site: Site, now: datetime, say: Report) -> list[Taken]:
     """Save files and configuration to the side of the day; to the other one too where that fails, or has none yet.
 
-    A host whose first archive is on one side alone could not come back if that side went with it.
+    A host whose first archive is on one side alone could not come back if that side went with it. Never two runs at
+    once: the later waits.
     """
+    with files.locked(paths.STATE / "files.lock", what="an archive of files", wait=TURN):
+        return _files(site, now, say)
+
+
+def _files(site: Site, now: datetime, say: Report) -> list[Taken]:
     first = side_now(now, site.estate.timezone)
     sources = [*ALWAYS, *_beyond(site)]
     present = [source.lstrip("/") for source in sources if Path(source).exists()]
@@ -72,9 +79,13 @@ def _beyond(site: Site) -> list[str]:
 
 
 def snapshots(site: Site, now: datetime, say: Report, *only: Engine) -> list[Taken]:
-    """Save every database server of this host (or `only` some) to both sides. One that fails stops no other."""
+    """Save every database server of this host (or `only` some) to both sides. One that fails stops no other.
+
+    Never two runs at once, for they share the spool: the later waits.
+    """
     engines = only or site.estate.engines_on(site.host)
-    return [taken for engine in engines for taken in _snapshot(site, engine, now, say)]
+    with files.locked(paths.STATE / "databases.lock", what="a snapshot of the databases", wait=TURN):
+        return [taken for engine in engines for taken in _snapshot(site, engine, now, say)]
 
 
 def _snapshot(site: Site, engine: Engine, now: datetime, say: Report) -> list[Taken]:
@@ -135,14 +146,15 @@ def _failed(site: Site, kind: Kind, side: Side, now: datetime, fault: Problem, s
 
 def remember(taken: Sequence[Taken]) -> None:
     """Keep the newest outcome, and the newest success, per kind and side, for `seawall backup status`."""
-    known = recall()
-    for one in taken:
-        row = json.loads(json.dumps(asdict(one), default=str))
-        known[f"{one.kind}.{one.side}.last"] = row
-        if one.error is None:
-            known[f"{one.kind}.{one.side}.good"] = row
     paths.STATUS.parent.mkdir(parents=True, exist_ok=True)
-    files.write(paths.STATUS, json.dumps(known, indent=1, sort_keys=True), mode=0o600)
+    with files.locked(paths.STATUS.with_suffix(".lock"), what="a look at the status", wait=30):
+        known = recall()
+        for one in taken:
+            row = json.loads(json.dumps(asdict(one), default=str))
+            known[f"{one.kind}.{one.side}.last"] = row
+            if one.error is None:
+                known[f"{one.kind}.{one.side}.good"] = row
+        files.write(paths.STATUS, json.dumps(known, indent=1, sort_keys=True), mode=0o600)
 
 
 def recall() -> dict[str, Any]:

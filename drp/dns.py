@@ -7,6 +7,7 @@ never overwritten: it is shown, and a human decides.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TypeVar
@@ -65,11 +66,19 @@ def changes(estate: Estate, vhost: Vhost, from_host: Host, to_host: Host, observ
 
 
 def look(estate: Estate, *, port: int = 53) -> Observed:
-    """What stands on the primary of a name's zone, for `changes`. Raises as `effects.dns.query` does."""
+    """What stands on the first server of a name's zone that answers, the primary first, for `changes`.
+
+    Looking must work with a primary down; only the switch needs it. Raises as `effects.dns.query` does.
+    """
 
     def observed(name: str, rtype: str) -> tuple[str, ...]:
-        zone = zone_of(estate, name)
-        return () if zone is None else _asked(estate.hosts[zone.primary], port, name, rtype)
+        if (zone := zone_of(estate, name)) is None:
+            return ()
+        *first, last = (estate.hosts[server] for server in zone.servers)
+        for host in first:
+            with suppress(Unreachable):
+                return _asked(host, port, name, rtype)
+        return _asked(last, port, name, rtype)
 
     return observed
 

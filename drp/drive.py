@@ -12,12 +12,14 @@ from drp.incident import Incident
 from drp.journal import Entry, parse
 from effects.remote import Remote
 from estate.model import Estate, Host, Role
-from estate.problem import Failed, Missing, Problem, Unreachable, of_code
+from estate.problem import Failed, Missing, Problem, Refused, Unreachable, of_code
 
 SEAWALL = "/opt/seawall/bin/seawall"
-QUESTION = 120.0  # seconds; a plan asks every repository, and one datacenter may be gone
+QUESTION = 180.0  # seconds; a plan lists and measures every repository, and one datacenter may be gone
 PATIENCE = 300.0  # seconds without an answer from a host that works until we stop watching; the work goes on
+NOT_FOUND = 127  # the shell's exit code
 WATCH = 0.3  # seconds between two looks
+AGAIN = 1.0  # seconds before a host that did not answer is asked again
 
 Show = Callable[[str, Entry], None]
 
@@ -50,7 +52,10 @@ class Hand:
 
         A broken connection is made anew: the job does not depend on it. Raises Unreachable after PATIENCE.
         """
-        since = self.ask("start", job)["entries"]
+        started = self.ask("start", job)
+        if started["closed"] is not None:
+            return dict(started["closed"])
+        since = started["entries"]
         heard = time.monotonic()
         while True:
             try:
@@ -63,6 +68,7 @@ class Hand:
                     ) from None
                 self.remote.close()
                 self.remote = Remote(self.host, self._control)
+                time.sleep(AGAIN)
                 continue
             entries = parse(seen["text"], name=f"{self.host.name}:{job}")[since:]
             since += len(entries)
@@ -79,22 +85,27 @@ class Hand:
 
 
 def twin(estate: Estate) -> Host:
-    """The DRP host. Raises Missing."""
-    return _one(estate, Role.DRP)
+    """The DRP host. Raises Missing where there is none, Refused where there are several to choose from."""
+    found = estate.hosts_with(Role.DRP)
+    if len(found) > 1:
+        raise Refused(
+            f"the estate has several DRP hosts: {', '.join(host.name for host in found)}",
+            hint="keep one pair in an estate file for now, so that the wrong one can't be activated",
+        )
+    if not found:
+        raise Missing("the estate has no DRP host", hint='add one with role = "drp", the twin of a production host')
+    return found[0]
 
 
 def production(estate: Estate) -> Host:
-    """The production host whose twin it is."""
-    return next(host for host in estate.hosts.values() if host.twin == twin(estate).name)
-
-
-def _one(estate: Estate, role: Role) -> Host:
-    for host in estate.hosts_with(role):
-        return host
-    raise Missing(
-        f"the estate has no {role} host",
-        hint='add one, with role = "drp", and name it as twin of a production host',
-    )
+    """The production host whose twin it is. Raises as `twin`."""
+    mine = [host for host in estate.hosts.values() if host.twin == twin(estate).name]
+    if len(mine) != 1:
+        raise Refused(
+            f"{twin(estate).name} is the twin of {len(mine)} hosts",
+            hint="give each production host a twin of its own",
+        )
+    return mine[0]
 
 
 def bring_home(away: Hand, home: Hand, by: str, show: Show) -> dict[str, Any]:
@@ -110,11 +121,11 @@ def bring_home(away: Hand, home: Hand, by: str, show: Show) -> dict[str, Any]:
 
 
 def incident(estate: Estate, *, disaster: datetime | None = None) -> Incident:
-    """The last activation and return, from the journals of both hosts. Production may be gone; the twin may not."""
+    """The last activation and return, from the journals of both hosts. Production may be gone, or bare."""
     runs = []
     with Hand(estate, twin(estate)) as away:
         runs += journals(away)
-    with suppress(Unreachable), Hand(estate, production(estate)) as home:
+    with suppress(Problem), Hand(estate, production(estate)) as home:
         runs += journals(home)
     return Incident.from_journals(runs, disaster=disaster)
 
@@ -128,6 +139,6 @@ def journals(hand: Hand) -> list[tuple[Entry, ...]]:
 def _as_problem(host: Host, code: int, err: str) -> Problem:
     """The same error as there, named after the host it happened on."""
     what, _, hint = err.strip().removeprefix("seawall: ").partition("\n  hint: ")
-    if "No such file" in err or code == 127:
-        return Missing(f"{host.name} has no toolkit", hint=f"seawall install {host.name}")
+    if code == NOT_FOUND:
+        return Missing(f"{host.name} has no toolkit", hint="put it there with: seawall install")
     return of_code(code)(f"{host.name}: {what[-1500:]}", hint=hint or "run the same command again")

@@ -54,14 +54,17 @@ def frozen_at(vhosts: tuple[Vhost, ...]) -> datetime:
     return datetime.fromtimestamp(int(latest), UTC)
 
 
-def loaded() -> bool:
-    """Whether the servers were reloaded after the last switch: a reload owed by a run that died is still owed."""
+def loaded(*vhosts: Vhost) -> bool:
+    """Whether the servers were reloaded after the last switch: a reload owed by a run that died is still owed.
+
+    Certificates of `vhosts` count too: brought back by a rename, they are read at the next reload and not before.
+    """
     try:
         since = RELOADED.stat().st_mtime_ns
     except FileNotFoundError:
         return False
-    switches = [ENABLED, paths.MAINTENANCE]
-    return all(path.stat().st_mtime_ns <= since for path in switches if path.exists())
+    switches = [ENABLED, paths.MAINTENANCE, *(Path(vhost.certificates) for vhost in vhosts)]
+    return all(path.stat().st_ctime_ns <= since for path in switches if path.exists())
 
 
 def reload() -> None:

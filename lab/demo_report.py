@@ -119,7 +119,7 @@ def _chain(measured: dict[str, Any]) -> Table:
 def _summary(measured: dict[str, Any]) -> list[str]:
     ledger = measured["vhosts"][DOMAIN]
     lines = [
-        f"{domain}: served again {row['rto_seconds']} s after the order, as it was {row['rpo_seconds']} s before the loss"
+        f"{domain}: served {row['rto_seconds']} s after the order, as it was {row['rpo_seconds']} s before the loss"
         for domain, row in measured["vhosts"].items()
     ]
     lost, later = ledger["rows_lost"], ledger["rows_lost_later"]

@@ -46,13 +46,13 @@ def environment(wheels: str) -> Generator[StringCommand]:
     marker = f"{TOOLKIT}/{Path(wheels).name}.installed"
     if ask(f"test -e {marker} && echo there || true"):
         return
-    yield StringCommand(
-        f"set -e; new={TOOLKIT}.new; rm -rf $new {CACHE}/wheels; mkdir -p {CACHE}/wheels; tar -xf {wheels} -C {CACHE}/wheels;"
-        f" python3 -m venv $new; TMPDIR={CACHE} $new/bin/python -m pip install --quiet --no-index --no-compile"
-        f" --find-links {CACHE}/wheels seawall; sed -i '1s,{TOOLKIT}.new/,{TOOLKIT}/,' $new/bin/*; touch $new/{Path(wheels).name}.installed;"
-        f" rm -rf {TOOLKIT}.old {CACHE}/wheels; if [ -e {TOOLKIT} ]; then mv -T {TOOLKIT} {TOOLKIT}.old; fi; mv -T $new {TOOLKIT};"
-        f" rm -rf {TOOLKIT}.old; ln -sfn {TOOLKIT}/bin/seawall /usr/local/bin/seawall"
-    )
+    yield StringCommand(f"""
+set -e; new={TOOLKIT}.new; house={CACHE}/wheels
+rm -rf $new $house; mkdir -p $house; tar -xf {wheels} -C $house; python3 -m venv $new
+TMPDIR={CACHE} $new/bin/python -m pip install --quiet --no-index --no-compile --find-links $house seawall
+sed -i '1s,{TOOLKIT}.new/,{TOOLKIT}/,' $new/bin/*; touch $new/{Path(wheels).name}.installed
+rm -rf {TOOLKIT}.old $house; if [ -e {TOOLKIT} ]; then mv -T {TOOLKIT} {TOOLKIT}.old; fi; mv -T $new {TOOLKIT}
+rm -rf {TOOLKIT}.old; ln -sfn {TOOLKIT}/bin/seawall /usr/local/bin/seawall""")
 
 
 def _client(name: str, piece: str, known_hosts: str, secrets: Mapping[str, str]) -> None:

@@ -34,6 +34,7 @@ class Directory:
     owner: str = "root"
     group: str = "root"
     mode: str = "755"
+    by_owner: bool = False  # made with the owner's rights: below a user's directory a link may lead root anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,12 @@ def directories(wanted: Mapping[str, Directory]) -> Generator[StringCommand]:
     for path, it in wanted.items():
         now = seen.get(path)
         if now is None or now[:4] != ("d", it.mode, it.owner, it.group):
-            yield StringCommand(f"install -d -o {it.owner} -g {it.group} -m {it.mode} {shlex.quote(path)}")
+            yield StringCommand(_directory(path, it))
+
+
+def _directory(path: str, it: Directory) -> str:
+    made = f"install -d -m {it.mode} {shlex.quote(path)}"
+    return f"runuser -u {it.owner} -- {made}" if it.by_owner else f"{made} -o {it.owner} -g {it.group}"
 
 
 @operation()

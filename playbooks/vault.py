@@ -46,7 +46,9 @@ def accounts(clients: list[str]) -> Generator[StringCommand]:
         writer, reader = served(client)
         for user, group in ((writer, "--user-group"), (reader, f"--gid {writer}")):
             if user not in known:
-                yield StringCommand(f"useradd --system {group} --no-create-home --home-dir {home(user)} --shell /bin/sh {user}")
+                yield StringCommand(
+                    f"useradd --system {group} --no-create-home --home-dir {home(user)} --shell /bin/sh {user}"
+                )
         path = f"{REPOSITORIES}/{client}"
         if not ask(f"stat -c '%U %G %a' {path} 2>/dev/null | grep -x '{writer} {writer} 750' || true"):
             yield StringCommand(f"install -d -m 755 {REPOSITORIES} && install -d -o {writer} -g {writer} -m 750 {path}")

@@ -109,8 +109,8 @@ def _directories(vhosts: Sequence[VhostData]) -> dict[str, Directory]:
     for vhost in vhosts:
         user = vhost["user"]
         wanted[vhost["directory"]] = Directory(user, "www-data", "750")
-        wanted[scratch(vhost)] = Directory(user, user, "700")
-        wanted |= {path: Directory(user, user) for path in vhost["uploads"]}
+        wanted[scratch(vhost)] = Directory(user, user, "700", by_owner=True)
+        wanted |= {path: Directory(user, user, by_owner=True) for path in vhost["uploads"]}
     return wanted
 
 

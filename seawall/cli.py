@@ -70,4 +70,7 @@ def run(args: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except OSError as fault:
+        click.echo(f"seawall: {fault}\n  hint: look at the file's rights and the disk's room", err=True)
+        return Problem.exit_code
     return result if isinstance(result, int) else 0

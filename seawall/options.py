@@ -1,7 +1,6 @@
 """Options that several commands share, so that they mean the same everywhere."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,8 +41,3 @@ def json_option(function: F) -> F:
 def print_json(value: object) -> None:
     """One document, sorted keys, for people who pipe."""
     click.echo(json.dumps(value, indent=2, sort_keys=True, default=str))
-
-
-def on_managed_host() -> bool:
-    """Whether this machine got a slice of an estate; then it is a host of it, not the control machine."""
-    return ON_A_HOST.exists() and "SEAWALL_ESTATE" not in os.environ

@@ -1,15 +1,17 @@
 """The toolkit as one tar of wheels: made where there is a compiler and an index, installed where there is neither."""
 
 import hashlib
+import os
 import sys
 import tarfile
 from pathlib import Path
 
+from effects import files
 from effects.run import attempt, run
 from estate.problem import Missing
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-CACHE = Path("/var/cache/seawall/wheels")
+CACHE = Path("/var/cache/seawall/wheels") if os.geteuid() == 0 else Path.home() / ".cache/seawall/wheels"
 BUILD = 900  # seconds; borgbackup alone compiles for 70
 
 
@@ -23,6 +25,12 @@ def toolkit() -> Path:
             "the toolkit's wheels are built from a checkout, and this is none",
             hint="run seawall install from a checkout, or name a tar with --wheels",
         )
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with files.locked(CACHE / "lock", what="the building of wheels", wait=BUILD):
+        return _built()
+
+
+def _built() -> Path:
     house = CACHE / f"python{sys.version_info.major}.{sys.version_info.minor}"
     house.mkdir(parents=True, exist_ok=True)
     for old in house.glob("seawall-*"):

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -106,7 +107,7 @@ def _boundaries(monkeypatch: pytest.MonkeyPatch, fuse: list[int]) -> None:
 
         return burn
 
-    monkeypatch.setattr(shutil, "move", burning(shutil.move))
+    monkeypatch.setattr(restore, "_move", burning(restore._move))
     monkeypatch.setattr(shutil, "rmtree", burning(shutil.rmtree))
     monkeypatch.setattr(files, "write", burning(files.write))
     monkeypatch.setattr(Repository, "extract", burning(Repository.extract))
@@ -177,3 +178,22 @@ def test_whatever_stands_in_the_way_is_moved_and_nothing_kept_is_overwritten(tmp
         assert not path.is_symlink()
         assert not new.exists()
     assert sorted(os.listdir(kept)) == ["there.0", "there.1", "there.2"]  # noqa: PTH208 - links that lead nowhere too
+
+
+def test_what_is_moved_to_another_file_system_keeps_its_owner_and_its_mode(tmp_path: Path) -> None:
+    with TemporaryDirectory(dir="/dev/shm") as other:
+        old, new = tmp_path / "old", Path(other) / "new"
+        assert tmp_path.stat().st_dev != Path(other).stat().st_dev
+        (old / "deep").mkdir(parents=True)
+        (old / "deep/file").write_text("content", encoding="utf-8")
+        (old / "deep/file").chmod(0o640)
+        if os.geteuid() == 0:
+            os.chown(old / "deep/file", 12345, 54321)
+        before = (old / "deep/file").stat()
+        (Path(other) / ".new.seawall").mkdir()  # of a run that was killed
+        restore._move(old, new)
+        after = (new / "deep/file").stat()
+        assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+        assert after.st_mtime_ns == before.st_mtime_ns
+        assert not old.exists()
+        assert [path.name for path in Path(other).iterdir()] == ["new"]

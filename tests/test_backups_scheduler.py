@@ -1,5 +1,6 @@
 """The clock of the policy: what is due, what was missed, and that it is taken once."""
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
@@ -12,10 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backups import paths, scheduler, take
-from effects.clock import now
+from backups.scheduler import Turn
+from effects.clock import now, wait_until
 from estate.model import BackupPolicy, Engine, Side
 from estate.points import FILES, Kind
+from estate.problem import Failed
 
+HOME = ZoneInfo("Europe/Amsterdam")
 POLICY = BackupPolicy(clock_time(2, 30), timedelta(hours=2))
 BOTH = (Engine.MARIADB, Engine.POSTGRESQL)
 
@@ -30,47 +34,39 @@ def saved(kind: Kind, ago: timedelta, *sides: Side, error: str | None = None) ->
 
 
 def planned(taken: list[str], engines: tuple[Engine, ...] = BOTH) -> schedule.Scheduler:
-    return scheduler.plan(
-        POLICY, "Europe/Amsterdam", engines, lambda: taken.append("files"), lambda: taken.append("databases")
-    )
+    files = Turn((FILES,), scheduler.DAY, POLICY.files_at, lambda: taken.append("files"))
+    databases = Turn(engines, POLICY.snapshot_every, None, lambda: taken.append("databases"))
+    return scheduler.plan([files, databases] if engines else [files], HOME, started=lambda act: act)
 
 
 def caught_up(plan: schedule.Scheduler, taken: list[str]) -> list[str]:
-    """What is taken of all that is due within the first tick, and again within the next."""
-    for _ in range(2):
-        soon = datetime.now() + timedelta(seconds=scheduler.TICK)  # noqa: DTZ005 - how the library keeps it
-        for job in [job for job in plan.jobs if job.next_run and job.next_run <= soon]:
-            plan._run_job(job)
-    return taken
+    """What was taken at the start, sorted."""
+    return sorted(taken)
 
 
-def test_what_was_never_saved_is_taken_once_at_the_first_tick() -> None:
-    taken: list[str] = []
-    assert sorted(caught_up(planned(taken), taken)) == ["databases", "files"]
+def test_what_was_never_saved_is_taken_once_when_the_service_starts() -> None:
+    assert caught_up() == ["databases", "files"]
 
 
 def test_what_was_saved_in_time_waits_for_its_turn() -> None:
     saved(FILES, timedelta(hours=20))
     for engine in BOTH:
         saved(engine, timedelta(minutes=100))
-    taken: list[str] = []
-    assert caught_up(planned(taken), taken) == []
+    assert caught_up() == []
 
 
 def test_what_was_missed_is_taken_however_many_turns_were_missed() -> None:
     saved(FILES, timedelta(days=9))
     for engine in BOTH:
         saved(engine, timedelta(minutes=100))
-    taken: list[str] = []
-    assert caught_up(planned(taken), taken) == ["files"]
+    assert caught_up() == ["files"]
 
 
 def test_one_engine_that_is_late_is_enough() -> None:
     saved(FILES, timedelta(hours=1))
     saved(Engine.MARIADB, timedelta(minutes=1))
     saved(Engine.POSTGRESQL, timedelta(hours=3))
-    taken: list[str] = []
-    assert caught_up(planned(taken), taken) == ["databases"]
+    assert caught_up() == ["databases"]
 
 
 def test_a_failed_run_does_not_count_as_saved() -> None:
@@ -80,10 +76,36 @@ def test_a_failed_run_does_not_count_as_saved() -> None:
     assert scheduler.overdue(scheduler.newest_success((FILES,)), scheduler.DAY, now())
 
 
-def test_a_host_without_databases_takes_none() -> None:
+def test_what_failed_is_tried_again_before_its_next_turn() -> None:
     taken: list[str] = []
-    assert caught_up(planned(taken, engines=()), taken) == ["files"]
-    assert len(planned([], engines=()).jobs) == 2
+    for job in planned(taken).jobs:
+        if job.unit == "minutes":
+            job.run()  # type: ignore[no-untyped-call]
+    assert sorted(taken) == ["databases", "databases", "files", "files"]
+
+
+def test_a_turn_that_still_runs_is_not_begun_twice() -> None:
+    go, begun = threading.Event(), threading.Semaphore(0)
+
+    def act() -> None:
+        begun.release()
+        go.wait(20)
+
+    def begun_again() -> bool:
+        start()
+        return begun.acquire(blocking=False)
+
+    start = scheduler.in_its_own_thread(act)
+    start()
+    assert begun.acquire(timeout=20)
+    assert not begun_again()
+    go.set()
+    wait_until(begun_again, timeout=20, late=Failed("it never begins again", hint="look at in_its_own_thread"))
+
+
+def test_a_host_without_databases_takes_none() -> None:
+    assert caught_up(engines=()) == ["files"]
+    assert len(planned([], engines=()).jobs) == 2  # the daily turn, and making up for it
 
 
 def test_files_are_taken_at_the_policys_hour_where_the_policy_is_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +121,7 @@ def test_files_are_taken_at_the_policys_hour_where_the_policy_is_at_home(monkeyp
         monkeypatch.undo()
         time.tzset()
     assert time.tzname == before
-    home = due.astimezone(ZoneInfo("Europe/Amsterdam"))
+    home = due.astimezone(HOME)
     assert (home.hour, home.minute) == (2, 30)
     assert timedelta(0) < due - now() <= scheduler.DAY
 
@@ -110,3 +132,21 @@ def test_a_turn_is_missed_exactly_when_its_time_has_passed(ago: int, every: int)
     last = at - timedelta(seconds=ago)
     assert scheduler.overdue(last, timedelta(seconds=every), at) is (ago >= every)
     assert scheduler.overdue(None, timedelta(seconds=every), at)
+
+
+def test_a_turn_that_takes_long_is_not_begun_again_and_holds_back_no_other() -> None:
+    end, taken = threading.Event(), list[str]()
+
+    def long() -> None:
+        taken.append("begun")
+        assert end.wait(20)
+
+    files, databases = (scheduler.in_its_own_thread(act) for act in (long, lambda: taken.append("snapshot")))
+    late = Failed("the thread never began", hint="look at the scheduler")
+    for start in (files, files, databases):
+        start()
+    wait_until(lambda: len(taken) == 2, timeout=20, late=late, every=0.01)
+    files()
+    end.set()
+    assert taken == ["begun", "snapshot"]
+    wait_until(lambda: files() or len(taken) == 3, timeout=20, late=late, every=0.01)  # type: ignore[func-returns-value]

@@ -43,6 +43,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalSite:
     (live / "file").write_text("one", encoding="utf-8")
     monkeypatch.setattr(take, "ALWAYS", (str(live),))
     monkeypatch.setattr(paths, "STATUS", tmp_path / "state/backup.json")
+    monkeypatch.setattr(paths, "STATE", tmp_path / "state")
     for side in Side:
         (tmp_path / str(side) / "web1").mkdir(parents=True)
         made.repository(made.host, FILES, side).init()

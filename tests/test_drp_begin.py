@@ -29,11 +29,12 @@ class World:
         self.site = here
         self.archives = everything()
         self.changes: tuple[Change, ...] = (CHANGE,)
+        self.served: frozenset[str] = frozenset()
         self.now = T0
 
     def _seen(self, archives: tuple[Archive, ...]) -> Observed:
         found = dict.fromkeys(self.site.estate.vhosts, self.changes)
-        return Observed(self.now, jobs.returns(), archives, {}, found, ())
+        return Observed(self.now, jobs.returns(), archives, {}, found, self.served, ())
 
     def plan(self, *more: object, **options: object) -> Plan:
         hosts = self.site.estate.hosts
@@ -104,12 +105,28 @@ def test_a_seal_that_is_too_short_names_no_job(world: World, short: str) -> None
             begin.activation(world.site, seal, "mallory")
 
 
-def test_an_old_order_is_refused_once_a_return_was_ordered(world: World) -> None:
+def test_an_old_order_is_refused_once_dns_was_ordered_back(world: World) -> None:
     old = begin.activation(world.site, world.plan().seal, "alice")
     close(old)
     withdrawn = begin.withdrawal(world.site, "alice")
-    with pytest.raises(Refused, match=withdrawn.id):
+    close(withdrawn)
+    begin.redirection(withdrawn)
+    with pytest.raises(Refused, match=old.seal[:12]) as fault:
         begin.activation(world.site, old.seal, "alice")
+    assert "seawall drp plan" in fault.value.hint
+
+
+def test_a_return_that_cannot_go_on_is_ended_by_the_same_activation_again(world: World) -> None:
+    old = begin.activation(world.site, world.plan().seal, "alice")
+    close(old)
+    withdrawn = begin.withdrawal(world.site, "alice")
+    again = begin.activation(world.site, old.seal, "alice")
+    assert (again.id, again.plan, again.journal.entries()) == (old.id, old.plan, old.journal.entries())
+    assert again.over(withdrawn)
+    close(again)
+    second = begin.withdrawal(world.site, "alice")
+    assert second.id != withdrawn.id
+    assert second.journal.entries() == ()
 
 
 def test_the_next_disaster_after_a_return_is_another_order_although_nothing_else_changed(world: World) -> None:
@@ -141,11 +158,19 @@ def test_a_return_that_was_begun_goes_on_until_dns_is_back(world: World) -> None
     assert begin.redirection(job) == begin.redirection(job)
 
 
-def test_with_dns_at_home_there_is_nothing_to_return(world: World) -> None:
-    world.changes = ()
+def test_with_every_vhost_served_at_home_there_is_nothing_to_return(world: World) -> None:
+    world.served = frozenset(world.site.estate.vhosts)
     with pytest.raises(Refused, match="web1"):
         begin.withdrawal(world.site, "alice")
     assert jobs.known() == ()
+
+
+def test_only_what_the_twin_serves_is_taken_back(world: World) -> None:
+    world.served = frozenset({"docs.example"})
+    assert [move.domain for move in begin.withdrawal(world.site, "alice").plan.moves] == [
+        "shop.example",
+        "ledger.example",
+    ]
 
 
 def test_production_is_not_restored_before_the_last_copy_is_safe(world: World) -> None:
@@ -210,8 +235,20 @@ def test_a_twin_that_takes_writes_again_is_not_copied_from(world: World, monkeyp
         begin.restoration(world.site, job)
 
 
-def test_a_job_that_is_brought_twice_is_taken_once(world: World) -> None:
+def test_a_job_that_is_brought_again_is_taken_until_it_has_closed_well(world: World) -> None:
     job = Job(JobKind.RESTORE, world.plan().seal, world.plan(), "alice", T0)
-    assert begin.accept(jobs.JOB.dump_json(job).decode()) == job
-    other = replace(job, by="bob")
-    assert begin.accept(jobs.JOB.dump_json(other).decode()) == job
+    text = jobs.JOB.dump_json(job).decode()
+    assert begin.accept(text) == job
+    newer = replace(job, plan=replace(job.plan, faults=("taken again",)))
+    begin.accept(jobs.JOB.dump_json(newer).decode())
+    assert jobs.known() == (newer,)
+    close(newer)
+    begin.accept(text)
+    assert jobs.known() == (newer,)
+
+
+def test_another_order_of_the_same_name_is_not_taken(world: World) -> None:
+    job = Job(JobKind.RESTORE, world.plan().seal, world.plan(), "alice", T0)
+    begin.accept(jobs.JOB.dump_json(job).decode())
+    with pytest.raises(Refused, match=job.id):
+        begin.accept(jobs.JOB.dump_json(replace(job, ordered=T0 + timedelta(hours=1))).decode())

@@ -76,7 +76,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Site:
 def world(here: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(jobs, "DIRECTORY", tmp_path / "jobs")
     changes = dict.fromkeys(here.estate.vhosts, ())
-    seen = Observed(T0, 0, everything(), {}, changes, ())
+    seen = Observed(T0, 0, everything(), {}, changes, frozenset(), ())
     plan = activation(here.estate, here.estate.hosts["web1"], here.host, seen)
     job = Job(JobKind.ACTIVATE, plan.seal, plan, "alice", T0 + timedelta(minutes=5))
     job.save()

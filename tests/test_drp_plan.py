@@ -25,7 +25,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
 
 def seen(archives: tuple[Archive, ...], **more: object) -> Observed:
     changes = {"shop.example": (CHANGE,), "ledger.example": (), "docs.example": ()}
-    return replace(Observed(T0, 0, archives, {}, changes, ()), **more)  # type: ignore[arg-type]
+    return replace(Observed(T0, 0, archives, {}, changes, frozenset(), ()), **more)  # type: ignore[arg-type]
 
 
 def made(estate: Estate, what: Observed) -> Plan:

@@ -41,7 +41,7 @@ def test_a_ticket_says_what_happened_and_is_sent_once(tmp_path: Path) -> None:
     assert told.read_text(encoding="utf-8") == first
 
 
-@pytest.mark.parametrize("kind", ["activated", "returned", "failed"])
+@pytest.mark.parametrize("kind", ["activated", "returned"])
 def test_every_kind_names_site_hosts_and_who_ordered_it(kind: str, tmp_path: Path) -> None:
     tickets.send(Tickets(file=str(tmp_path / "log")), kind, "key", **VALUES)
     text = (tmp_path / "log").read_text(encoding="utf-8")

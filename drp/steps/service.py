@@ -23,7 +23,9 @@ class Serve(OfVhost):
     kind = "serve"
 
     def proof(self, world: World) -> str | None:
-        ready = web.enabled(self.vhost) and not (self.public and web.in_maintenance(self.vhost)) and web.loaded()
+        ready = (
+            web.enabled(self.vhost) and not (self.public and web.in_maintenance(self.vhost)) and web.loaded(self.vhost)
+        )
         return "enabled" + (" and open" if self.public else "") if ready else None
 
     def act(self, world: World) -> None:

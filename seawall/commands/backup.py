@@ -1,5 +1,6 @@
 """`seawall backup`: what the scheduler and cron call on a production host, and what an operator asks there."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -7,16 +8,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from backups import paths, scheduler, take
+from backups import scheduler, take
 from backups.site import Site
-from effects import files
 from effects.clock import now
 from estate.model import Engine, Side
 from estate.points import FILES, Kind
-from estate.problem import Problem
+from estate.problem import BadEstate, Problem
 from seawall.options import json_option, print_json
-
-TURN = 600.0  # seconds that a run waits for the one before it
 
 
 @click.group(name="backup")
@@ -42,15 +40,13 @@ def _finish(taken: list[take.Taken], as_json: bool) -> None:
 
 
 def take_files(site: Site) -> list[take.Taken]:
-    """One run of files, never two at once."""
-    with files.locked(paths.STATE / "files.lock", what="an archive of files", wait=TURN):
-        return take.files_archive(site, now(), _say)
+    """One run of files."""
+    return take.files_archive(site, now(), _say)
 
 
 def take_databases(site: Site) -> list[take.Taken]:
-    """One run of databases, never two at once."""
-    with files.locked(paths.STATE / "databases.lock", what="a snapshot of the databases", wait=TURN):
-        return take.snapshots(site, now(), _say)
+    """One run of databases."""
+    return take.snapshots(site, now(), _say)
 
 
 @command.command(name="files")
@@ -84,7 +80,9 @@ def init() -> None:
 def list_command(name: str | None, as_json: bool) -> None:
     """Every archive on both sides, oldest first."""
     site = Site.here()
-    client = site.partner if name == site.partner.name else site.host
+    client = {None: site.host, site.host.name: site.host, site.partner.name: site.partner}.get(name)
+    if client is None:
+        raise BadEstate(f"{name} is not saved here", hint=f"one of: {site.host.name}, {site.partner.name}")
     found, faults = site.archives(client, (FILES, *Engine))
     if as_json:
         print_json(
@@ -157,19 +155,19 @@ def _print(rows: list[dict[str, Any]]) -> None:
 def schedule() -> None:
     """Take archives and snapshots by the policy's clock, for ever. The service seawall-backup runs this."""
     site = Site.here()
-    plan = scheduler.plan(
-        site.estate.backup,
-        str(site.estate.timezone),
-        site.estate.engines_on(site.host),
-        lambda: _turn(site, take_files),
-        lambda: _turn(site, take_databases),
-    )
-    scheduler.serve(plan)
+    engines = site.estate.engines_on(site.host)
+    turns = [scheduler.Turn((FILES,), scheduler.DAY, site.estate.backup.files_at, lambda: _turn(site, take_files))]
+    if engines:
+        every = site.estate.backup.snapshot_every
+        turns.append(scheduler.Turn(engines, every, None, lambda: _turn(site, take_databases)))
+    scheduler.serve(scheduler.plan(turns, site.estate.timezone))
 
 
-def _turn(site: Site, act: Any) -> None:
+def _turn(site: Site, act: Callable[[Site], list[take.Taken]]) -> None:
     """A turn that fails is said in the journal and must not end the scheduler."""
     try:
         _finish(act(site), as_json=False)
     except Problem as problem:
         click.echo(f"seawall: {problem}", err=True)
+    except OSError as fault:
+        click.echo(f"seawall: {fault}; look at the disk: df -h", err=True)

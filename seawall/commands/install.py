@@ -16,6 +16,7 @@ from effects.clock import Stopwatch
 from effects.reach import known_hosts_line
 from effects.remote import Remote
 from estate.model import Estate, Host, Role
+from estate.problem import BadEstate
 from inventory import load, secrets_for, slice_for
 from inventory.data import host_data
 from playbooks.drive import Outcome, check, drive
@@ -40,6 +41,7 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
     """Put the toolkit, keys and services on production, backup and DRP hosts. Safe to repeat."""
     estate, watch = load(path), Stopwatch()
     clients, vaults = estate.hosts_with(Role.PRODUCTION, Role.DRP), estate.hosts_with(Role.BACKUP)
+    _require_pairs(estate, vaults)
     tar = wheels or building.toolkit()
     bare = {vault.name: _bare(estate, vault, tar) for vault in vaults}
     full = {client.name: _full(path, estate, client, tar) for client in clients}
@@ -55,6 +57,17 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
             producing = [full[host.name] for host in clients if host.role is Role.PRODUCTION]
             rounds.append(_round(producing, "schedule", progress))
     report(_together(rounds), watch.seconds, as_json=as_json, dry_run=dry_run)
+
+
+def _require_pairs(estate: Estate, vaults: Sequence[Host]) -> None:
+    """A backup server lets in pairs: who writes, and who reads it back."""
+    for client in dict.fromkeys(name for vault in vaults for name in estate.clients_of(vault)):
+        host = estate.hosts[client]
+        if host.role not in (Role.PRODUCTION, Role.DRP) or not estate.partners(host):
+            raise BadEstate(
+                f"{client} saves to backup servers, but nobody could read it back",
+                hint=f"give {client} a twin in the estate",
+            )
 
 
 def _round(hosts: Sequence[Any], deploy: str, progress: Progress, *, dry_run: bool = False) -> dict[str, Outcome]:
