@@ -39,8 +39,10 @@ def planned(taken: list[str], engines: tuple[Engine, ...] = BOTH) -> schedule.Sc
     return scheduler.plan([files, databases] if engines else [files], HOME, started=lambda act: act)
 
 
-def caught_up(plan: schedule.Scheduler, taken: list[str]) -> list[str]:
-    """What was taken at the start, sorted."""
+def caught_up(engines: tuple[Engine, ...] = BOTH) -> list[str]:
+    """What is taken when the service starts, sorted."""
+    taken: list[str] = []
+    planned(taken, engines)
     return sorted(taken)
 
 
@@ -132,21 +134,3 @@ def test_a_turn_is_missed_exactly_when_its_time_has_passed(ago: int, every: int)
     last = at - timedelta(seconds=ago)
     assert scheduler.overdue(last, timedelta(seconds=every), at) is (ago >= every)
     assert scheduler.overdue(None, timedelta(seconds=every), at)
-
-
-def test_a_turn_that_takes_long_is_not_begun_again_and_holds_back_no_other() -> None:
-    end, taken = threading.Event(), list[str]()
-
-    def long() -> None:
-        taken.append("begun")
-        assert end.wait(20)
-
-    files, databases = (scheduler.in_its_own_thread(act) for act in (long, lambda: taken.append("snapshot")))
-    late = Failed("the thread never began", hint="look at the scheduler")
-    for start in (files, files, databases):
-        start()
-    wait_until(lambda: len(taken) == 2, timeout=20, late=late, every=0.01)
-    files()
-    end.set()
-    assert taken == ["begun", "snapshot"]
-    wait_until(lambda: files() or len(taken) == 3, timeout=20, late=late, every=0.01)  # type: ignore[func-returns-value]
