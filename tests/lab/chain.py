@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from backups.sides import side_now
-from effects.clock import now
+from effects.clock import now, wait_until
 from effects.run import Result, attempt
 from estate.model import Estate, Side
+from estate.problem import Failed
 from inventory import load
 from lab import Lab
 from seawall import wheels
@@ -62,9 +63,11 @@ def install(lab: Lab, estate: Path | None = None) -> Result:
 
 @cache
 def prepare(lab: Lab) -> None:
-    """Hardened and installed, once per run."""
+    """Hardened, installed, and the scheduler's first archives taken; once per run."""
     good(typed(lab, "harden", "--json"))
     good(install(lab))
+    late = Failed("the scheduler never took its first archives", hint="journalctl -u seawall-backup on web1")
+    wait_until(lambda: on(lab, "web1", "backup", "status").ok, timeout=120, late=late)
 
 
 def archives(lab: Lab) -> set[tuple[str, str]]:
