@@ -157,6 +157,12 @@ def remember(taken: Sequence[Taken]) -> None:
         files.write(paths.STATUS, json.dumps(known, indent=1, sort_keys=True), mode=0o600)
 
 
+def forget() -> None:
+    """What stands here now was brought from elsewhere, so nothing of it is saved: the scheduler takes all of it at once."""
+    with files.locked(paths.STATUS.with_suffix(".lock"), what="a look at the status", wait=30):
+        paths.STATUS.unlink(missing_ok=True)
+
+
 def recall() -> dict[str, Any]:
     """What `remember` kept; empty before the first run."""
     try:

@@ -24,7 +24,7 @@ class Files(OfVhost):
 
     def proof(self, world: World) -> str | None:
         there = restore.placed(self.archive, self.vhost)
-        return f"{self.vhost.directory} is {self.archive.name}" if there else None
+        return f"{self.vhost.directory} comes from {self.archive.name}" if there else None
 
     def act(self, world: World) -> None:
         source = world.site.estate.hosts[self.archive.host]
@@ -53,7 +53,7 @@ class Database:
         if attempt(["systemctl", "is-active", "--quiet", mine.unit], timeout=30).code != 0:
             mine.start()  # swapped, then killed before the start: the data is the right one
         missing = self.names - mine.databases()
-        return None if missing else f"{mine.unit} serves {', '.join(sorted(self.names))} of {self.archive.name}"
+        return None if missing else f"{mine.unit} serves {', '.join(sorted(self.names))} from {self.archive.name}"
 
     def act(self, world: World) -> None:
         source = world.site.estate.hosts[self.archive.host]

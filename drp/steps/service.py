@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from backups import take
 from drp import web
 from drp.engine import World
 from drp.steps.base import OfVhost
@@ -94,7 +95,10 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Whoever serves is what gets backed up: the scheduler runs there, and only there."""
+    """Whoever serves is what gets backed up: the scheduler runs there, and only there.
+
+    It starts with nothing saved, for what stands there was just brought: a disaster of the next hour finds it saved.
+    """
 
     subject: str
     on: bool
@@ -106,4 +110,6 @@ class Schedule:
         return f"{BACKUP_UNIT} {'runs' if runs else 'is stopped'}" if runs is self.on else None
 
     def act(self, world: World) -> None:
+        if self.on:
+            take.forget()
         run(["systemctl", "enable" if self.on else "disable", "--now", BACKUP_UNIT], timeout=60)
