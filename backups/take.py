@@ -158,7 +158,7 @@ def remember(taken: Sequence[Taken]) -> None:
 
 
 def forget() -> None:
-    """What stands here now was brought from elsewhere, so nothing of it is saved: the scheduler takes all of it at once."""
+    """What stands here now was brought from elsewhere, so nothing of it is saved: the scheduler takes it at once."""
     with files.locked(paths.STATUS.with_suffix(".lock"), what="a look at the status", wait=30):
         paths.STATUS.unlink(missing_ok=True)
 
