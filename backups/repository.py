@@ -7,7 +7,7 @@ to write, which is why reading goes past the lock: nothing that a reader does ca
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ HARMLESS = (100, 103, 107)
 SEVERAL = 1
 UNREADABLE = re.compile(r"\[Errno (?!2\b)\d+\]")
 ALREADY_THERE = 10
+CLOSED = (80, 81)  # there was no connection, or no longer
 # What borg (1.4, BORG_EXIT_CODES=modern) ends with, as what an operator can act on.
 CODES: dict[int, tuple[type[Problem], str, str]] = {
     13: (Missing, "has no repository yet", "create it with: seawall backup init"),
@@ -122,20 +123,28 @@ class Repository:
         return result.out
 
     def _attempt(self, *argv: str, timeout: float, cwd: Path | None = None) -> Result:
-        return attempt([str(paths.BORG), *argv], timeout=timeout, env=self._environment(), cwd=cwd)
+        result = attempt([str(paths.BORG), *argv], timeout=timeout, env=self._environment(), cwd=cwd)
+        return replace(result, err=f"{self._ssh_says()}{result.err}") if result.code in CLOSED else result
+
+    def _ssh_says(self) -> str:
+        """Why ssh gives no connection: borg may leave before it has read that."""
+        door = ["-p", str(self.server.ssh_port), f"{self.user}@{self.server.ipv4}", "true"]
+        return attempt([*self._ssh, *door], timeout=30).err
+
+    @property
+    def _ssh(self) -> tuple[str, ...]:
+        options = ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=yes",
+                   f"UserKnownHostsFile={paths.KNOWN_HOSTS}", "ConnectTimeout=3",
+                   "ServerAliveInterval=10", "ServerAliveCountMax=6")  # fmt: skip
+        return ("ssh", "-i", str(paths.SSH_KEY), *(part for option in options for part in ("-o", option)))
 
     def _environment(self) -> dict[str, str]:
-        rsh = (
-            f"ssh -i {paths.SSH_KEY} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"
-            f" -o UserKnownHostsFile={paths.KNOWN_HOSTS} -o ConnectTimeout=3"
-            " -o ServerAliveInterval=10 -o ServerAliveCountMax=6"
-        )
         return {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "BORG_BASE_DIR": str(paths.BORG_HOME),
             "BORG_PASSCOMMAND": f"cat {self.passphrase}",
-            "BORG_RSH": rsh,
+            "BORG_RSH": " ".join(self._ssh),
             "BORG_EXIT_CODES": "modern",
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "no",
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "no",
