@@ -5,6 +5,7 @@ lost to one server. Databases go to both sides every time.
 """
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -94,9 +95,11 @@ def _snapshot(site: Site, engine: Engine, now: datetime, say: Report) -> list[Ta
     try:
         paths.SPOOL.mkdir(mode=0o711, parents=True, exist_ok=True)
         server(engine).copy(spool)
+        return [_take(site, engine, side, now, ["."], spool, DATABASE_OPTIONS, say) for side in Side]
     except Problem as fault:
         return [_failed(site, engine, side, now, fault) for side in Side]
-    return [_take(site, engine, side, now, ["."], spool, DATABASE_OPTIONS, say) for side in Side]
+    finally:
+        shutil.rmtree(spool, ignore_errors=True)  # a copy that nobody encrypted
 
 
 def _take(

@@ -70,13 +70,15 @@ class Hand:
                 self.remote = Remote(self.host, self._control)
                 time.sleep(AGAIN)
                 continue
-            entries = parse(seen["text"], name=f"{self.host.name}:{job}")[since:]
-            since += len(entries)
+            known = parse(seen["text"], name=f"{self.host.name}:{job}")
+            entries, since = known[since:], len(known)
             for entry in entries:
                 show(self.host.name, entry)
                 if entry.event == "closed":
                     return dict(entry.detail)
             if not seen["running"] and not entries:
+                if known and known[-1].event == "closed":  # it ended between our start and our first look
+                    return dict(known[-1].detail)
                 raise Failed(
                     f"{self.host.name}: {job} stopped before its end",
                     hint=f"journalctl -u seawall-drp@{job} there, then run the same command again",
