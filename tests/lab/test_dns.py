@@ -113,6 +113,8 @@ def lab(tmp_path: Path, tree: Path) -> Iterator[Lab]:
     finally:
         for pid in pids.values():
             os.kill(pid, signal.SIGKILL)
+        late = Failed("a killed server does not go", hint="look at its process")
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids.values()), timeout=20, late=late)
 
 
 def pid_in(path: Path) -> int:
@@ -261,9 +263,18 @@ def test_a_zone_that_a_server_does_not_have_is_told_and_does_not_hold(lab: Lab) 
 
 def test_a_server_with_two_addresses_is_reached_by_the_one_that_answers(lab: Lab) -> None:
     dead, living = IPv4Address("127.0.83.9"), IPv6Address(f"::ffff:{KNOT}")
-    hosts = dict(lab.estate.hosts)
+    hosts, zones = dict(lab.estate.hosts), dict(lab.estate.zones)
     hosts["ns1"] = replace(hosts["ns1"], ipv4=dead)
+    zones["shop.example"] = replace(zones["shop.example"], servers=("ns1",))
     with pytest.raises(Unreachable, match=str(dead)):
-        replace(lab, estate=replace(lab.estate, hosts=hosts)).plan()
+        replace(lab, estate=replace(lab.estate, hosts=hosts, zones=zones)).plan()
     hosts["ns1"] = replace(hosts["ns1"], ipv6=living)
-    assert replace(lab, estate=replace(lab.estate, hosts=hosts)).plan() == lab.plan()
+    assert replace(lab, estate=replace(lab.estate, hosts=hosts, zones=zones)).plan() == lab.plan()
+
+
+def test_with_the_primary_down_a_plan_is_made_from_the_secondary_and_not_carried_out(lab: Lab) -> None:
+    planned = lab.plan()
+    with lab.silent("ns1"):
+        assert lab.plan() == planned
+        with pytest.raises(Unreachable, match="ns1"):
+            lab.switch(planned)
