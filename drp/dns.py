@@ -7,7 +7,6 @@ never overwritten: it is shown, and a human decides.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TypeVar
@@ -68,17 +67,21 @@ def changes(estate: Estate, vhost: Vhost, from_host: Host, to_host: Host, observ
 def look(estate: Estate, *, port: int = 53) -> Observed:
     """What stands on the first server of a name's zone that answers, the primary first, for `changes`.
 
-    Looking must work with a primary down; only the switch needs it. Raises as `effects.dns.query` does.
+    Looking must work with a primary down; only the switch needs it. A server that did not answer once is passed over
+    from then on. Raises as `effects.dns.query` does.
     """
+    silent: set[str] = set()
 
     def observed(name: str, rtype: str) -> tuple[str, ...]:
         if (zone := zone_of(estate, name)) is None:
             return ()
-        *first, last = (estate.hosts[server] for server in zone.servers)
-        for host in first:
-            with suppress(Unreachable):
-                return _asked(host, port, name, rtype)
-        return _asked(last, port, name, rtype)
+        *first, last = zone.servers
+        for server in (server for server in first if server not in silent):
+            try:
+                return _asked(estate.hosts[server], port, name, rtype)
+            except Unreachable:
+                silent.add(server)
+        return _asked(estate.hosts[last], port, name, rtype)
 
     return observed
 
