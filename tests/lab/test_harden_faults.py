@@ -128,9 +128,9 @@ def test_a_mistyped_host_is_a_fault_with_a_suggestion(lab: Lab) -> None:
 
 
 def test_ctrl_c_ends_the_child_too(lab: Lab) -> None:
-    with subprocess.Popen(
-        [SEAWALL, "harden", "--estate", str(lab.estate_file)], stderr=subprocess.PIPE, text=True
-    ) as process:
+    # A runner in the background hands its children an ignored SIGINT; a terminal does not.
+    argv = ["env", "--default-signal=INT", SEAWALL, "harden", "--estate", str(lab.estate_file)]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         process.stderr.readline()  # connected: the child runs
         children = attempt(["ps", "-o", "pid=", "--ppid", str(process.pid)], timeout=10).out.split()
