@@ -23,9 +23,7 @@ def command() -> None:
 @json_option
 def status(path: Path, as_json: bool) -> None:
     """Per vhost: from which recovery point it could come back, how old that is, where DNS points."""
-    estate = load(path)
-    with drive.Hand(estate, drive.twin(estate)) as twin:
-        seen = twin.ask("status")
+    seen = _asked(path, "status")
     print_json(seen) if as_json else show.status(seen)
 
 
@@ -34,9 +32,7 @@ def status(path: Path, as_json: bool) -> None:
 @json_option
 def plan(path: Path, as_json: bool) -> None:
     """Show what an activation would do, lose and take, and its seal. Does nothing."""
-    estate = load(path)
-    with drive.Hand(estate, drive.twin(estate)) as twin:
-        found = twin.ask("plan")
+    found = _asked(path, "plan")
     print_json(found) if as_json else show.plan(found)
 
 
@@ -97,6 +93,12 @@ def report(path: Path, html: Path | None, as_json: bool) -> None:
         click.echo(f"written: {html}", err=True)
     if as_json or html is None:
         print_json(reports.to_json(incident))
+
+
+def _asked(path: Path, question: str) -> Any:
+    estate = load(path)
+    with drive.Hand(estate, drive.twin(estate)) as twin:
+        return twin.ask(question)
 
 
 def _may_order(approvers: tuple[str, ...], by: str) -> None:
