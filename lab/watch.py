@@ -1,6 +1,7 @@
 """Looking from outside while something happens: when did a visitor first find each site again?"""
 
 import threading
+import time
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,7 @@ from lab.lab import Lab
 from lab.layout import SITES
 
 PAUSE = 0.25  # seconds between two visits to one site
+PATIENCE = 30.0  # seconds for the last visitor to find what others have found already
 
 
 class Watch:
@@ -31,6 +33,10 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """A visitor who is on his way is waited for, unless something went wrong."""
+        end = time.monotonic() + (PATIENCE if kind is None else 0)
+        for one in self._visitors:
+            one.join(max(0.0, end - time.monotonic()))
         self._over.set()
         for one in self._visitors:
             one.join()
