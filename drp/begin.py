@@ -9,11 +9,11 @@ from drp import job as jobs
 from drp import observe, web
 from drp.engine import World, carry_out
 from drp.job import Job, JobKind
-from drp.plan import Move, Plan
+from drp.plan import Plan
 from drp.steps import for_job
 from effects import files
 from effects.clock import now
-from estate.points import Archive, kinds_of, newest
+from estate.points import recovery_point
 from estate.problem import Missing, Refused
 
 
@@ -62,8 +62,12 @@ def restoration(site: Site, withdrawn: Job) -> Job:
         )
     plan = withdrawn.plan
     found, faults = site.archives(site.host, observe.KINDS)
-    fresh = tuple(a for a in found if a.taken > _frozen(site, plan))  # the copy ahead of the freeze is not enough
-    moves = tuple(replace(move, archives=_archives_for(site, move, fresh)) for move in plan.moves)
+    frozen = _frozen(site, plan)
+    fresh = [archive for archive in found if archive.taken > frozen]  # the copy ahead of the freeze is not enough
+    estate = site.estate
+    moves = tuple(
+        replace(move, archives=recovery_point(estate, estate.vhosts[move.domain], fresh)) for move in plan.moves
+    )
     if any(not move.archives for move in moves):
         raise Missing(
             f"the last copy of {site.host.name} can't be read: " + "; ".join(fault.what for fault in faults),
@@ -115,13 +119,6 @@ def _unfinished() -> Job | None:
     last_activation = max((job.ordered for job in known if job.kind is JobKind.ACTIVATE), default=None)
     open_ones = [job for job in known if job.kind is JobKind.WITHDRAW and job.seal not in finished]
     return next((job for job in reversed(open_ones) if last_activation is None or job.ordered > last_activation), None)
-
-
-def _archives_for(site: Site, move: Move, fresh: tuple[Archive, ...]) -> tuple[Archive, ...]:
-    found = [newest(fresh, kind) for kind in kinds_of(site.estate, site.estate.vhosts[move.domain])]
-    if None in found:
-        return ()
-    return tuple(archive for archive in found if archive is not None)
 
 
 def run(site: Site, job_id: str) -> bool:

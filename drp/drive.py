@@ -101,10 +101,11 @@ def twin(estate: Estate) -> Host:
 
 def production(estate: Estate) -> Host:
     """The production host whose twin it is. Raises as `twin`."""
-    mine = [host for host in estate.hosts.values() if host.twin == twin(estate).name]
+    drp = twin(estate)
+    mine = [host for host in estate.hosts.values() if host.twin == drp.name]
     if len(mine) != 1:
         raise Refused(
-            f"{twin(estate).name} is the twin of {len(mine)} hosts",
+            f"{drp.name} is the twin of {len(mine)} hosts",
             hint="give each production host a twin of its own",
         )
     return mine[0]

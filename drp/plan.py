@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from drp.dns import Change
 from estate.model import Estate, Host, Vhost
-from estate.points import FILES, Archive, kinds_of, newest
+from estate.points import FILES, Archive, kinds_of, recovery_point
 from estate.problem import Refused
 
 # Measured with borg 1.4 on two cores: 92 MB/s and 4,000 files/s on one of them; a database server needs
@@ -92,9 +92,8 @@ def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Pl
     waiting = [vhost for vhost in estate.vhosts_on(source) if vhost.domain not in seen.served]
     _require_whole_servers(estate, target, waiting)
     for vhost in waiting:
-        archives = [newest(seen.archives, kind) for kind in kinds_of(estate, vhost)]
-        there = tuple(archive for archive in archives if archive is not None)
-        if len(there) < len(archives):
+        there = recovery_point(estate, vhost, seen.archives)
+        if not there:
             hopeless.append(vhost.domain)
             continue
         seconds = _estimate(there, seen.sizes, brought)

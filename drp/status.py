@@ -15,7 +15,9 @@ def status(site: Site) -> dict[str, Any]:
     """JSON types and datetimes only. Per vhost: newest recovery point per kind, its age, where DNS points."""
     production, twin = observe.pair(site)
     archives, faults = site.archives(production, observe.KINDS)
-    vhosts = [_vhost(site, vhost, archives, (production, twin)) for vhost in site.estate.vhosts_on(production)]
+    look = dns.look(site.estate)  # one for all: it remembers which servers are silent
+    served = [(vhost, _points_at(look, vhost, (production, twin))) for vhost in site.estate.vhosts_on(production)]
+    vhosts = [_vhost(site, vhost, archives) | {"dns": where} for vhost, where in served]
     return {
         "at": now(),
         "production": production.name,
@@ -26,7 +28,7 @@ def status(site: Site) -> dict[str, Any]:
     }
 
 
-def _vhost(site: Site, vhost: Vhost, archives: tuple[Archive, ...], hosts: tuple[Host, Host]) -> dict[str, Any]:
+def _vhost(site: Site, vhost: Vhost, archives: tuple[Archive, ...]) -> dict[str, Any]:
     points = {str(kind): newest(archives, kind) for kind in kinds_of(site.estate, vhost)}
     ages = [point.loss(now()).total_seconds() for point in points.values() if point]
     return {
@@ -34,13 +36,12 @@ def _vhost(site: Site, vhost: Vhost, archives: tuple[Archive, ...], hosts: tuple
         "points": {kind: point.name if point else None for kind, point in points.items()},
         "sides": {kind: str(point.side) if point else None for kind, point in points.items()},
         "loss_seconds": max(ages) if len(ages) == len(points) else None,  # None: could not come back
-        "dns": _points_at(site, vhost, hosts),
     }
 
 
-def _points_at(site: Site, vhost: Vhost, hosts: tuple[Host, Host]) -> str:
+def _points_at(look: dns.Observed, vhost: Vhost, hosts: tuple[Host, Host]) -> str:
     try:
-        addresses = dns.look(site.estate)(f"{vhost.domain}.", "A")
+        addresses = look(f"{vhost.domain}.", "A")
     except Problem as fault:
         return f"unknown: {fault.what}"
     return " and ".join(host.name for host in hosts if str(host.ipv4) in addresses) or "elsewhere"

@@ -18,7 +18,7 @@ import fabric
 import paramiko
 from invoke.exceptions import CommandTimedOut, UnexpectedExit
 
-from effects.reach import no_delay
+from effects.reach import known_hosts_line, no_delay
 from effects.run import Result
 from estate.model import Control, Host
 from estate.problem import Failed, Missing, Unreachable, Untrusted
@@ -27,23 +27,21 @@ CONNECT = 8  # seconds
 LOST = 25_000  # milliseconds without an acknowledgement until the kernel gives the connection up
 GRACE = 5  # seconds between SIGTERM and SIGKILL on the other end
 TIMED_OUT = (124, 137)  # timeout(1): the time was up; it had to be killed
-BEFORE_HARDENING = 22
 
 
 class Remote:
     """One connection to one host as root; opened at the first command, closed by `with`."""
 
-    def __init__(self, host: Host, control: Control, *, port: int | None = None) -> None:
+    def __init__(self, host: Host, control: Control) -> None:
         self.host = host
-        self._port = port or host.ssh_port
         self._connection = fabric.Connection(
             str(host.ipv4),
             user="root",
-            port=self._port,
+            port=host.ssh_port,
             connect_timeout=CONNECT,
             connect_kwargs={"key_filename": control.ssh_key, "look_for_keys": False, "allow_agent": False},
         )
-        _pin(self._connection.client, host, self._port)
+        _pin(self._connection.client, host)
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +64,7 @@ class Remote:
         if done.code in TIMED_OUT:
             raise Failed(
                 f"{self.host.name}: {argv[0]} did not end within {timeout:g} s",
-                hint=f"look at the host: ssh -p {self._port} root@{self.host.ipv4}",
+                hint=f"look at the host: ssh -p {self.host.ssh_port} root@{self.host.ipv4}",
             )
         return Result(tuple(argv), done.code, done.out, done.err)
 
@@ -74,7 +72,7 @@ class Remote:
         """Standard output of a command that must exit 0."""
         result = self.attempt(argv, timeout=timeout, stdin=stdin)
         if not result.ok:
-            said = (result.err or result.out).strip()[-600:] or "nothing was said"
+            said = result.said or "nothing was said"
             raise Failed(
                 f"{self.host.name}: {' '.join(argv[:3])} … ended with {result.code}: {said}",
                 hint="mend that, then run the same command again",
@@ -119,8 +117,8 @@ class Remote:
 
     def _unreachable(self, fault: Exception) -> Unreachable:
         return Unreachable(
-            f"{self.host.name} ({self.host.ipv4} port {self._port}) does not answer ssh: {fault}",
-            hint=f"is its datacenter {self.host.datacenter} up? try: ssh -p {self._port} root@{self.host.ipv4}",
+            f"{self.host.name} ({self.host.ipv4} port {self.host.ssh_port}) does not answer ssh: {fault}",
+            hint=f"is its datacenter {self.host.datacenter} up? try: ssh -p {self.host.ssh_port} root@{self.host.ipv4}",
         )
 
 
@@ -131,16 +129,15 @@ class _AtOnce(StringIO):
         return super().read()
 
 
-def _pin(client: paramiko.SSHClient, host: Host, port: int) -> None:
-    kind, blob = host.host_key.split()[:2]
-    name = str(host.ipv4) if port == BEFORE_HARDENING else f"[{host.ipv4}]:{port}"
-    entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {kind} {blob}")
+def _pin(client: paramiko.SSHClient, host: Host) -> None:
+    line = known_hosts_line(str(host.ipv4), host.ssh_port, host.host_key)
+    entry = paramiko.hostkeys.HostKeyEntry.from_line(line)
     if entry is None or entry.key is None:
         raise Untrusted(
             f"{host.name}: the pinned host key is no key",
             hint=f"ssh-keyscan -t ed25519 {host.ipv4}, and compare on its console",
         )
-    client.get_host_keys().add(name, kind, entry.key)
+    client.get_host_keys().add(entry.hostnames[0], entry.key.get_name(), entry.key)
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
 
 

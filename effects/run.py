@@ -8,8 +8,6 @@ from pathlib import Path
 
 from estate.problem import Failed, Missing
 
-NOT_FOUND = "is not installed here"
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -24,6 +22,11 @@ class Result:
     def ok(self) -> bool:
         """Whether it exited 0."""
         return self.code == 0
+
+    @property
+    def said(self) -> str:
+        """The end of what it said, errors first, for a message."""
+        return (self.err or self.out).strip()[-600:]
 
 
 def attempt(
@@ -56,7 +59,9 @@ def attempt(
             check=False,
         )
     except FileNotFoundError:
-        raise Missing(f"{argv[0]} {NOT_FOUND}", hint=f"apt-get install the package that has {argv[0]}") from None
+        raise Missing(
+            f"{argv[0]} is not installed here", hint=f"apt-get install the package that has {argv[0]}"
+        ) from None
     except subprocess.TimeoutExpired:
         raise Failed(
             f"{argv[0]} did not end within {timeout:g} s", hint="look at the machine's load, then try again"
@@ -76,9 +81,8 @@ def run(
     """Standard output of a process that must exit 0; Failed carries the end of what it said otherwise."""
     result = attempt(argv, timeout=timeout, env=env, stdin=stdin, cwd=cwd, loud=loud)
     if not result.ok:
-        said = (result.err or result.out).strip()[-600:] or "nothing was said"
         raise Failed(
-            f"{' '.join(argv[:3])} … ended with {result.code}: {said}",
+            f"{' '.join(argv[:3])} … ended with {result.code}: {result.said or 'nothing was said'}",
             hint="mend that, then run the same command again",
         )
     return result.out

@@ -1,5 +1,6 @@
 """What was saved, and what it promises."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -63,6 +64,13 @@ def parse_archive(name: str, id: str, side: Side) -> Archive | None:  # noqa: A0
     return Archive(id, host, kind, taken, side)
 
 
-def newest(archives: "tuple[Archive, ...] | list[Archive]", kind: Kind) -> Archive | None:
+def recovery_point(estate: Estate, vhost: Vhost, archives: Sequence[Archive]) -> tuple[Archive, ...]:
+    """What `vhost` is brought back from: the newest archive of each kind; empty where one is missing."""
+    found = [newest(archives, kind) for kind in kinds_of(estate, vhost)]
+    there = tuple(archive for archive in found if archive is not None)
+    return there if len(there) == len(found) else ()
+
+
+def newest(archives: Sequence[Archive], kind: Kind) -> Archive | None:
     """The most recent one of a kind; None where there is none."""
     return max((a for a in archives if a.kind == kind), key=lambda a: a.taken, default=None)

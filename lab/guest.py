@@ -137,7 +137,7 @@ class Guest:
         """The standard output of what must exit 0. Raises Failed with the end of what it said."""
         result = self.attempt(command, timeout=timeout, stdin=stdin)
         if not result.ok:
-            said = (result.err or result.out).strip()[-600:] or f"ended with {result.code}"
+            said = result.said or f"ended with {result.code}"
             raise Failed(f"{self.name}: {command}: {said}", hint="mend that, then run the same command again")
         return result.out
 
