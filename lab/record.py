@@ -4,6 +4,7 @@ So whoever comes after a crash, at any instant, knows every process, mount, name
 may exist, and touches nothing else. Removing something that was recorded but never made is no fault.
 """
 
+import errno
 import json
 import os
 import signal
@@ -152,25 +153,28 @@ def _remove_namespace(what: str) -> None:
 
 
 def _remove_cgroup(what: str) -> None:
-    """Ends whatever is still in it first: a control group of the lab holds processes of the lab only."""
+    """Ends whatever is still in it first: a control group of the lab holds processes of the lab only.
+
+    Tried until it holds: a killed process leaves its group a moment after it has left cgroup.procs, and until then
+    the kernel answers EBUSY (seen on Linux 6.18).
+    """
     top = Path(what)
-    if not top.exists():
-        return
     late = Failed(f"the control group {what} does not empty", hint="look at its cgroup.procs, then: seawall lab down")
     clock.wait_until(lambda: _emptied(top), timeout=10, late=late, every=0.05)
-    for directory in sorted(top.rglob("*"), reverse=True):
-        if directory.is_dir():
-            directory.rmdir()
-    top.rmdir()
 
 
 def _emptied(top: Path) -> bool:
-    left = [
-        int(pid) for procs in (top / "cgroup.procs", *top.rglob("cgroup.procs")) for pid in procs.read_text().split()
-    ]
-    for pid in left:
-        _signal(pid, signal.SIGKILL)
-    return not left
+    """One round from the leaves up; whether all of it is gone."""
+    groups = [*sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True), top]
+    try:
+        for pid in [pid for group in groups for pid in (group / "cgroup.procs").read_text(encoding="ascii").split()]:
+            _signal(int(pid), signal.SIGKILL)
+        for group in groups:
+            group.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.ENOENT, errno.ENODEV):
+            raise
+    return not top.exists()
 
 
 def _remove_directory(what: str) -> None:

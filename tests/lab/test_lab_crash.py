@@ -11,7 +11,7 @@ import lab
 from effects import clock
 from effects.run import run
 from estate.problem import Missing, Problem
-from lab.record import Record
+from lab.record import REMOVERS, Record
 
 pytestmark = pytest.mark.lab
 NAME, NETWORK = "crash", 231
@@ -66,3 +66,25 @@ def test_up_removes_what_a_killed_up_has_left_and_down_leaves_nothing() -> None:
     assert not any(traces().values()), traces()
     with pytest.raises(Missing, match="no lab crash"):
         lab.load(NAME)
+
+
+SLOW_TO_END = """
+import threading, time
+block = bytearray(500 * 2**20)
+block[::4096] = b"x" * len(block[::4096])
+[threading.Thread(target=time.sleep, args=(600,)).start() for _ in range(20)]
+print("ready", flush=True)
+"""
+
+
+def test_a_control_group_is_removed_although_its_last_process_is_slow_to_end() -> None:
+    group = Path(f"/sys/fs/cgroup/unified/{MARK}-group")
+    leaf = group / "payload" / "database.service"
+    with subprocess.Popen([sys.executable, "-c", SLOW_TO_END], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        leaf.mkdir(parents=True)
+        (leaf / "cgroup.procs").write_text(str(process.pid))
+        REMOVERS["cgroup"](str(group))
+    assert process.returncode == -signal.SIGKILL
+    assert not group.exists()
