@@ -13,7 +13,7 @@ from effects.run import Result, attempt
 from estate.problem import BadEstate, Failed, Missing
 from lab import network, record
 from lab.guest import Guest
-from lab.layout import DATACENTERS, PLACES, Plan, by_name
+from lab.layout import ALL, DATACENTERS, Plan, by_name, chosen
 from lab.record import Record
 
 STATE = Path("/var/lib/seawall-lab")
@@ -70,8 +70,8 @@ class Lab:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """All of them, the probe last."""
-        return tuple(place.name for place in PLACES)
+        """Those that are booted, the probe last."""
+        return self.plan.hosts
 
     def guest(self, host: str) -> Guest:
         """Its files and its processes. Raises BadEstate where the lab has no such host."""
@@ -88,8 +88,8 @@ class Lab:
         return Guest(name, self.plan.namespace(name), self.directory / "hosts" / name, self.record)
 
     def address(self, host: str) -> str:
-        """Its IPv4 address."""
-        return self.plan.addresses(self.guest(host).name)[0]
+        """Its IPv4 address, booted or not. Raises BadEstate where no lab has such a host."""
+        return self.plan.addresses(*chosen((host,)))[0]
 
     def run(self, host: str, command: str | Sequence[str], *, timeout: float = 60, stdin: str | None = None) -> Result:
         """Run as root inside, whatever the exit code and whatever its firewall; a string goes to `sh -c`."""
@@ -124,7 +124,7 @@ class Lab:
         return tuple(
             HostStatus(place.name, place.datacenter, self.address(place.name),
                        self.guest(place.name).leader() is not None, reachable[place.datacenter])
-            for place in PLACES
+            for place in self.plan.places
         )  # fmt: skip
 
     def down(self) -> None:
@@ -176,7 +176,7 @@ def save(plan: Plan) -> None:
     """Written first, so that a lab that was only half made is found again."""
     directory = STATE / plan.name
     directory.mkdir(mode=0o700, parents=True)
-    files.write(directory / "lab.json", json.dumps({"network": plan.network}))
+    files.write(directory / "lab.json", json.dumps({"network": plan.network, "hosts": plan.hosts}))
 
 
 def names() -> list[str]:
@@ -192,7 +192,7 @@ def load(name: str = "lab") -> Lab:
         raise Missing(
             f"there is no lab {name} here, or only root may see it", hint=f"seawall lab up --name {name}"
         ) from None
-    return Lab(Plan(name, int(found["network"])))
+    return Lab(Plan(name, int(found["network"]), tuple(found.get("hosts", ALL))))
 
 
 def complete(lab: Lab) -> bool:

@@ -3,9 +3,11 @@
 Datacenter `limburg` holds production *and* one backup server: losing it is the disaster the lab is for.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from estate.model import Role
+from estate.problem import BadEstate
 
 DATACENTERS = {
     "limburg": 1,
@@ -41,6 +43,7 @@ PLACES = (
     Place("ns2", Role.DNS, "strasbourg", 53, ("named",)),
     Place("probe", None, "outside", 10, ("named",)),
 )
+ALL = tuple(place.name for place in PLACES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,12 @@ class Plan:
 
     name: str
     network: int
+    hosts: tuple[str, ...] = ALL  # those that are booted, the probe last; the estate file describes all of them
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where its hosts stand."""
+        return tuple(place for place in PLACES if place.name in self.hosts)
 
     @property
     def router(self) -> str:
@@ -82,3 +91,10 @@ class Plan:
 def by_name(host: str) -> Place:
     """The place of a host. Raises KeyError where the lab has none of that name."""
     return {place.name: place for place in PLACES}[host]
+
+
+def chosen(hosts: Collection[str]) -> tuple[str, ...]:
+    """These hosts in the order of the layout; none means all. Raises BadEstate where the lab can't have one."""
+    if unknown := sorted(set(hosts) - set(ALL)):
+        raise BadEstate(f"the lab has no host {unknown[0]}", hint=f"one of: {', '.join(ALL)}")
+    return tuple(host for host in ALL if host in hosts) or ALL

@@ -1,7 +1,7 @@
 """Making a lab: image, network, hosts, all in parallel, and done only when every host answers."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
@@ -18,25 +18,27 @@ from lab.identity import Authority, KeyPair
 from lab.image import Say
 from lab.lab import Lab, checked_name, complete, load, locked, save
 from lab.lab import names as existing
-from lab.layout import PLACES, SITES, Place, Plan
+from lab.layout import PLACES, SITES, Place, Plan, chosen
 from lab.network import make as make_network
 
 NEEDED = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "ip": "iproute2", "ssh": "openssh-client",
           "nsenter": "util-linux", "mount": "mount"}  # fmt: skip
 
 
-def up(name: str = "lab", network: int = 77, *, say: Say = lambda _: None) -> Lab:
+def up(name: str = "lab", network: int = 77, *, hosts: Collection[str] = (), say: Say = lambda _: None) -> Lab:
     """Bring a lab up, or find it up already. `network` is the N of 10.N.0.0/16; `say` gets a line per stage.
 
-    What a crashed run left is removed first. Raises Missing without root or a package, Refused where the network is
-    another lab's, Failed where a host does not come up.
+    `hosts` are those to boot, none means all; the estate file always describes all. What a crashed run left is
+    removed first. Raises BadEstate for a host there can't be, Missing without root or a package, Refused where the
+    network is another lab's or the lab is up with other hosts, Failed where a host does not come up.
     """
-    plan = Plan(checked_name(name), _checked_network(network))
+    plan = Plan(checked_name(name), _checked_network(network), chosen(hosts))
     _check_machine()
     with locked(name):
         if name in existing():
             lab = load(name)
-            if complete(lab) and lab.plan == plan:
+            if complete(lab):
+                _refuse_other_plan(lab.plan, plan)
                 say(f"{name} is up already")
                 return lab
             say(f"removing what is left of {name}")
@@ -52,6 +54,15 @@ def _checked_network(number: int) -> int:
     if not 0 < number < 255:
         raise BadEstate(f"there is no network 10.{number}.0.0/16", hint="choose --network between 1 and 254")
     return number
+
+
+def _refuse_other_plan(found: Plan, wanted: Plan) -> None:
+    """What somebody works with is not taken away unasked."""
+    if found != wanted:
+        raise Refused(
+            f"{found.name} is up as 10.{found.network}.0.0/16 with {', '.join(found.hosts)}",
+            hint=f"seawall lab down --name {found.name}, then the same command again; or choose another --name",
+        )
 
 
 def _refuse_taken_network(plan: Plan) -> None:
@@ -76,17 +87,18 @@ def _check_machine() -> None:
 def _make(lab: Lab, say: Say) -> None:
     watch = clock.Stopwatch()
     base = image.base(say)
-    layers = {place.name: [base] for place in PLACES}
-    layers["web1"] = [image.applications(say, partial(build, lab, base)), base]
+    layers = {host: [base] for host in lab.hosts}
+    if "web1" in layers:
+        layers["web1"] = [image.applications(say, partial(build, lab, base)), base]
     keys = _write_identity(lab)
     authority = Authority()
     files.write(lab.bundle, authority.bundle)
     say(f"network 10.{lab.plan.network}.0.0/16")
     make_network(lab.plan, lab.record)
-    say(f"booting {len(PLACES)} hosts")
+    say(f"booting {len(lab.hosts)} hosts")
     bring_up = partial(_bring_up, lab, layers=layers, keys=keys, authority=authority)
-    with ThreadPoolExecutor(len(PLACES)) as pool:
-        for done in as_completed([pool.submit(bring_up, place) for place in PLACES]):
+    with ThreadPoolExecutor(len(lab.hosts)) as pool:
+        for done in as_completed([pool.submit(bring_up, place) for place in lab.plan.places]):
             say(f"{done.result()} answers")
     files.write(lab.directory / "complete", f"{watch.seconds}\n")
 
@@ -125,19 +137,25 @@ def _furnish(lab: Lab, guest: Guest, place: Place, authority: Authority) -> None
     """What a provider would have put there: our key, a resolver; and what its role needs to answer at all."""
     guest.put("/root/.ssh/authorized_keys", lab.ssh_key.with_suffix(".pub").read_text(encoding="utf-8"), mode=0o600)
     guest.put("/etc/seawall/ca.pem", authority.bundle)
-    servers = [lab.address("ns1"), lab.address("ns2")] if place.role else ["127.0.0.1"]
-    guest.put("/etc/resolv.conf", "".join(f"nameserver {s}\n" for s in servers) + "options timeout:1\n")
+    guest.put("/etc/resolv.conf", _resolvers(lab, place))
     match place.name:
         case "web1":
             _put_certificates(guest, authority)
         case "ns1":
-            _put_zones(lab, guest)
+            _put_primary(lab, guest)
         case "ns2":
             guest.put("/etc/bind/named.conf", zones.secondary(lab.plan))
         case "probe":
             guest.put("/etc/bind/named.conf", zones.resolver(lab.plan))
+            _put_zones(lab, guest, "/etc/bind")
             trusted = (guest.root / "etc/ssl/certs/ca-certificates.crt").read_text(encoding="utf-8")
             guest.put("/etc/ssl/certs/ca-certificates.crt", trusted + authority.bundle)
+
+
+def _resolvers(lab: Lab, place: Place) -> str:
+    """The name servers that are booted. Where none is, nobody listens on 127.0.0.1, and that is said at once."""
+    servers = [lab.address(host) for host in ("ns1", "ns2") if host in lab.hosts] if place.role else ["127.0.0.1"]
+    return "".join(f"nameserver {server}\n" for server in servers) + "options timeout:1\n"
 
 
 def _put_certificates(guest: Guest, authority: Authority) -> None:
@@ -147,11 +165,15 @@ def _put_certificates(guest: Guest, authority: Authority) -> None:
         guest.put(f"/etc/seawall/tls/{domain}/privkey.pem", key, mode=0o600)
 
 
-def _put_zones(lab: Lab, guest: Guest) -> None:
+def _put_primary(lab: Lab, guest: Guest) -> None:
     secret = (lab.directory / "secrets/tsig").read_text(encoding="utf-8").strip()
     guest.put("/etc/knot/knot.conf", zones.knot(lab.plan, secret), mode=0o600, owner="knot")
+    _put_zones(lab, guest, "/var/lib/knot", owner="knot")
+
+
+def _put_zones(lab: Lab, guest: Guest, directory: str, *, owner: str = "root") -> None:
     for zone in zones.ZONES:
-        guest.put(f"/var/lib/knot/{zone}.zone", zones.zone_file(lab.plan, zone), mode=0o640, owner="knot")
+        guest.put(f"{directory}/{zone}.zone", zones.zone_file(lab.plan, zone), owner=owner)
 
 
 def _wait_for_ssh(lab: Lab, host: str) -> None:

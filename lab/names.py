@@ -98,9 +98,13 @@ options {{
 
 
 def resolver(plan: Plan) -> str:
-    """named.conf of the visitor: no root servers here, so each zone is delegated to both name servers by hand."""
-    servers = "; ".join(address for host in ("ns1", "ns2") for address in plan.addresses(host))
-    zones = "".join(f'zone "{zone}" {{ type static-stub; server-addresses {{ {servers}; }}; }};\n' for zone in ZONES)
+    """named.conf of the visitor: no root servers here, so each zone is delegated to the name servers by hand.
+
+    In a lab without any it knows the zones itself.
+    """
+    servers = "; ".join(address for host in ("ns1", "ns2") if host in plan.hosts for address in plan.addresses(host))
+    stub = f"type static-stub; server-addresses {{ {servers}; }};"
+    zones = "".join(f'zone "{z}" {{ {stub if servers else _own(z)} }};\n' for z in ZONES)
     return f"""\
 options {{
     directory "/var/cache/bind";
@@ -114,3 +118,7 @@ options {{
     servfail-ttl 0;
 }};
 {zones}"""
+
+
+def _own(zone: str) -> str:
+    return f'type primary; file "/etc/bind/{zone}.zone";'

@@ -5,7 +5,7 @@ machine's kernel is touched.
 """
 
 from effects.run import run
-from lab.layout import DATACENTERS, MACHINE, PLACES, Place, Plan
+from lab.layout import DATACENTERS, MACHINE, Place, Plan
 from lab.record import Record
 
 # A bridge that goes down must not forget its IPv6 address, or healing would need to know it again;
@@ -22,7 +22,7 @@ ROUTER_SETTINGS = (
 
 def make(plan: Plan, record: Record) -> None:
     """All namespaces, bridges, links, addresses and routes."""
-    for namespace in (plan.router, *(plan.namespace(place.name) for place in PLACES)):
+    for namespace in (plan.router, *(plan.namespace(host) for host in plan.hosts)):
         record.add("namespace", namespace)
         run(["ip", "netns", "add", namespace], timeout=30)
     record.add("link", plan.link)
@@ -32,7 +32,7 @@ def make(plan: Plan, record: Record) -> None:
             f"link set {plan.link} up"])  # fmt: skip
     _settings(plan)
     _batch(_router_lines(plan), namespace=plan.router)
-    for place in PLACES:
+    for place in plan.places:
         _batch(_host_lines(plan, place), namespace=plan.namespace(place.name))
     _batch([f"route add 10.{plan.network}.0.0/16 via {plan.ipv4(MACHINE, 2)}",
             f"route add fd00:{plan.network}::/32 via {plan.ipv6(MACHINE, 2)}"])  # fmt: skip
@@ -56,7 +56,7 @@ def _router_lines(plan: Plan) -> list[str]:
                   f"link set {datacenter} up",
                   f"route add blackhole {plan.ipv4(net, 0)}/24 metric 9999",
                   f"route add blackhole fd00:{plan.network}:{net}::/64 metric 9999"]  # fmt: skip
-    for place in PLACES:
+    for place in plan.places:
         lines += [f"link add {place.name} type veth peer name eth0 netns {plan.namespace(place.name)}",
                   f"link set {place.name} master {place.datacenter}",
                   f"link set {place.name} up"]  # fmt: skip

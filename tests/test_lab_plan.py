@@ -12,7 +12,7 @@ from estate.problem import BadEstate, Missing
 from inventory import load
 from lab import identity, lab, making, names, record
 from lab.estate_file import estate_file
-from lab.layout import PLACES, SITES, Plan
+from lab.layout import PLACES, SITES, Plan, chosen
 from lab.record import Record
 from lab.writer import Attempt, loss
 
@@ -52,6 +52,22 @@ def test_every_zone_is_one_that_name_servers_load(zone: str) -> None:
 def test_a_name_that_could_not_name_a_link_is_refused(name: str) -> None:
     with pytest.raises(BadEstate, match="can't name a lab"):
         making.up(name, 99)
+
+
+def test_a_host_that_no_lab_has_is_refused() -> None:
+    with pytest.raises(BadEstate, match="no host web7"):
+        making.up("lab", 99, hosts=["web1", "web7"])
+
+
+def test_a_lab_of_some_hosts_keeps_their_order_and_of_none_has_all() -> None:
+    assert chosen(["probe", "web1"]) == ("web1", "probe")
+    assert chosen([]) == tuple(place.name for place in PLACES)
+
+
+def test_a_visitor_without_name_servers_knows_the_zones_itself() -> None:
+    assert "static-stub" in names.resolver(PLAN)
+    alone = names.resolver(Plan("lab", 77, ("web1", "probe")))
+    assert 'zone "shop.example" { type primary; file "/etc/bind/shop.example.zone"; };' in alone
 
 
 @pytest.mark.parametrize("network", [0, 255, -1, 1000])

@@ -29,11 +29,14 @@ def command() -> None:
 @command.command()
 @_name_option
 @click.option("--network", default=77, show_default=True, help="N of 10.N.0.0/16 and fd00:N::/32.")
+@click.option("--hosts", default="", help="Boot only these, as in web1,probe; the estate still describes all.")
 @json_option
-def up(name: str, network: int, *, as_json: bool) -> None:
+def up(name: str, network: int, hosts: str, *, as_json: bool) -> None:
     """Bring it up: seven hosts in three datacenters, three sites, two name servers, one visitor."""
     watch = Stopwatch()
-    made = lab.up(name, network, say=lambda line: click.echo(f"{watch.seconds:6.1f} s  {line}", err=True))
+    chosen = [host.strip() for host in hosts.split(",") if host.strip()]
+    say = lambda line: click.echo(f"{watch.seconds:6.1f} s  {line}", err=True)  # noqa: E731
+    made = lab.up(name, network, hosts=chosen, say=say)
     if as_json:
         print_json({"name": made.name, "estate": str(made.estate_file), "seconds": watch.seconds})
     else:

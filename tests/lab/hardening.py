@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,10 +96,10 @@ def ssh_port_answers(lab: Lab, host: str) -> bool:
 
 
 @contextmanager
-def own_lab() -> Iterator[Lab]:
-    """A lab of its own, never hardened; SEAWALL_KEEP_LAB=1 leaves it up to look at."""
+def own_lab(hosts: Collection[str] = ()) -> Iterator[Lab]:
+    """A lab of its own, never hardened; `hosts`: only these are booted. SEAWALL_KEEP_LAB=1 leaves it to look at."""
     name = os.environ.get("SEAWALL_TEST_LAB", "test")
-    made = labs.up(f"{name[:8]}h", int(os.environ.get("SEAWALL_TEST_NETWORK", "78")) + 11)
+    made = labs.up(f"{name[:8]}h", int(os.environ.get("SEAWALL_TEST_NETWORK", "78")) + 11, hosts=hosts)
     yield made
     if "SEAWALL_KEEP_LAB" not in os.environ:
         made.down()
