@@ -1,12 +1,14 @@
 """What one team looks after. Made only by `inventory.load`, which has checked every reference and invariant."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
+
+from estate.policy import Limits, Php, Policy
 
 
 class Role(StrEnum):
@@ -69,6 +71,9 @@ class Host:
     twin: str | None  # the DRP host that stands ready for a production host
     backup: Mapping[Side, str]  # the pair of backup servers it uses; empty where it has none
     passphrase: Secret | None  # of its repositories
+    packages: tuple[str, ...] = ()  # Debian packages it has beside those of its role
+    listens: tuple[str, ...] = ()  # what it answers beside its role, as "tcp/8080"
+    strict_routing: bool = False  # drop what comes in where no answer would go out: breaks routed additional addresses
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -99,6 +104,9 @@ class Vhost:
     paths: tuple[PurePosixPath, ...]  # what belongs to it outside its directory
     value: int  # weight in the order of recovery; higher comes first
     check: Check
+    php: Php = Php.UNIT
+    limits: Limits = field(default_factory=Limits)
+    sftp: tuple[str, ...] = ()  # public keys of the client, who may copy files
 
     @property
     def directory(self) -> PurePosixPath:
@@ -204,6 +212,7 @@ class Estate:
     zones: Mapping[str, Zone]
     backup: BackupPolicy
     drp: Drp
+    policy: Policy = field(default_factory=Policy)
     slice: Slice | None = None  # None on the control machine, which has the whole
 
     def hosts_with(self, *roles: Role) -> tuple[Host, ...]:

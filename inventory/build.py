@@ -19,6 +19,8 @@ from estate.model import (
     Vhost,
     Zone,
 )
+from estate.policy import Firewall, Patches, Policy, Ssh
+from inventory.policy_build import credential, limits, person
 from inventory.raw import RawControl, RawDrp, RawEstate, RawHost, RawSecret, RawTsig, RawVhost, RawZone
 from inventory.vhosts_check import VHOSTS
 
@@ -42,6 +44,7 @@ def build(raw: RawEstate, base: Path) -> Estate:
         zones={name: _zone(name, zone) for name, zone in raw.zones.items()},
         backup=BackupPolicy(raw.backup.files_at, timedelta(hours=raw.backup.snapshot_every_hours)),
         drp=_drp(_sure(raw.drp)),
+        policy=_policy(raw),
         slice=None if part is None else Slice(part.host, tuple(part.clients)),
     )
 
@@ -73,6 +76,9 @@ def _host(name: str, raw: RawHost) -> Host:
         twin=raw.twin,
         backup=dict(raw.backup),
         passphrase=None if raw.passphrase is None else _secret(raw.passphrase),
+        packages=tuple(raw.packages),
+        listens=tuple(raw.listens),
+        strict_routing=raw.strict_routing,
     )
 
 
@@ -90,6 +96,19 @@ def _vhost(domain: str, raw: RawVhost) -> Vhost:
         paths=tuple(PurePosixPath(path) for path in raw.paths),
         value=raw.value,
         check=Check(check.path, check.expect),
+        php=raw.php,
+        limits=limits(raw.limits),
+        sftp=tuple(raw.sftp),
+    )
+
+
+def _policy(raw: RawEstate) -> Policy:
+    return Policy(
+        ssh=Ssh(raw.ssh.cryptography, raw.ssh.hardware_keys),
+        firewall=Firewall(tuple(raw.firewall.allow), tuple(raw.firewall.block)),
+        patches=Patches(raw.patches.reboot, raw.patches.window),
+        staff={name: person(name, it) for name, it in raw.staff.items()},
+        credentials={name: credential(name, it) for name, it in raw.credentials.items()},
     )
 
 

@@ -72,7 +72,7 @@ def host_data(estate: Estate, host: Host) -> HostData:
         ssh_user="root",
         ssh_key=_control_key(estate),
         host_key=host.host_key,
-        control=list(estate.control.addresses),
+        control=control(estate),
         allow_users=["root", "borg-*"] if host.role is Role.BACKUP else ["root"],
         openings=openings(estate, host),
         serves=host.role is Role.PRODUCTION,
@@ -91,12 +91,23 @@ def _control_key(estate: Estate) -> str:
 
 def openings(estate: Estate, host: Host) -> list[Opening]:
     """What the host's role needs open; everything else is dropped."""
-    found = [Opening(protocol="tcp", port=host.ssh_port, sources=[*estate.control.addresses, *clients(estate, host)])]
+    found = [Opening(protocol="tcp", port=host.ssh_port, sources=[*control(estate), *clients(estate, host)])]
     if host.role in WEB:
         found += [Opening(protocol="tcp", port=port, sources=[]) for port in (80, 443)]
     if host.role is Role.DNS:
         found += [Opening(protocol=protocol, port=53, sources=[]) for protocol in ("tcp", "udp")]
-    return found
+    return found + [_asked_for(listens) for listens in host.listens]
+
+
+def _asked_for(listens: str) -> Opening:
+    protocol, _, port = listens.partition("/")
+    return Opening(protocol=protocol, port=int(port), sources=[])
+
+
+def control(estate: Estate) -> list[str]:
+    """Addresses that drive the hosts: the bastions', then the control machine's. They are never banned or limited."""
+    bastions = [address for host in estate.hosts_with(Role.BASTION) for address in host.addresses]
+    return list(dict.fromkeys([*bastions, *estate.control.addresses]))
 
 
 def clients(estate: Estate, server: Host) -> list[str]:

@@ -8,6 +8,7 @@ from inventory.build import build
 from inventory.draft import Draft, doubles
 from inventory.faults import Fault, without_repeats
 from inventory.hosts_check import check_hosts
+from inventory.policy_check import check_policy
 from inventory.shape import shape
 from inventory.source import Source, read
 from inventory.vhosts_check import check_vhosts
@@ -19,7 +20,7 @@ def load(path: Path) -> Estate:
     raw, faults = shape(source.tree)
     draft = Draft(raw, source.tree)
     faults = without_repeats([*faults, *_check_slice(source, draft), *check_hosts(draft), *check_vhosts(draft),
-                              *_check_approvers(draft)])  # fmt: skip
+                              *check_policy(draft), *_check_approvers(draft)])  # fmt: skip
     if faults:
         raise source.refuse(faults)
     return build(raw, path.parent)

@@ -9,25 +9,30 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from estate.model import Engine, Role, Runtime, Side
-from inventory import words
+from estate.policy import Php
+from inventory import policy_words, words
+from inventory.raw_policy import (
+    Label,
+    PublicKey,
+    RawCredential,
+    RawFirewall,
+    RawLimits,
+    RawPatches,
+    RawPerson,
+    RawSsh,
+    Staff,
+)
+from inventory.table import Table
 
-Label = Annotated[str, AfterValidator(words.label)]
 Domain = Annotated[str, AfterValidator(words.domain)]
 DatabaseName = Annotated[str, AfterValidator(words.database)]
 AbsolutePath = Annotated[str, AfterValidator(words.absolute)]
 OwnedPath = Annotated[str, AfterValidator(words.owned)]
 Command = Annotated[list[str], Field(min_length=1)]
 Algorithm = Literal["hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"]
-
-
-class Table(BaseModel):
-    """A table of the file: no unknown settings, no guessing of types. `needs` must be there."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-    needs: ClassVar[tuple[str, ...]] = ()
 
 
 class RawSecret(Table):
@@ -91,6 +96,9 @@ class RawHost(Table):
     twin: str | None = None
     backup: dict[Annotated[Side, BeforeValidator(words.one_of(Side))], str] = {}
     passphrase: RawSecret | None = None
+    packages: list[Annotated[str, AfterValidator(policy_words.package)]] = []
+    listens: list[Annotated[str, AfterValidator(policy_words.listens)]] = []
+    strict_routing: bool = False
 
 
 class RawCheck(Table):
@@ -114,6 +122,9 @@ class RawVhost(Table):
     paths: list[OwnedPath] = []
     value: Annotated[int, Field(ge=0, le=1_000_000)] = 1
     check: RawCheck | None = None
+    php: Annotated[Php, BeforeValidator(words.one_of(Php))] = Php.UNIT
+    limits: RawLimits = RawLimits()
+    sftp: list[PublicKey] = []
 
 
 class RawDatabase(Table):
@@ -191,4 +202,9 @@ class RawEstate(Table):
     zones: dict[Domain, RawZone] = {}
     backup: RawBackup = RawBackup()
     drp: RawDrp | None = None
+    ssh: RawSsh = RawSsh()
+    firewall: RawFirewall = RawFirewall()
+    patches: RawPatches = RawPatches()
+    staff: dict[Staff, RawPerson] = {}
+    credentials: dict[Label, RawCredential] = {}
     slice: RawSlice | None = None

@@ -4,6 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from estate.model import Control, Drp, Estate, Host, Secret, Tickets, Vhost, Zone
+from estate.policy import Limits, Php
+from inventory.policy_build import plain_policy
 
 
 def plain(estate: Estate) -> dict[str, Any]:
@@ -21,6 +23,7 @@ def plain(estate: Estate) -> dict[str, Any]:
             "snapshot_every_hours": int(estate.backup.snapshot_every.total_seconds()) // 3600,
         },
         drp=_drp(estate.drp),
+        **plain_policy(estate.policy),
         slice=None if estate.slice is None else asdict(estate.slice),
     )
 
@@ -48,6 +51,9 @@ def _host(host: Host) -> dict[str, Any]:
         twin=host.twin,
         backup={str(side): server for side, server in host.backup.items()},
         passphrase=None if host.passphrase is None else _secret(host.passphrase),
+        packages=list(host.packages) or None,
+        listens=list(host.listens) or None,
+        strict_routing=host.strict_routing or None,
     )
 
 
@@ -63,6 +69,9 @@ def _vhost(vhost: Vhost) -> dict[str, Any]:
         paths=[str(path) for path in vhost.paths],
         value=vhost.value,
         check=asdict(vhost.check),
+        php=None if vhost.php is Php.UNIT else str(vhost.php),
+        limits=_set(**asdict(vhost.limits)) if vhost.limits != Limits() else None,
+        sftp=list(vhost.sftp) or None,
     )
 
 

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from inventory.faults import Fault, Place, did_you_mean
-from inventory.raw import RawEstate, Table
+from inventory.raw import RawEstate
+from inventory.table import Table
 
 _SAID = {
     "string_type": 'must be text in quotes, like "…"',

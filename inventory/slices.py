@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from estate.model import Estate, Host, Role, Secret, Slice, Zone
+from estate.policy import Policy
 from estate.problem import BadEstate
 from inventory.faults import did_you_mean, quoted
 from inventory.loading import load
@@ -40,7 +41,7 @@ def cut(estate: Estate, host: Host) -> Estate:
     full = {other.name: _with_secret(other) for other in pair}
     servers = {name for other in pair for name in other.backup.values()} | {n for zone in zones for n in zone.servers}
     known = {
-        name: full.get(name) or replace(other, twin=None, backup={}, passphrase=None)
+        name: full.get(name) or _stranger(other)
         for name, other in estate.hosts.items()
         if name in full or name in servers
     }
@@ -53,8 +54,14 @@ def cut(estate: Estate, host: Host) -> Estate:
         vhosts={domain: vhost for domain, vhost in estate.vhosts.items() if domain in domains},
         databases={name: db for name, db in estate.databases.items() if db.vhost in domains},
         zones={zone.name: replace(zone, tsig=replace(zone.tsig, secret=_kept(_tsig(zone)))) for zone in zones},
+        policy=Policy(),
         slice=Slice(host.name, estate.clients_of(host) if host.role is Role.BACKUP else ()),
     )
+
+
+def _stranger(host: Host) -> Host:
+    """Of a server somebody else looks after: where it is, and by which key it is known."""
+    return replace(host, twin=None, backup={}, passphrase=None, packages=(), listens=(), strict_routing=False)
 
 
 def _named(estate: Estate, name: str) -> Host:

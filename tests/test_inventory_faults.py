@@ -144,7 +144,7 @@ def test_whatever_happens_to_the_file_it_is_an_estate_or_a_list_of_faults(
     for _ in range(data.draw(st.integers(1, 6))):
         change(tree, data)
     path = tmp_path_factory.mktemp("mutant") / "estate.json"
-    path.write_text(json.dumps(tree), encoding="utf-8")
+    path.write_text(json.dumps(tree, default=str), encoding="utf-8")
     try:
         assert isinstance(load(path), Estate)
     except BadEstate as fault:

@@ -119,3 +119,19 @@ def test_a_slice_for_nobody_is_refused(path: Path) -> None:
     for ask in (slice_for, secrets_for):
         with pytest.raises(BadEstate, match='no host "wbe1" in the estate; did you mean "web1"'):
             ask(path, "wbe1")
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_slice_knows_no_staff_no_networks_and_no_credentials(path: Path, host: str) -> None:
+    whole, part = plain(load(path)), json.loads(slice_for(path, host))
+    tables = {"ssh", "firewall", "patches", "staff", "credentials"}
+    assert {"firewall", "patches", "staff", "credentials"} <= whole.keys()
+    assert not tables & part.keys()
+
+
+def test_the_policy_is_read_back_as_it_was_written(path: Path) -> None:
+    again = path.with_suffix(".json")
+    again.write_text(json.dumps(plain(load(path))), encoding="utf-8")
+    assert load(again).policy == load(path).policy
+    assert load(path).policy.staff_on("web1")[0].until.isoformat() == "2027-06-30"
+    assert load(path).policy.staff_on("ns1") == ()
