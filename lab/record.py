@@ -135,10 +135,23 @@ def mounted(path: str) -> bool:
 
 
 def _unmount(what: str) -> None:
-    while mounted(what):
-        done = attempt(["umount", what], timeout=30)
-        if not done.ok:
-            raise Failed(f"{what} stays mounted: {done.err.strip()}", hint=f"see who uses it: fuser -vm {what}")
+    """Tried for a while: a guest that was killed lets go of its files a moment after it has left the process list."""
+    said = ""
+
+    def gone() -> bool:
+        nonlocal said
+        while mounted(what):
+            done = attempt(["umount", what], timeout=30)
+            if not done.ok:
+                said = done.err.strip()
+                return False
+        return True
+
+    late = Failed(f"{what} stays mounted", hint=f"see who uses it: fuser -vm {what}")
+    try:
+        clock.wait_until(gone, timeout=10, late=late)
+    except Failed:
+        raise Failed(f"{what} stays mounted: {said}", hint=late.hint) from None
 
 
 def _remove_link(what: str) -> None:
