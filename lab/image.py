@@ -12,9 +12,12 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from effects.run import run
+from estate.problem import BadEstate
 
 CACHE = Path("/var/cache/seawall-lab")
 APPLICATIONS = Path(__file__).parent / "files/applications"
@@ -35,21 +38,28 @@ LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")
 Say = Callable[[str], None]
 
 
-def suite() -> str:
+def own_suite() -> str:
     """This machine's own Debian suite, or the older of the known ones where it runs something else."""
     name = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     return name if name in KNOWN_SUITES else KNOWN_SUITES[0]
 
 
-def base(say: Say) -> Path:
+def known_suite(name: str) -> str:
+    """The same name; raises BadEstate where no image of it can be built."""
+    if name not in KNOWN_SUITES:
+        raise BadEstate(f"the lab knows no suite {name}", hint=f"one of: {', '.join(KNOWN_SUITES)}")
+    return name
+
+
+def base(suite: str, say: Say) -> Path:
     """The root tree all hosts share, built if it isn't there: about a minute and 1.2 GB."""
-    return _cached(f"{suite()}-{_digest(suite(), NO_APACHE, *PACKAGES)}", _bootstrap, say)
+    return _cached(f"{suite}-{_digest(suite, NO_APACHE, *PACKAGES)}", partial(_bootstrap, suite), say)
 
 
-def applications(say: Say, make: Callable[[Path], None]) -> Path:
+def applications(suite: str, say: Say, make: Callable[[Path], None]) -> Path:
     """The layer above `base` with production's vhosts; `make` fills the directory it is given."""
     contents = [path.read_text(encoding="utf-8") for path in sorted(APPLICATIONS.iterdir())]
-    name = f"{suite()}-{_digest(suite(), NO_APACHE, *PACKAGES, *contents)}-applications"
+    name = f"{suite}-{_digest(suite, NO_APACHE, *PACKAGES, *contents)}-applications"
     return _cached(name, lambda target, _: make(target), say)
 
 
@@ -59,6 +69,8 @@ def _digest(*parts: str) -> str:
 
 def _cached(name: str, make: Callable[[Path, Say], None], say: Say) -> Path:
     final, stage = CACHE / name, CACHE / f".{name}.unfinished"
+    if final.exists():  # and no need to wait for who builds another one
+        return final
     with _one_builder():
         if final.exists():
             return final
@@ -81,20 +93,33 @@ def _one_builder() -> Iterator[None]:
         yield
 
 
-def _bootstrap(target: Path, say: Say) -> None:
-    say(f"debootstrapping {suite()} with {len(PACKAGES)} packages")
-    sources = [str(path) for path in SOURCES if _has_debian(path)]
+def _bootstrap(suite: str, target: Path, say: Say) -> None:
+    say(f"debootstrapping {suite} with {len(PACKAGES)} packages")
     paths = [f"--dpkgopt=path-exclude={path}" for path in LEFT_OUT]
-    argv = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", *paths,
-            "--dpkgopt=path-include=/usr/share/doc/*/copyright", '--aptopt=Apt::Install-Recommends "false"',
-            f"--setup-hook=printf '{NO_APACHE}' > \"$1/{PREFERENCES}\"",
-            f'--customize-hook=rm "$1/{PREFERENCES}"', suite(), str(target), *sources]  # fmt: skip
-    run(argv, timeout=1800)
+    with TemporaryDirectory() as directory:
+        argv = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", *paths,
+                "--dpkgopt=path-include=/usr/share/doc/*/copyright", '--aptopt=Apt::Install-Recommends "false"',
+                f"--setup-hook=printf '{NO_APACHE}' > \"$1/{PREFERENCES}\"",
+                f'--customize-hook=rm "$1/{PREFERENCES}"', suite, str(target),
+                *_sources(suite, Path(directory))]  # fmt: skip
+        run(argv, timeout=1800)
 
 
-def _has_debian(path: Path) -> bool:
-    """Whether an apt source file names the suite itself; mmdebstrap takes its default mirror when none does."""
-    if path.suffix not in {".list", ".sources"} or not path.is_file():
-        return False
-    named = rf"^(Suites:.*|deb\s.*)\b{suite()}(\s|$)"
-    return re.search(named, path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+def _sources(suite: str, directory: Path) -> list[str]:
+    """This machine's own sources of Debian, for `suite`, as files in `directory`; where it has none, mmdebstrap has."""
+    found = []
+    for path in [path for path in SOURCES if path.suffix in {".list", ".sources"} and path.is_file()]:
+        if text := for_suite(path.read_text(encoding="utf-8"), own_suite(), suite):
+            found.append(directory / path.name)
+            found[-1].write_text(text, encoding="utf-8")
+    return [str(path) for path in found]
+
+
+def for_suite(text: str, own: str, wanted: str) -> str:
+    """An apt source file (sources.list(5), either format) for another suite; empty where it does not name `own`.
+
+    A mirror has all suites at one address, and Debian's keyring the keys of them all; -updates and -security follow.
+    """
+    if not re.search(rf"^(Suites:(.*\s)?|deb\s(.*\s)?){own}(\s|$)", text, re.MULTILINE):
+        return ""
+    return re.sub(rf"(?<=\s){own}(?=-|\s|$)", wanted, text)

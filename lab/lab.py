@@ -13,6 +13,7 @@ from effects.run import Result, attempt
 from estate.problem import BadEstate, Failed, Missing
 from lab import network, record
 from lab.guest import Guest
+from lab.image import own_suite
 from lab.layout import ALL, DATACENTERS, Plan, by_name, chosen
 from lab.record import Record
 
@@ -176,7 +177,7 @@ def save(plan: Plan) -> None:
     """Written first, so that a lab that was only half made is found again."""
     directory = STATE / plan.name
     directory.mkdir(mode=0o700, parents=True)
-    files.write(directory / "lab.json", json.dumps({"network": plan.network, "hosts": plan.hosts}))
+    files.write(directory / "lab.json", json.dumps({"network": plan.network, "suite": plan.suite, "hosts": plan.hosts}))
 
 
 def names() -> list[str]:
@@ -192,7 +193,7 @@ def load(name: str = "lab") -> Lab:
         raise Missing(
             f"there is no lab {name} here, or only root may see it", hint=f"seawall lab up --name {name}"
         ) from None
-    return Lab(Plan(name, int(found["network"]), tuple(found.get("hosts", ALL))))
+    return Lab(Plan(name, int(found["network"]), found.get("suite", own_suite()), tuple(found.get("hosts", ALL))))
 
 
 def complete(lab: Lab) -> bool:

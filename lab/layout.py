@@ -52,6 +52,7 @@ class Plan:
 
     name: str
     network: int
+    suite: str  # of Debian, on all hosts
     hosts: tuple[str, ...] = ALL  # those that are booted, the probe last; the estate file describes all of them
 
     @property

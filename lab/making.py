@@ -25,14 +25,23 @@ NEEDED = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "ip
           "nsenter": "util-linux", "mount": "mount"}  # fmt: skip
 
 
-def up(name: str = "lab", network: int = 77, *, hosts: Collection[str] = (), say: Say = lambda _: None) -> Lab:
+def up(
+    name: str = "lab",
+    network: int = 77,
+    *,
+    suite: str | None = None,
+    hosts: Collection[str] = (),
+    say: Say = lambda _: None,
+) -> Lab:
     """Bring a lab up, or find it up already. `network` is the N of 10.N.0.0/16; `say` gets a line per stage.
 
-    `hosts` are those to boot, none means all; the estate file always describes all. What a crashed run left is
-    removed first. Raises BadEstate for a host there can't be, Missing without root or a package, Refused where the
-    network is another lab's or the lab is up with other hosts, Failed where a host does not come up.
+    `suite` is Debian's, by default this machine's own. `hosts` are those to boot, none means all; the estate file
+    always describes all. What a crashed run left is removed first. Raises BadEstate for a host or suite there can't
+    be, Missing without root or a package, Refused where the network is another lab's or the lab is up with other
+    hosts, Failed where a host does not come up.
     """
-    plan = Plan(checked_name(name), _checked_network(network), chosen(hosts))
+    wanted = image.known_suite(suite or image.own_suite())
+    plan = Plan(checked_name(name), _checked_network(network), wanted, chosen(hosts))
     _check_machine()
     with locked(name):
         if name in existing():
@@ -60,7 +69,7 @@ def _refuse_other_plan(found: Plan, wanted: Plan) -> None:
     """What somebody works with is not taken away unasked."""
     if found != wanted:
         raise Refused(
-            f"{found.name} is up as 10.{found.network}.0.0/16 with {', '.join(found.hosts)}",
+            f"{found.name} is up: {found.suite}, 10.{found.network}.0.0/16, {', '.join(found.hosts)}",
             hint=f"seawall lab down --name {found.name}, then the same command again; or choose another --name",
         )
 
@@ -86,10 +95,11 @@ def _check_machine() -> None:
 
 def _make(lab: Lab, say: Say) -> None:
     watch = clock.Stopwatch()
-    base = image.base(say)
+    suite = lab.plan.suite
+    base = image.base(suite, say)
     layers = {host: [base] for host in lab.hosts}
     if "web1" in layers:
-        layers["web1"] = [image.applications(say, partial(build, lab, base)), base]
+        layers["web1"] = [image.applications(suite, say, partial(build, lab, base)), base]
     keys = _write_identity(lab)
     authority = Authority()
     files.write(lab.bundle, authority.bundle)

@@ -20,7 +20,7 @@ def lab_estate(folder: Path) -> Estate:
     """The estate that `seawall lab up` writes, read back; each host with a key of its own."""
     keys = {place.name: host_key(place.name) for place in PLACES}
     path = folder / "estate.toml"
-    path.write_text(estate_file(Plan("test", 84), keys), encoding="utf-8")
+    path.write_text(estate_file(Plan("test", 84, "bookworm"), keys), encoding="utf-8")
     return load(path)
 
 

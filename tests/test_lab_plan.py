@@ -10,13 +10,13 @@ import pytest
 from estate.model import Role, Side
 from estate.problem import BadEstate, Missing
 from inventory import load
-from lab import identity, lab, making, names, record
+from lab import identity, image, lab, making, names, record
 from lab.estate_file import estate_file
 from lab.layout import PLACES, SITES, Plan, chosen
 from lab.record import Record
 from lab.writer import Attempt, loss
 
-PLAN = Plan("lab", 77)
+PLAN = Plan("lab", 77, "bookworm")
 
 
 def written_estate(directory: Path) -> Path:
@@ -66,8 +66,28 @@ def test_a_lab_of_some_hosts_keeps_their_order_and_of_none_has_all() -> None:
 
 def test_a_visitor_without_name_servers_knows_the_zones_itself() -> None:
     assert "static-stub" in names.resolver(PLAN)
-    alone = names.resolver(Plan("lab", 77, ("web1", "probe")))
+    alone = names.resolver(Plan("lab", 77, "bookworm", ("web1", "probe")))
     assert 'zone "shop.example" { type primary; file "/etc/bind/shop.example.zone"; };' in alone
+
+
+def test_a_suite_without_an_image_is_refused() -> None:
+    with pytest.raises(BadEstate, match="no suite sarge"):
+        making.up("lab", 99, suite="sarge")
+
+
+def test_the_machines_sources_become_those_of_another_suite_security_and_updates_too() -> None:
+    text = "Types: deb\nURIs: http://bookworm.example/debian\nSuites: bookworm bookworm-updates\n"
+    wanted = "Types: deb\nURIs: http://bookworm.example/debian\nSuites: trixie trixie-updates\n"
+    assert image.for_suite(text, "bookworm", "trixie") == wanted
+    line = "deb http://x.example/security bookworm-security main\ndeb http://x.example/debian bookworm main\n"
+    assert image.for_suite(line, "bookworm", "trixie") == line.replace("bookworm", "trixie")
+
+
+@pytest.mark.parametrize(
+    "text", ["deb http://x.example/apt cloud-bookworm main\n", "Types: deb\nSuites: nodistro\n", ""]
+)
+def test_sources_of_others_than_debian_are_left_out(text: str) -> None:
+    assert image.for_suite(text, "bookworm", "trixie") == ""
 
 
 @pytest.mark.parametrize("network", [0, 255, -1, 1000])

@@ -10,12 +10,13 @@ from lab import Lab
 
 NAME = os.environ.get("SEAWALL_TEST_LAB", "test")
 NETWORK = int(os.environ.get("SEAWALL_TEST_NETWORK", "78"))
+SUITE = os.environ.get("SEAWALL_TEST_SUITE")  # of Debian; this machine's own where it is not set
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """Up once per run; SEAWALL_KEEP_LAB=1 leaves it up for looking around, and for a faster next run."""
-    made = seawall_lab.up(NAME, NETWORK)
+    made = seawall_lab.up(NAME, NETWORK, suite=SUITE)
     yield made
     if "SEAWALL_KEEP_LAB" not in os.environ:
         made.down()

@@ -99,7 +99,8 @@ def ssh_port_answers(lab: Lab, host: str) -> bool:
 def own_lab(hosts: Collection[str] = ()) -> Iterator[Lab]:
     """A lab of its own, never hardened; `hosts`: only these are booted. SEAWALL_KEEP_LAB=1 leaves it to look at."""
     name = os.environ.get("SEAWALL_TEST_LAB", "test")
-    made = labs.up(f"{name[:8]}h", int(os.environ.get("SEAWALL_TEST_NETWORK", "78")) + 11, hosts=hosts)
+    network = int(os.environ.get("SEAWALL_TEST_NETWORK", "78")) + 11
+    made = labs.up(f"{name[:8]}h", network, suite=os.environ.get("SEAWALL_TEST_SUITE"), hosts=hosts)
     yield made
     if "SEAWALL_KEEP_LAB" not in os.environ:
         made.down()

@@ -80,7 +80,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     disk, base = tmp_path_factory.mktemp("tree"), tmp_path_factory.getbasetemp()
     for name in ("upper", "work", "root"):
         (disk / name).mkdir()
-    layers = f"lowerdir={image.base(print)},upperdir={disk}/upper,workdir={disk}/work"
+    layers = f"lowerdir={image.base(image.own_suite(), print)},upperdir={disk}/upper,workdir={disk}/work"
     run(["mount", "-t", "overlay", "overlay", "-o", layers, str(disk / "root")], timeout=30)
     inside = disk / "root" / str(base).lstrip("/")
     inside.mkdir(parents=True)

@@ -142,5 +142,5 @@ def test_up_again_finds_the_lab_as_it_is(lab: Lab) -> None:
     import lab as package  # noqa: PLC0415 - the fixture has the package's name here
 
     said: list[str] = []
-    assert package.up(lab.name, lab.plan.network, say=said.append) == lab
+    assert package.up(lab.name, lab.plan.network, suite=lab.plan.suite, say=said.append) == lab
     assert said == [f"{lab.name} is up already"]
