@@ -39,6 +39,7 @@ class Outcome:
     seconds: float
     error: str
     kind: str  # one of KINDS where it is not ok
+    notices: Sequence[str] = ()  # what the operator should know, though nothing failed
 
 
 def drive(

@@ -17,6 +17,9 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 LOADED = "/run/seawall/loaded"  # one marker a unit, touched when it has read its files
+ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")  # as for systemctl is-enabled
+
+NOTICES: dict[str, list[str]] = {}  # of this process, by host; the runner hands them on
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Unit:
     watches: tuple[str, ...]  # files and directories
     judge: str = "true"  # a shell command that must accept the files before the unit reads them
     act: str = "reload-or-restart"
+    restarts: tuple[str, ...] = ()  # what it takes in when it starts and not when it is reloaded: a sandbox
 
 
 class Seen(NamedTuple):
@@ -56,6 +60,11 @@ class Seen(NamedTuple):
     group: str
     target: str  # of a link
     digest: str  # SHA-256 in hex, of a file
+
+
+def notice(text: str) -> None:
+    """Words about this host for the operator, where nothing is changed and nothing failed."""
+    NOTICES.setdefault(host.name, []).append(text)
 
 
 def ask(script: str, *, stdin: str = "") -> list[str]:
@@ -145,12 +154,18 @@ def links(wanted: Mapping[str, str]) -> Generator[StringCommand]:
 
 
 @operation()
-def empty_logs(paths: Sequence[str]) -> Generator[StringCommand]:
-    """Log files that exist, as logrotate makes them: what watches them refuses to start where they are missing."""
-    seen = look(paths)
-    for path in paths:
-        if path not in seen:
-            yield StringCommand(f"install -o www-data -g adm -m 640 /dev/null {shlex.quote(path)}")
+def logs(wanted: Mapping[str, tuple[str, str]]) -> Generator[StringCommand]:
+    """Log files that exist, from path to owner and group: what watches them refuses to start where they are missing.
+
+    Their directories are root's own, so that nobody puts a link where root's log writers would follow it.
+    """
+    seen = look(list(wanted))
+    for path, (owner, group) in wanted.items():
+        now = seen.get(path)
+        if now is None:
+            yield StringCommand(f"install -o {owner} -g {group} -m 640 /dev/null {shlex.quote(path)}")
+        elif (now.mode, now.owner, now.group) != ("640", owner, group):
+            yield StringCommand(f"chown -h {owner}:{group} {shlex.quote(path)} && chmod 640 {shlex.quote(path)}")
 
 
 @operation()
@@ -183,36 +198,78 @@ def packages(names: Sequence[str]) -> Generator[StringCommand]:
 
 @operation()
 def units(wanted: Sequence[Unit] | Callable[[], Sequence[Unit]]) -> Generator[StringCommand]:
-    """Units that run, stay up, start at boot, and have read their newest files; a reload owed by a dead run is done."""
+    """Units that run, stay up, start at boot, and have read their newest files; a reload owed by a dead run is done.
+
+    One look for all; those that are mended in the same way are mended at once.
+    """
     wanted = wanted() if callable(wanted) else wanted
-    wrong = set(ask("\n".join(_wrong(unit) for unit in wanted))) if wanted else set()
-    for unit in wanted:
-        if unit.name in wrong:
-            yield StringCommand(_mend(unit))
+    owed: dict[str, list[Unit]] = {}
+    for unit, act in _owed(wanted) if wanted else ():
+        owed.setdefault(act, []).append(unit)
+    for act, those in owed.items():
+        yield StringCommand(_mend(those, act))
 
 
-def _wrong(unit: Unit) -> str:
-    """Prints the unit's name where it is not active, not enabled, or older than a file it watches."""
-    watched = " ".join(shlex.quote(path) for path in unit.watches)
+@operation()
+def no_units(names: Sequence[str] | Callable[[], Sequence[str]]) -> Generator[StringCommand]:
+    """Units that neither run nor start at boot; those that systemd does not know are fine."""
+    names = names() if callable(names) else names
+    live = [
+        name
+        for name, now in (show(names) if names else {}).items()
+        if now["ActiveState"] not in ("inactive", "failed") or now["UnitFileState"] in ENABLED
+    ]
+    if live:
+        yield StringCommand(f"systemctl -q disable --now {' '.join(live)}")
+
+
+def show(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What systemd knows of each unit, in one look: its state, and since when, as seconds of Unix time after "@"."""
+    wanted = "Id,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestamp"
+    blocks = "\n".join(ask(f"systemctl show --timestamp=unix -p {wanted} {' '.join(names)}")).split("\n\n")
+    return {
+        name: dict(line.split("=", 1) for line in block.splitlines() if line)
+        for name, block in zip(names, blocks, strict=True)
+    }
+
+
+def _owed(wanted: Sequence[Unit]) -> list[tuple[Unit, str]]:
+    """Units that do not run as they should, each with what systemd has to do."""
+    files = [path for unit in wanted for path in (*unit.watches, *unit.restarts, f"{LOADED}/{unit.name}")]
+    find = "xargs -d '\\n' sh -c 'find \"$@\" -printf \"%T@ %p\\n\" 2>/dev/null || true' _"
+    changed = [(path, float(at)) for at, path in (row.split(" ", 1) for row in ask(find, stdin="\n".join(files)))]
+    found = []
+    for (name, now), unit in zip(show([unit.name for unit in wanted]).items(), wanted, strict=True):
+        read = max([float(now["ActiveEnterTimestamp"].lstrip("@") or 0), *_newest(changed, (f"{LOADED}/{name}",))])
+        runs = now["ActiveState"] in ("active", "reloading")
+        sound = runs and now["UnitFileState"] in ENABLED and now["NeedDaemonReload"] == "no"
+        if not runs:
+            found.append((unit, "start"))
+        elif any(at > read for at in _newest(changed, unit.restarts)):
+            found.append((unit, "restart"))
+        elif not sound or any(at > read for at in _newest(changed, unit.watches)):
+            found.append((unit, unit.act))
+    return found
+
+
+def _newest(changed: Sequence[tuple[str, float]], below: Sequence[str]) -> list[float]:
+    """When each of the files at or below these paths was changed."""
+    return [at for path, at in changed if any(path == top or path.startswith(f"{top}/") for top in below)]
+
+
+def _mend(units: Sequence[Unit], act: str) -> str:
+    """Judge, then start or reload, and see that they stay up. A marker is as old as the reading, not as its end."""
+    names = " ".join(unit.name for unit in units)
+    judges = " && ".join(dict.fromkeys(f"{{ {unit.judge}; }}" for unit in units))
     return f"""
-m={LOADED}/{unit.name}
-since="$(systemctl show -p ActiveEnterTimestamp --value {unit.name})"
-[ -e $m ] && newer="-newer $m" || newer=
-if ! systemctl -q is-active {unit.name} || ! systemctl -q is-enabled {unit.name} 2>/dev/null \\
-  || [ "$(systemctl show -p NeedDaemonReload --value {unit.name})" = yes ] \\
-  || find {watched or "/nonexistent"} $newer -newermt "$since" -print -quit 2>/dev/null | grep -q .
-then echo {unit.name}; fi"""
-
-
-def _mend(unit: Unit) -> str:
-    """Judge, then start or reload, and see that it stays up. The marker is as old as the reading, not as its end."""
-    name, marker = unit.name, f"{LOADED}/.{unit.name}"
-    return f"""
-up() {{ systemctl -q is-active {name}; }}
-fail() {{ echo "{name} $1" >&2; journalctl -qn 8 --no-pager -u {name} >&2; exit 1; }}
-{unit.judge} || exit 1
-mkdir -p {LOADED} && touch {marker}
-systemctl daemon-reload && systemctl -q enable {name} || exit 1
-if up; then systemctl {unit.act} {name}; else systemctl start {name}; fi || fail "did not start or reload"
+up() {{ ! systemctl is-active {names} | grep -qvx active; }}
+fail() {{
+  for u in {names}; do systemctl -q is-active $u || break; done
+  echo "$u $1" >&2; journalctl -qn 8 --no-pager -u $u >&2; exit 1
+}}
+{judges} || exit 1
+mkdir -p {LOADED} && for u in {names}; do touch {LOADED}/.$u; done
+systemctl daemon-reload && systemctl -q enable {names} || exit 1
+systemctl {act} {names} || fail "did not start or reload"
 for n in 1 2 3 4 5; do up || fail "did not stay up"; sleep 0.1; done
-mv -f {marker} {LOADED}/{name}"""
+for u in {names}; do mv -f {LOADED}/.$u {LOADED}/$u; done"""

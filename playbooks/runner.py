@@ -3,7 +3,7 @@
     job     {"hosts": [host data, …], "deploys": ["harden"], "dry_run": false}
     events  {"event": "connected", "host", "port"}
             {"event": "operation", "host", "name", "result": changed | unchanged | failed, "seconds"}
-            {"event": "host", "host", "ok", "operations", "changes", "seconds", "error", "kind"}
+            {"event": "host", "host", "ok", "operations", "changes", "seconds", "error", "kind", "notices"}
 
 It knows no estate, and has a process of its own: gevent patches everything before anything else is imported. Hosts go
 through their operations independently, so a slow or broken one holds nobody up. A deploy "x" is `x()` in `playbooks.x`.
@@ -31,6 +31,7 @@ from pyinfra.context import ctx_host, ctx_state  # noqa: E402
 from effects.clock import Stopwatch  # noqa: E402
 from effects.reach import no_delay  # noqa: E402
 from estate.problem import Problem  # noqa: E402
+from playbooks.operations import NOTICES  # noqa: E402
 
 CONNECT = 8  # seconds
 Emit = Callable[..., None]
@@ -125,6 +126,7 @@ class Run:
             seconds=self._watch.seconds,
             error=error,
             kind=kind,
+            notices=list(dict.fromkeys(NOTICES.get(self.host.name, ()))),
         )
 
     def _name(self, number: str) -> str:

@@ -12,7 +12,7 @@ from pyinfra.context import host
 
 from estate.model import Runtime
 from inventory.data import WEB, VhostData
-from playbooks.operations import Directory, File, Unit, ask, directories, empty_logs, files, links, units, users
+from playbooks.operations import Directory, File, Unit, ask, directories, files, links, logs, units, users
 from templates import render
 
 MAINTENANCE = "/etc/seawall/maintenance"  # a file DOMAIN in it makes the site answer 503
@@ -97,9 +97,11 @@ def vhosts() -> None:
     )
     with_php = [vhost for vhost in data.vhosts if vhost["runtime"] == Runtime.PHP]
     files(name="vhosts: PHP pools", wanted=lambda: _pools(with_php), absent=lambda: _default_pool(with_php))
-    empty_logs(
+    logs(
         name="vhosts: logs",
-        paths=[f"{LOGS}/{v['domain']}.{kind}.log" for v in data.vhosts for kind in ("access", "error")],
+        wanted={
+            f"{LOGS}/{v['domain']}.{kind}.log": ("www-data", "adm") for v in data.vhosts for kind in ("access", "error")
+        },
     )
     units(name="vhosts: services", wanted=lambda: [*_php_units(with_php), *_web_units(web=web)])
 

@@ -23,7 +23,7 @@ def report(outcomes: Mapping[str, Outcome], seconds: float, *, as_json: bool, dr
 
 
 def as_document(outcomes: Mapping[str, Outcome], seconds: float) -> dict[str, object]:
-    """What `--json` prints: {ok, hosts: {name: {ok, operations, changes, seconds, error, kind}}, seconds}."""
+    """What `--json` prints: {ok, hosts: {name: {ok, operations, changes, seconds, error, kind, notices}}, seconds}."""
     hosts = {
         name: {key: value for key, value in asdict(outcome).items() if key != "host"}
         for name, outcome in outcomes.items()
@@ -90,6 +90,9 @@ def summary(outcomes: Mapping[str, Outcome], seconds: float, *, dry_run: bool) -
         table.add_row(outcome.host, str(outcome.operations), str(outcome.changes), f"{outcome.seconds:.1f}", mark)
     console = Console(file=sys.stdout)
     console.print(table)
+    for outcome in outcomes.values():
+        for words in outcome.notices:
+            console.print(Text(f"{outcome.host}: {words}", "yellow"), soft_wrap=True)
     done = sum(outcome.ok for outcome in outcomes.values())
     console.print(
         f"{done} of {len(outcomes)} hosts, {seconds:.1f} s" + (", nothing was changed: a dry run" if dry_run else "")
