@@ -6,7 +6,8 @@ Problem          1   something does not hold
 ├── Unreachable  4   a host, or a server on it, did not answer in time
 ├── Untrusted    5   a host key, a signature or a passphrase is not the expected one
 ├── Refused      6   done on purpose: acting would lose data or contradict an approval
-└── Failed       7   a remote command or a step failed on a host that answered
+├── Failed       7   a remote command or a step failed on a host that answered
+└── Unmet        8   all was looked at, and a goal is not reached
 """
 
 from typing import ClassVar
@@ -59,6 +60,12 @@ class Failed(Problem):
     """A command or a step failed on a host that answered."""
 
     exit_code = 7
+
+
+class Unmet(Problem):
+    """All was looked at, and a goal is not reached."""
+
+    exit_code = 8
 
 
 def of_code(code: int) -> type[Problem]:

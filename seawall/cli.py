@@ -10,6 +10,7 @@ from estate.problem import Problem
 
 INTERRUPTED = 130
 GROUPS = {
+    "audit": "have hosts judged by Lynis, OpenSCAP, ssh-audit and systemd-analyze",
     "backup": "take, list and restore archives and snapshots",
     "drp": "plan, activate, return, report",
     "estate": "write, check and show the estate file",

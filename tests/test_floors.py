@@ -15,7 +15,7 @@ BELOW = {  # a folder: those that it may import, beside itself
     "templates": {"estate"},
     "backups": {"estate", "effects", "inventory"},
     "playbooks": {"estate", "effects", "inventory", "templates"},
-    "supervision": {"estate", "effects", "inventory"},
+    "supervision": {"estate", "effects", "inventory", "templates"},
     "drp": {"estate", "effects", "inventory", "templates", "backups", "playbooks", "supervision"},
     "lab": {"estate", "effects", "inventory", "templates", "backups", "playbooks", "supervision", "drp"},
     "seawall": {"estate", "effects", "inventory", "templates", "backups", "playbooks", "supervision", "drp", "lab"},
