@@ -41,8 +41,9 @@ mv {pid_file}.stage {pid_file}
 exec env -i {environment} SYSTEMD_NSPAWN_API_VFS_WRITABLE=network SYSTEMD_NSPAWN_TMPFS_TMP=0 \\
   systemd-nspawn --quiet --settings=no --directory={root} --boot --register=no --keep-unit --machine={machine} \\
   --network-namespace-path=/run/netns/{machine} --capability=CAP_NET_ADMIN \\
-  --resolv-conf=off --timezone=off --link-journal=no
+  --resolv-conf=off --timezone=off --link-journal=no {devices}
 """
+DEVICES = (Path("/dev/fuse"),)  # the machine's own, where it has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class Guest:
                 environment=" ".join(ENVIRONMENT),
                 root=self.root,
                 machine=self.machine,
+                devices=" ".join(f"--bind={device}" for device in DEVICES if device.exists()),
             ),
         )
         self.pid_file.unlink(missing_ok=True)

@@ -53,21 +53,23 @@ def known_suite(name: str) -> str:
 
 def base(suite: str, say: Say) -> Path:
     """The root tree all hosts share, built if it isn't there: about a minute and 1.2 GB."""
-    return _cached(f"{suite}-{_digest(suite, NO_APACHE, *PACKAGES)}", partial(_bootstrap, suite), say)
+    return cached(f"{suite}-{digest(suite, NO_APACHE, *PACKAGES)}", partial(_bootstrap, suite), say)
 
 
 def applications(suite: str, say: Say, make: Callable[[Path], None]) -> Path:
     """The layer above `base` with production's vhosts; `make` fills the directory it is given."""
     contents = [path.read_text(encoding="utf-8") for path in sorted(APPLICATIONS.iterdir())]
-    name = f"{suite}-{_digest(suite, NO_APACHE, *PACKAGES, *contents)}-applications"
-    return _cached(name, lambda target, _: make(target), say)
+    name = f"{suite}-{digest(suite, NO_APACHE, *PACKAGES, *contents)}-applications"
+    return cached(name, lambda target, _: make(target), say)
 
 
-def _digest(*parts: str) -> str:
+def digest(*parts: str) -> str:
+    """A short name for all that goes into a build."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
-def _cached(name: str, make: Callable[[Path, Say], None], say: Say) -> Path:
+def cached(name: str, make: Callable[[Path, Say], None], say: Say) -> Path:
+    """The directory of that name below CACHE; `make` fills it where it isn't there yet."""
     final, stage = CACHE / name, CACHE / f".{name}.unfinished"
     if final.exists():  # and no need to wait for who builds another one
         return final

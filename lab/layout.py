@@ -41,7 +41,7 @@ PLACES = (
     Place("ns1", Role.DNS, "gravelines", 53, ("knot",)),
     Place("twin1", Role.DRP, "strasbourg", 10, WEB),
     Place("ns2", Role.DNS, "strasbourg", 53, ("named",)),
-    Place("probe", None, "outside", 10, ("named",)),
+    Place("probe", None, "outside", 10, ("named", "nginx")),
 )
 ALL = tuple(place.name for place in PLACES)
 

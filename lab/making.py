@@ -9,7 +9,7 @@ from pathlib import Path
 from effects import clock, files
 from effects.run import attempt, installed
 from estate.problem import BadEstate, Failed, Missing, Refused
-from lab import identity, image
+from lab import identity, image, repository
 from lab import names as zones
 from lab.applications import build
 from lab.estate_file import BACKED_UP, estate_file
@@ -95,11 +95,7 @@ def _check_machine() -> None:
 
 def _make(lab: Lab, say: Say) -> None:
     watch = clock.Stopwatch()
-    suite = lab.plan.suite
-    base = image.base(suite, say)
-    layers = {host: [base] for host in lab.hosts}
-    if "web1" in layers:
-        layers["web1"] = [image.applications(suite, say, partial(build, lab, base)), base]
+    layers = _layers(lab, say)
     keys = _write_identity(lab)
     authority = Authority()
     files.write(lab.bundle, authority.bundle)
@@ -111,6 +107,19 @@ def _make(lab: Lab, say: Say) -> None:
         for done in as_completed([pool.submit(bring_up, place) for place in lab.plan.places]):
             say(f"{done.result()} answers")
     files.write(lab.directory / "complete", f"{watch.seconds}\n")
+
+
+def _layers(lab: Lab, say: Say) -> dict[str, list[Path]]:
+    """Of each host, the topmost first."""
+    suite = lab.plan.suite
+    base = image.base(suite, say)
+    packages = repository.layers(suite, base, say)
+    layers = {host: [packages / "everyone", base] for host in lab.hosts}
+    if "web1" in layers:
+        layers["web1"].insert(0, image.applications(suite, say, partial(build, lab, base)))
+    if "probe" in layers:
+        layers["probe"].insert(0, packages / "probe")
+    return layers
 
 
 def _write_identity(lab: Lab) -> Mapping[str, KeyPair]:
@@ -148,6 +157,8 @@ def _furnish(lab: Lab, guest: Guest, place: Place, authority: Authority) -> None
     guest.put("/root/.ssh/authorized_keys", lab.ssh_key.with_suffix(".pub").read_text(encoding="utf-8"), mode=0o600)
     guest.put("/etc/seawall/ca.pem", authority.bundle)
     guest.put("/etc/resolv.conf", _resolvers(lab, place))
+    known = (guest.root / "etc/hosts").read_text(encoding="utf-8")
+    guest.put("/etc/hosts", known + f"{lab.address('probe')} {repository.SITE}\n")
     match place.name:
         case "web1":
             _put_certificates(guest, authority)

@@ -10,7 +10,7 @@ import pytest
 from effects import clock
 from effects.run import attempt
 from estate.problem import Problem
-from lab import Lab, visitor, writer
+from lab import Lab, repository, visitor, writer
 from lab.layout import PLACES, SITES
 
 pytestmark = pytest.mark.lab
@@ -117,6 +117,24 @@ def test_the_visitor_needs_only_one_of_the_name_servers(lab: Lab) -> None:
             assert watch.seconds < 5
         finally:
             lab.heal(datacenter)
+
+
+def test_a_host_installs_from_the_labs_archive_and_hears_of_what_is_newer(lab: Lab) -> None:
+    assert lab.run("vault-odd", "apt-get update -q && apt-get install -qy debsums && debsums -s", timeout=120).ok
+    security, foreign = repository.newer(lab, "cron"), repository.newer(lab, "less", archive=repository.ELSEWHERE)
+    lab.run("vault-odd", "apt-get update -q")
+    offered = lab.run("vault-odd", "apt-cache policy cron less").out
+    assert f"Candidate: {security}\n" in offered
+    assert "Debian-Security" in lab.run("vault-odd", "apt-cache policy").out
+    assert foreign not in offered
+    assert lab.run("vault-odd", "apt-get install -qy cron && systemctl is-active cron", timeout=120).ok
+
+
+def test_a_mirror_can_be_down(lab: Lab) -> None:
+    fetch = "rm -rf /var/lib/apt/lists && apt-get update -q --error-on=any"
+    with repository.down(lab):
+        assert not lab.run("vault-odd", fetch).ok
+    assert lab.run("vault-odd", fetch).ok
 
 
 def test_a_lost_row_is_counted(lab: Lab) -> None:
