@@ -17,6 +17,9 @@ PATCH_DAYS = {
     Role.BASTION: ("Sun",),
 }
 
+WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+OFFICIAL = (("Debian", "Debian"), ("Debian", "Debian-Security"))  # Origin and Label of their Release files
+
 
 class Opening(TypedDict):
     """One thing the firewall lets in; `sources` empty means from anywhere."""
@@ -41,6 +44,17 @@ class VhostData(TypedDict):
     certificates: str
 
 
+class Patching(TypedDict):
+    """How a host is patched and rebooted, as `effects.onhost.patching` and its timers need it."""
+
+    reboot: bool
+    reboot_day: str  # the day after its patches, so that the two ends of a pair differ in it too
+    window: list[str]  # from, to: HH:MM, local to `timezone`
+    jitter_minutes: int  # from the start of the window; its other half is left for the reboot itself
+    timezone: str  # IANA name
+    origins: list[list[str]]  # origin and label of who may patch
+
+
 class HostData(TypedDict):
     """One host for `playbooks.drive`. Every deploy sees it as pyinfra's `host.data`; deploys may add keys."""
 
@@ -59,6 +73,7 @@ class HostData(TypedDict):
     serves: bool  # production enables its sites; a twin's are enabled by an activation alone
     vhosts: list[VhostData]
     patch_day: str
+    patching: Patching
 
 
 def host_data(estate: Estate, host: Host) -> HostData:
@@ -77,7 +92,8 @@ def host_data(estate: Estate, host: Host) -> HostData:
         openings=openings(estate, host),
         serves=host.role is Role.PRODUCTION,
         vhosts=[_vhost_data(vhost) for vhost in estate.vhosts_on(host)] if host.role in WEB else [],
-        patch_day=_patch_day(estate, host),
+        patch_day=patch_day(estate, host),
+        patching=_patching(estate, host),
     )
 
 
@@ -138,9 +154,23 @@ def _vhost_data(vhost: Vhost) -> VhostData:
     )
 
 
-def _patch_day(estate: Estate, host: Host) -> str:
+def patch_day(estate: Estate, host: Host) -> str:
+    """On which day of the week it is patched, as systemd writes it."""
     days = PATCH_DAYS[host.role]
     return days[_place(host, estate.hosts_with(host.role), estate) % len(days)]
+
+
+def _patching(estate: Estate, host: Host) -> Patching:
+    policy = estate.policy.patches
+    begin, end = ((at.hour * 60 + at.minute) for at in policy.window)
+    return Patching(
+        reboot=policy.reboot,
+        reboot_day=WEEK[(WEEK.index(patch_day(estate, host)) + 1) % len(WEEK)],
+        window=[f"{at:%H:%M}" for at in policy.window],
+        jitter_minutes=min(30, (end - begin) % (24 * 60) // 2),
+        timezone=estate.timezone.key,
+        origins=[list(pair) for pair in OFFICIAL],
+    )
 
 
 def _place(host: Host, peers: Iterable[Host], estate: Estate) -> int:

@@ -16,6 +16,7 @@ from playbooks.firewall import firewall
 from playbooks.guard import guard
 from playbooks.mounts import mounts
 from playbooks.operations import packages
+from playbooks.patches import PACKAGES as PATCHING
 from playbooks.patches import patches
 from playbooks.sshd import sshd
 from playbooks.vhosts import vhosts
@@ -26,7 +27,7 @@ EVERYWHERE = (
     "iproute2",
     "fail2ban",
     "python3-systemd",
-    "unattended-upgrades",
+    *PATCHING,
     "logrotate",
 )
 
