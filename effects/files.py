@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import IO
 
 from effects.clock import wait_until
@@ -21,10 +22,15 @@ def sync_directory(path: Path) -> None:
 
 
 def write(path: Path, content: str, *, mode: int = 0o644) -> None:
+    """As `write_bytes`, in UTF-8."""
+    write_bytes(path, content.encode(), mode=mode)
+
+
+def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Replace `path` at once: readers see the old content or the new, never a part."""
-    stage = path.with_name(f".{path.name}.{os.getpid()}.stage")
+    stage = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.stage")
     handle = os.open(stage, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+    with os.fdopen(handle, "wb") as stream:
         os.fchmod(stream.fileno(), mode)
         stream.write(content)
         stream.flush()

@@ -17,6 +17,7 @@ GROUPS = {
     "host": "what a managed host answers to the control machine",
     "harden": "make hosts safe; confirmed, or rolled back by the host itself",
     "install": "put the toolkit, keys and services on hosts",
+    "patches": "what is open on hosts, and patching ahead of the weekly day",
     "lab": "a disposable estate of real Debian hosts on this machine",
 }
 

@@ -5,6 +5,7 @@
     patching now [PACKAGE]...    install it, then as `after`
     patching after               restart what runs old code, in order; what became of it stands in REPORT
     patching check               would this host boot? Exit code 1, and each fault on standard error
+    patching owed                restarts and reboots that are, as JSON
     patching reboot              where one is owed, in the window, and `check` finds no fault
 
 A service is never taken down by its own restart: what its program says against its files keeps the old one running.
@@ -274,6 +275,9 @@ def main(verb: str, names: "list[str]") -> int:
     if verb == "show":
         fetch()
         print(json.dumps(upgrades(names)))
+        return 0
+    if verb == "owed":
+        print(json.dumps({"restart": outdated()[0], "reboot": owed()}))
         return 0
     if verb == "check":
         faults = check()

@@ -1,0 +1,49 @@
+"""Programs of `effects.onhost` sent to many hosts at once; a host that does not answer is unknown, never well."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from effects.onhost import text
+from effects.remote import Remote
+from estate.model import Control, Host
+from estate.problem import Failed, Problem
+
+T = TypeVar("T")
+AT_ONCE = 16  # hosts
+LIMIT = 180.0  # seconds for one program
+
+
+def everywhere(hosts: Sequence[Host], act: Callable[[Host], T]) -> dict[str, T | Problem]:
+    """`act` for every host, in the order of `hosts`; the Problem where there was one."""
+
+    def one(host: Host) -> T | Problem:
+        try:
+            return act(host)
+        except Problem as fault:
+            return fault
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip((host.name for host in hosts), pool.map(one, hosts), strict=True))
+
+
+def ask(remote: Remote, program: str, question: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What `look` of that program answers there. It travels on standard input, and nothing is left on the host.
+
+    Raises Failed where the answer can't be read, and as `Remote`.
+    """
+    call = f"print(json.dumps(look(json.loads({json.dumps(question or {})!r}))))"
+    said = remote.run(["python3", "-"], timeout=LIMIT, stdin=f"{text(program)}\n{call}\n")
+    try:
+        return dict(json.loads(said))
+    except ValueError:
+        raise Failed(
+            f"{remote.host.name}: its answer can't be read: {said[:200]}", hint="run the same command again"
+        ) from None
+
+
+def asked(control: Control, host: Host, program: str, question: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """As `ask`, over a connection of its own."""
+    with Remote(host, control) as remote:
+        return ask(remote, program, question)
