@@ -67,7 +67,9 @@ class Feeds:
 
         def cves(one: tuple[str, str]) -> set[str]:
             kind, name = one
-            return self._get(source, f"{base}/{kind}/{name}/json/{page}", SETTLED, lambda data: certfr_cves(_text(data)))
+            return self._get(
+                source, f"{base}/{kind}/{name}/json/{page}", SETTLED, lambda data: certfr_cves(_text(data))
+            )
 
         pages = [*names("alerte"), *names("avis")]
         found: dict[str, set[str]] = {}
