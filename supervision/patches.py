@@ -8,7 +8,7 @@ from typing import Any
 
 from effects.remote import Remote
 from estate.model import Estate, Host
-from estate.problem import Failed, Problem, Unreachable
+from estate.problem import Problem, Unmet, Unreachable
 from supervision.advisories import Open, Rank, opened
 from supervision.asking import ask, everywhere
 from supervision.feeds import Feeds, source_of
@@ -100,7 +100,7 @@ def silent(host: str, fault: Problem) -> State:
 
 
 def check(states: Sequence[State]) -> None:
-    """Raise Unreachable where something is unknown, Failed where somebody must act; both name the hosts."""
+    """Raise Unreachable where something is unknown, Unmet where somebody must act; both name the hosts."""
     unknown = [f"\n  {state.host}: {why}" for state in states for why in state.unknown]
     needs = [f"\n  {state.host}: {why}" for state in states for why in state.needs]
     if unknown:
@@ -110,4 +110,4 @@ def check(states: Sequence[State]) -> None:
         )
     if needs:
         names = " ".join(dict.fromkeys(state.host for state in states if state.needs))
-        raise Failed(f"somebody must act:{''.join(needs)}", hint=f"seawall patches now {names} --dry-run")
+        raise Unmet(f"somebody must act:{''.join(needs)}", hint=f"seawall patches now {names} --dry-run")
