@@ -68,6 +68,8 @@ class HostData(TypedDict):
     host_key: str
     ssh_known_hosts_file: NotRequired[str]
     control: list[str]
+    allow: list[str]  # networks that are never limited and never banned
+    block: list[str]  # networks that are never answered
     allow_users: list[str]
     openings: list[Opening]
     serves: bool  # production enables its sites; a twin's are enabled by an activation alone
@@ -88,6 +90,8 @@ def host_data(estate: Estate, host: Host) -> HostData:
         ssh_key=_control_key(estate),
         host_key=host.host_key,
         control=control(estate),
+        allow=list(estate.policy.firewall.allow),
+        block=list(estate.policy.firewall.block),
         allow_users=["root", "borg-*"] if host.role is Role.BACKUP else ["root"],
         openings=openings(estate, host),
         serves=host.role is Role.PRODUCTION,

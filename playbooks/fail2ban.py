@@ -4,7 +4,8 @@ Debian 12's own configuration does not even start on a host without rsyslog. Con
 then the service started: a start followed at once by a restart hung it for 90 s.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.deploy import deploy
@@ -12,40 +13,125 @@ from pyinfra.api.exceptions import OperationError
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from inventory.data import WEB
+from estate.model import Role, Runtime
+from inventory.data import WEB, Opening, VhostData
+from playbooks.firewall import BANS
 from playbooks.operations import File, Unit, ask, files, units
+from playbooks.vhosts import LOGS
 from templates import render
 
-JAILS = "/etc/fail2ban/jail.d/seawall.local"
-WEB_JAILS = ("nginx-http-auth", "nginx-botsearch")
+FOLDER = "/etc/fail2ban"
+TMPFILES = "/etc/tmpfiles.d/seawall-fail2ban.conf"
+DROP_IN = "/etc/systemd/system/fail2ban.service.d/seawall.conf"
+FILTERS = ("sshd.local", "nginx-bad-request.local", "seawall-scan.conf", "seawall-login.conf", "seawall-xmlrpc.conf")
+SUBMISSION = frozenset((25, 465, 587))
+MAILBOXES = frozenset((110, 143, 993, 995))
+FAMILIES = ("inet", "inet6")
+
+
+@dataclass(frozen=True, slots=True)
+class Jail:
+    """A section of jail.local(5); a sequence is a value of several lines."""
+
+    name: str
+    settings: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+def jails_for(role: str, openings: Sequence[Opening], vhosts: Sequence[VhostData]) -> list[Jail]:
+    """Jails for what the host serves, and no others."""
+    ports = {opening["port"] for opening in openings if opening["protocol"] == "tcp"}
+    found = [_sshd(role), Jail("recidive", {"backend": "polling", "findtime": "1d", "maxretry": "3", "bantime": "1w"})]
+    if role in WEB:
+        found += _web(vhosts)
+    if ports & SUBMISSION:
+        # Its unit is postfix@- on Debian 12, postfix on 13.
+        units_of_both = "_SYSTEMD_UNIT=postfix@-.service + _SYSTEMD_UNIT=postfix.service"
+        found.append(Jail("postfix", {"backend": "systemd", "mode": "extra", "journalmatch": units_of_both}))
+    if ports & MAILBOXES:
+        found.append(Jail("dovecot", {"backend": "systemd"}))
+    return found
+
+
+def _sshd(role: str) -> Jail:
+    """Aggressive counts connections that end early as well.
+
+    On a backup server that would ban a host whose network fails from its own backups; anywhere else nobody but control
+    reaches ssh. Guesses are counted all the same.
+    """
+    mode = "normal" if role == Role.BACKUP else "aggressive"
+    programs = "_SYSTEMD_UNIT=ssh.service + _COMM=sshd + _COMM=sshd-session"  # the last since OpenSSH 9.8
+    return Jail("sshd", {"backend": "systemd", "mode": mode, "journalmatch": programs})
+
+
+def _web(vhosts: Sequence[VhostData]) -> list[Jail]:
+    access, error = logs(vhosts, "access"), logs(vhosts, "error")
+    found = [
+        Jail("nginx-http-auth", {"backend": "polling", "logpath": error}),
+        Jail("nginx-botsearch", {"backend": "polling", "logpath": [*error, *access]}),
+        Jail("nginx-bad-request", {"backend": "polling", "logpath": access}),
+        # Sixty a minute: a site with a broken link on every page shows its visitors fewer.
+        Jail("seawall-scan", {"backend": "polling", "logpath": access, "findtime": "1m", "maxretry": "60"}),
+        Jail("seawall-login", {"backend": "polling", "logpath": access, "maxretry": "10"}),
+    ]
+    if any(vhost["runtime"] == Runtime.PHP for vhost in vhosts):
+        # Other programs use it honestly, and every answer is 200.
+        found.append(Jail("seawall-xmlrpc", {"backend": "polling", "logpath": access, "maxretry": "30"}))
+    return found
+
+
+def logs(vhosts: Sequence[VhostData], kind: str) -> list[str]:
+    """The web server's logs: what no vhost answers, then each vhost's. `kind` is access or error."""
+    return [f"{LOGS}/{kind}.log", *(f"{LOGS}/{vhost['domain']}.{kind}.log" for vhost in vhosts)]
 
 
 @operation()
 def jails(wanted: Sequence[str]) -> Generator[StringCommand]:
-    """Jails that watch; a running service with a jail missing is told to read its files again, and looked at again."""
-    missing = [jail for jail in wanted if jail not in _watching()]
-    if missing:
+    """Jails that watch and whose bans count; the service is told to read its files again, or started again."""
+    watching, banning = _watching(wanted)
+    if not set(wanted) <= watching:
         yield StringCommand("systemctl reload fail2ban")
-        if missing := [jail for jail in wanted if jail not in _watching()]:
-            raise OperationError(f"fail2ban runs without {', '.join(missing)}; look at: journalctl -u fail2ban")
+        watching, banning = _watching(wanted)
+    if not set(wanted) <= banning:
+        yield StringCommand("systemctl restart fail2ban")
+        watching, banning = _watching(wanted)
+    if missing := [jail for jail in wanted if jail not in watching & banning]:
+        raise OperationError(f"fail2ban runs without {', '.join(missing)}; look at: journalctl -u fail2ban")
 
 
-def _watching() -> set[str]:
-    """Names of the jails that are there. fail2ban answers a moment after systemd calls it active."""
-    patiently = "for n in $(seq 50); do fail2ban-client status 2>/dev/null && break; sleep 0.2; done"
-    lines = ask(f"if systemctl -q is-active fail2ban; then {patiently}; fi; true")
-    return {name.strip() for line in lines if "Jail list:" in line for name in line.split(":", 1)[1].split(",")}
+def _watching(wanted: Sequence[str]) -> tuple[set[str], set[str]]:
+    """Names of the jails that are there, and of those whose sets the firewall looks into.
+
+    fail2ban answers a moment after systemd calls it active, and its jails come one after another.
+    """
+    lines = ask(f"""
+there() {{
+    jails="$(fail2ban-client status 2>/dev/null)" && sets="$(ipset save {BANS} 2>/dev/null)" || return 1
+    for jail in {" ".join(wanted)}; do case "$sets" in *" f2b-$jail-inet6"*) ;; *) return 1 ;; esac; done
+}}
+if systemctl -q is-active fail2ban; then for n in $(seq 25); do there && break; sleep 0.2; done; fi
+echo "$jails"; echo "$sets" """)
+    watching = {name.strip() for line in lines if "Jail list:" in line for name in line.split(":", 1)[1].split(",")}
+    sets = {line.split()[2] for line in lines if line.startswith(f"add {BANS} ")}
+    return watching, {jail for jail in watching if all(f"f2b-{jail}-{family}" in sets for family in FAMILIES)}
 
 
 @deploy("fail2ban")
 def fail2ban() -> None:
-    """sshd everywhere, and the web where the web is served."""
+    """sshd and who comes back everywhere; the web and mail where they are served."""
     data = host.data
-    wanted = ["sshd", *(WEB_JAILS if data.role in WEB else ())]
+    wanted = jails_for(data.role, data.openings, data.vhosts)
+    web_logs = [path for kind in ("access", "error") for path in logs(data.vhosts, kind)] if data.role in WEB else []
     files(
-        name="fail2ban: jails",
+        name="fail2ban: jails, filters, action",
         wanted={
-            JAILS: File(render("fail2ban.local.j2", port=data.sshd_port, control=data.control, web=data.role in WEB))
+            f"{FOLDER}/jail.d/seawall.local": File(
+                render("fail2ban.local.j2", jails=wanted, spared=[*data.control, *data.allow])
+            ),
+            f"{FOLDER}/fail2ban.d/seawall.local": File(render("fail2ban.server.j2")),
+            f"{FOLDER}/action.d/seawall.conf": File(render("fail2ban.action.j2", bans=BANS)),
+            **{f"{FOLDER}/filter.d/{name}": File(render(f"fail2ban.{name}.j2")) for name in FILTERS},
+            TMPFILES: File(render("fail2ban.tmpfiles.j2", logs=web_logs)),
+            DROP_IN: File(render("fail2ban.service.j2", tmpfiles=TMPFILES)),
         },
     )
     units(
@@ -53,10 +139,10 @@ def fail2ban() -> None:
         wanted=[
             Unit(
                 "fail2ban.service",
-                watches=("/etc/fail2ban/jail.d",),
-                judge="fail2ban-client -t >/dev/null",
+                watches=tuple(f"{FOLDER}/{name}.d" for name in ("jail", "fail2ban", "action", "filter")),
+                judge=f"systemd-tmpfiles --create {TMPFILES} && fail2ban-client -t >/dev/null",
                 act="reload",
             )
         ],
     )
-    jails(name="fail2ban: jails watch", wanted=wanted)
+    jails(name="fail2ban: jails watch", wanted=[jail.name for jail in wanted])

@@ -24,6 +24,7 @@ from playbooks.vhosts import vhosts
 EVERYWHERE = (
     "openssh-server",
     "iptables",
+    "ipset",
     "iproute2",
     "fail2ban",
     "python3-systemd",

@@ -1,6 +1,5 @@
 """The pure parts of the playbooks: what is written, before any host is touched."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import time, timedelta
@@ -17,7 +16,6 @@ from estate.model import BackupPolicy, Check, Control, Drp, Estate, Host, Role, 
 from estate.problem import BadEstate, Failed, Missing, Unreachable, Untrusted
 from inventory.data import HostData, VhostData, host_data, known_ports
 from playbooks.drive import Outcome, check, drive
-from playbooks.firewall import only_control, rules
 from playbooks.mounts import OPTIONS, PLACES, fstab
 from playbooks.vhosts import pool, site
 
@@ -84,24 +82,6 @@ def test_an_estate_without_a_control_key_drives_no_host() -> None:
     estate = replace(an_estate(), control=Control(CONTROL, None))
     with pytest.raises(Missing, match="control key"):
         host_data(estate, estate.hosts["web"])
-
-
-def test_rules_of_a_family_name_addresses_of_that_family_alone() -> None:
-    openings = data_of("even")["openings"]
-    assert "fd00" not in rules(openings, 4)
-    assert "10.0" not in rules(openings, 6)
-    assert "-A SEAWALL -s 10.0.0.1 -p tcp --dport 2222 -j ACCEPT" in rules(openings, 4)
-
-
-def test_an_opening_for_addresses_of_the_other_family_is_not_an_opening_for_everybody() -> None:
-    text = rules(only_control(["fd00::1"], 2222), 4)
-    assert "2222" not in text
-    assert text.rstrip().endswith("-A SEAWALL -j DROP\nCOMMIT")
-
-
-def test_rules_drop_by_default_and_declare_only_the_own_chain() -> None:
-    chains = re.findall(r"^:(\S+) (\S+)", rules([], 4), re.MULTILINE)
-    assert chains == [("INPUT", "DROP"), ("FORWARD", "DROP"), ("SEAWALL", "-")]
 
 
 words = st.text("abcdef/,=-0", min_size=1, max_size=8)

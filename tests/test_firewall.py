@@ -1,0 +1,108 @@
+"""What the firewall and fail2ban are given, before any host is touched."""
+
+import re
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+
+from estate.model import Role, Runtime
+from inventory.data import Opening, VhostData
+from playbooks.fail2ban import FAMILIES, Jail, jails_for
+from playbooks.firewall import CHAINS, SETS, networks, only_control, rules
+
+CONTROL = ("10.0.0.1", "fd00::1")
+LONGEST_SET = 31  # characters of a set's name, ipset(8)
+
+
+def an_opening(port: int, *sources: str, protocol: str = "tcp") -> Opening:
+    return Opening(protocol=protocol, port=port, sources=list(sources))
+
+
+def text_of(family: int, *openings: Opening, mailers: Sequence[int] = ()) -> str:
+    return rules(openings, family, control=CONTROL, port=2222, mailers=mailers)
+
+
+def a_vhost(runtime: Runtime) -> VhostData:
+    return cast("VhostData", {"domain": "shop.example", "runtime": runtime.value})  # all that is read
+
+
+def names(jails: Sequence[Jail]) -> set[str]:
+    return {jail.name for jail in jails}
+
+
+def test_rules_of_a_family_name_addresses_of_that_family_alone() -> None:
+    ssh = an_opening(2222, *CONTROL, "10.0.1.1", "fd00:1::1")
+    assert "fd00:1" not in text_of(4, ssh)
+    assert "10.0" not in text_of(6, ssh)
+    assert "-A SEAWALL-OPEN -s 10.0.1.1 -p tcp --dport 2222 -j ACCEPT" in text_of(4, ssh)
+
+
+def test_an_opening_for_addresses_of_the_other_family_is_not_an_opening_for_everybody() -> None:
+    assert "2222" not in text_of(4, an_opening(2222, "fd00:1::1")).replace("-s 10.0.0.1 -p tcp --dport 2222", "")
+    only_six = only_control(4, control=["fd00::1"], port=2222)
+    assert "2222" not in only_six
+    assert "-A SEAWALL -j DROP" in only_six
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_rules_drop_by_default_and_declare_only_the_own_chains(family: int) -> None:
+    for text in (text_of(family), only_control(family, control=CONTROL, port=2222)):
+        chains = re.findall(r"^:(\S+) (\S+)", text, re.MULTILINE)
+        built_in = [("INPUT", "DROP"), ("FORWARD", "DROP"), ("OUTPUT", "ACCEPT")]
+        assert chains == [*built_in, *((chain, "-") for chain in CHAINS)]
+        assert text.endswith("COMMIT\n")
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_control_is_let_in_before_anything_is_blocked_banned_or_limited(family: int) -> None:
+    text = text_of(family)
+    control = text.index(f"-A SEAWALL -s {CONTROL[family == 6]} -p tcp --dport 2222 -j ACCEPT")
+    for later in ("seawall-allow", "seawall-block", "seawall-bans", "--ctstate INVALID", "-j SEAWALL-LIMIT"):
+        assert control < text.index(later)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_who_is_allowed_is_met_before_the_blocked_the_banned_and_the_limits(family: int) -> None:
+    text = text_of(family)
+    places = [text.index(f"-A SEAWALL {what}") for what in (
+        f"-m set --match-set seawall-allow{family}", f"-m set --match-set seawall-block{family}",
+        "-m set --match-set seawall-bans", "-j SEAWALL-LIMIT", "-j SEAWALL-OPEN", "-j SEAWALL-DROP")]  # fmt: skip
+    assert places == sorted(places)
+
+
+def test_a_service_over_udp_is_limited_as_well() -> None:
+    assert "-p udp --dport 53 -m hashlimit" in text_of(4, an_opening(53, protocol="udp"))
+    assert "-p udp" not in text_of(4, an_opening(53))
+
+
+def test_mail_leaves_as_root_and_as_a_mail_server_alone() -> None:
+    senders = re.findall(r"--dport 25 -m owner --uid-owner (\d+) -j ACCEPT", text_of(4, mailers=[101]))
+    assert senders == ["0", "101"]
+
+
+def test_networks_go_into_the_set_of_their_family() -> None:
+    lines = networks(["192.0.2.0/24", "2001:db8::/48"], ["198.51.100.7"]).splitlines()[1:]
+    assert lines == ["add seawall-allow4 192.0.2.0/24", "add seawall-allow6 2001:db8::/48",
+                     "add seawall-block4 198.51.100.7"]  # fmt: skip
+    assert {line.split()[1] for line in lines} <= set(SETS)
+
+
+def test_jails_watch_what_the_host_serves_and_nothing_else() -> None:
+    assert names(jails_for(Role.DNS, [an_opening(53)], [])) == {"sshd", "recidive"}
+    web = names(jails_for(Role.PRODUCTION, [an_opening(443)], [a_vhost(Runtime.STATIC)]))
+    assert web == {"sshd", "recidive", "nginx-http-auth", "nginx-botsearch", "nginx-bad-request", "seawall-scan",
+                   "seawall-login"}  # fmt: skip
+    assert "seawall-xmlrpc" in names(jails_for(Role.DRP, [], [a_vhost(Runtime.PHP)]))
+    assert names(jails_for(Role.BASTION, [an_opening(port) for port in (587, 993)], [])) >= {"postfix", "dovecot"}
+
+
+def test_a_backup_server_does_not_ban_a_host_whose_connection_ends_early() -> None:
+    mode = {role: jails_for(role, [], [])[0].settings["mode"] for role in Role}
+    assert mode == {role: "normal" if role is Role.BACKUP else "aggressive" for role in Role}
+
+
+def test_every_jail_can_name_its_sets() -> None:
+    openings = [an_opening(25), an_opening(143)]
+    for jail in jails_for(Role.PRODUCTION, openings, [a_vhost(Runtime.PHP)]):
+        assert all(len(f"f2b-{jail.name}-{family}") <= LONGEST_SET for family in FAMILIES)
