@@ -37,7 +37,7 @@ def _indented(line: str) -> None:
 def main(keep: bool, name: str, network: int, out: Path) -> None:
     """Harden real hosts, back them up, lose a datacenter, come back in another, return; then say what it took."""
     watch = Stopwatch()
-    say("── a lab of seven Debian hosts in three datacenters (the first time its image is built: some minutes)")
+    say("── a lab of eight Debian hosts in three datacenters (the first time its image is built: some minutes)")
     start = now()
     lab = up(name, network, say=_indented)
     demo = Demo(lab, say, [Stage("lab up", start, now())])

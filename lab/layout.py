@@ -39,6 +39,7 @@ PLACES = (
     Place("vault-even", Role.BACKUP, "limburg", 20),
     Place("vault-odd", Role.BACKUP, "gravelines", 20),
     Place("ns1", Role.DNS, "gravelines", 53, ("knot",)),
+    Place("bastion", Role.BASTION, "gravelines", 30),
     Place("twin1", Role.DRP, "strasbourg", 10, WEB),
     Place("ns2", Role.DNS, "strasbourg", 53, ("named",)),
     Place("probe", None, "outside", 10, ("named", "nginx")),

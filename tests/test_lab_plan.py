@@ -28,7 +28,7 @@ def written_estate(directory: Path) -> Path:
 
 def test_the_lab_describes_itself_as_a_faultless_estate(tmp_path: Path) -> None:
     estate = load(written_estate(tmp_path))
-    assert {host.role for host in estate.hosts.values()} == set(Role) - {Role.BASTION}
+    assert {host.role for host in estate.hosts.values()} == set(Role)
     assert estate.hosts["web1"].addresses == ("10.77.1.10", "fd00:77:1::10")
     assert estate.hosts["web1"].backup == {Side.EVEN: "vault-even", Side.ODD: "vault-odd"}
     assert set(estate.vhosts) == set(estate.zones) == set(SITES)

@@ -33,7 +33,7 @@ def command() -> None:
 @click.option("--suite", help="Debian's: bookworm or trixie; by default this machine's own.")
 @json_option
 def up(name: str, network: int, hosts: str, suite: str | None, *, as_json: bool) -> None:
-    """Bring it up: seven hosts in three datacenters, three sites, two name servers, one visitor."""
+    """Bring it up: eight hosts in three datacenters, three sites, two name servers, one visitor."""
     watch = Stopwatch()
     chosen = [host.strip() for host in hosts.split(",") if host.strip()]
     say = lambda line: click.echo(f"{watch.seconds:6.1f} s  {line}", err=True)  # noqa: E731

@@ -15,10 +15,10 @@ from effects.run import Result, attempt
 from lab import Lab
 
 SEAWALL = str(Path(sys.executable).with_name("seawall"))
-HOSTS = ("web1", "vault-even", "vault-odd", "ns1", "twin1", "ns2")
+HOSTS = ("web1", "vault-even", "vault-odd", "ns1", "bastion", "twin1", "ns2")
 SITES = ("shop.example", "ledger.example", "docs.example")
 PORTS = (22, 53, 80, 443, 2222, 3306, 5432)
-EXPECTED = {"web1": {80, 443}, "twin1": {80, 443}, "ns1": {53}, "ns2": {53}, "vault-even": set(), "vault-odd": set()}
+EXPECTED = {host: set[int]() for host in HOSTS} | {"web1": {80, 443}, "twin1": {80, 443}, "ns1": {53}, "ns2": {53}}
 TMP = "/tmp"  # noqa: S108  this is what must not be executable
 ANY_KEY = "-o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
 NEIGHBOUR = "/srv/vhosts/ledger.example/public/index.php"
