@@ -76,6 +76,7 @@ class HostData(TypedDict):
     vhosts: list[VhostData]
     patch_day: str
     patching: Patching
+    strict_routing: bool
 
 
 def host_data(estate: Estate, host: Host) -> HostData:
@@ -98,6 +99,7 @@ def host_data(estate: Estate, host: Host) -> HostData:
         vhosts=[_vhost_data(vhost) for vhost in estate.vhosts_on(host)] if host.role in WEB else [],
         patch_day=patch_day(estate, host),
         patching=_patching(estate, host),
+        strict_routing=host.strict_routing,
     )
 
 

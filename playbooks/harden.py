@@ -14,10 +14,12 @@ from inventory.data import WEB
 from playbooks.fail2ban import fail2ban
 from playbooks.firewall import firewall
 from playbooks.guard import guard
+from playbooks.kernel import kernel
 from playbooks.mounts import mounts
 from playbooks.operations import packages
 from playbooks.patches import PACKAGES as PATCHING
 from playbooks.patches import patches
+from playbooks.services import services
 from playbooks.sshd import sshd
 from playbooks.vhosts import vhosts
 
@@ -40,10 +42,12 @@ def harden() -> None:
     guard()
     sshd()
     firewall()
+    kernel()
     vhosts()
     mounts()
     fail2ban()
     patches()
+    services()
 
 
 def _needed() -> list[str]:

@@ -8,15 +8,12 @@ from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from effects.reach import known_hosts_line
 from estate.model import BackupPolicy, Check, Control, Drp, Estate, Host, Role, Runtime, Side, Tickets, Vhost
 from estate.problem import BadEstate, Failed, Missing, Unreachable, Untrusted
 from inventory.data import HostData, VhostData, host_data, known_ports
 from playbooks.drive import Outcome, check, drive
-from playbooks.mounts import OPTIONS, PLACES, fstab
 from playbooks.vhosts import pool, site
 
 PAIR = {Side.EVEN: "even", Side.ODD: "odd"}
@@ -82,31 +79,6 @@ def test_an_estate_without_a_control_key_drives_no_host() -> None:
     estate = replace(an_estate(), control=Control(CONTROL, None))
     with pytest.raises(Missing, match="control key"):
         host_data(estate, estate.hosts["web"])
-
-
-words = st.text("abcdef/,=-0", min_size=1, max_size=8)
-entries = st.lists(words, min_size=6, max_size=6).map(" ".join)
-own_places = st.sampled_from(PLACES).map(lambda place: f"/dev/sdb1 {place} ext4 defaults 0 2")
-fstabs = st.lists(st.one_of(entries, own_places, st.just("# a comment"), st.just("")), unique=True).map("\n".join)
-
-
-@given(fstabs, st.sets(st.sampled_from(PLACES)))
-def test_fstab_makes_every_place_safe_once_and_stays_as_it_is_then(text: str, memory: set[str]) -> None:
-    safe = fstab(text, PLACES, sorted(memory))
-    assert fstab(safe, PLACES, sorted(memory)) == safe
-    for place in PLACES:
-        lines = [line.split() for line in safe.splitlines() if line.split()[1:2] == [place] and line[0] != "#"]
-        assert lines
-        assert all(set(OPTIONS) <= set(fields[3].split(",")) for fields in lines)
-
-
-@given(fstabs)
-def test_fstab_keeps_every_line_that_is_not_about_these_places(text: str) -> None:
-    others = [
-        line for line in text.splitlines() if line.split()[1:2] != [PLACES[0]] and not set(line.split()) & set(PLACES)
-    ]
-    kept = fstab(text, PLACES).splitlines()
-    assert [line for line in kept if line in others][: len(others)] == others
 
 
 def test_a_packaged_application_gets_its_content_from_the_vhosts_directory() -> None:
