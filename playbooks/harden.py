@@ -45,9 +45,9 @@ def harden() -> None:
     kernel()
     vhosts()
     mounts()
+    services()
     fail2ban()
     patches()
-    services()
 
 
 def _needed() -> list[str]:
