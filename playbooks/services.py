@@ -57,7 +57,7 @@ UNITS = {
 
 def drop_in(unit: str) -> str:
     """Where the walls of `unit` stand."""
-    return f"/etc/systemd/system/{unit}.d/seawall.conf"
+    return f"/etc/systemd/system/{unit}.d/seawall-walls.conf"
 
 
 @operation()
