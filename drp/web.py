@@ -4,12 +4,13 @@ The site files are the hardening playbook's; here they are only switched. `/etc/
 makes the web server answer 503 with Retry-After to all but loopback.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from backups import paths
 from effects.run import attempt, run
-from estate.model import Vhost
+from estate.model import Runtime, Vhost
 from estate.problem import Missing
 
 AVAILABLE = Path("/etc/nginx/sites-available")
@@ -57,28 +58,48 @@ def frozen_at(vhosts: tuple[Vhost, ...]) -> datetime:
 def loaded(*vhosts: Vhost) -> bool:
     """Whether the servers were reloaded after the last switch: a reload owed by a run that died is still owed.
 
-    Certificates of `vhosts` count too: brought back by a rename, they are read at the next reload and not before.
+    Certificates of `vhosts` count too: brought back by a rename, they are read at the next reload and not before. So
+    do their directories, which the sandbox of a PHP service holds on to from its start.
     """
     try:
         since = RELOADED.stat().st_mtime_ns
     except FileNotFoundError:
         return False
     switches = [ENABLED, paths.MAINTENANCE, *(Path(vhost.certificates) for vhost in vhosts)]
-    return all(path.stat().st_ctime_ns <= since for path in switches if path.exists())
+    return all(path.stat().st_ctime_ns <= since for path in switches if path.exists()) and all(map(_sees, vhosts))
 
 
-def reload() -> None:
-    """Judge the configuration, then load it. PHP is restarted: no request from before is still writing."""
+def reload(*vhosts: Vhost) -> None:
+    """Judge the configuration, then load it. PHP of `vhosts` is restarted: no request from before is still writing."""
     run(["nginx", "-t"], timeout=60)
-    for unit in _php_units():
-        run(["systemctl", "restart", unit], timeout=60)
+    if services := [*_own(vhosts), *_shared(vhosts)]:
+        run(["systemctl", "restart", *services], timeout=120)
     run(["systemctl", "reload-or-restart", "nginx.service"], timeout=60)
     RELOADED.touch()
 
 
-def _php_units() -> list[str]:
+def _own(vhosts: Iterable[Vhost]) -> list[str]:
+    return [vhost.service for vhost in vhosts if vhost.service is not None]
+
+
+def _shared(vhosts: Iterable[Vhost]) -> list[str]:
+    """Units of php-fpm that run pools, where one of `vhosts` has one."""
+    if all(vhost.service or vhost.runtime is not Runtime.PHP for vhost in vhosts):
+        return []
     listed = attempt(
         ["systemctl", "list-units", "--plain", "--no-legend", "--state=active", "php*-fpm.service"],
         timeout=30,
     )
     return [line.split()[0] for line in listed.out.splitlines() if line.strip()]
+
+
+def _sees(vhost: Vhost) -> bool:
+    """Whether its own PHP service runs on the directory that stands there now, and not on one that was moved aside."""
+    if vhost.service is None:
+        return True
+    pid = attempt(["systemctl", "show", "--property=MainPID", "--value", vhost.service], timeout=30).out.strip()
+    inside = Path("/proc", pid or "0", "root", str(vhost.directory).lstrip("/"))
+    try:
+        return inside.stat().st_ino == Path(vhost.directory).stat().st_ino
+    except OSError:
+        return False

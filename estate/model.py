@@ -119,6 +119,12 @@ class Vhost:
         return (self.domain, *self.aliases)
 
     @property
+    def service(self) -> str | None:
+        """The systemd unit that runs its PHP and nobody else's; None where it has no PHP, or a pool."""
+        own = self.runtime is Runtime.PHP and self.php is Php.UNIT
+        return f"seawall-php-{self.user}.service" if own else None
+
+    @property
     def certificates(self) -> PurePosixPath:
         """`fullchain.pem` and `privkey.pem`; saved and restored with the vhost's files."""
         return PurePosixPath("/etc/seawall/tls") / self.domain

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NotRequired, TypedDict
 
 from estate.model import Estate, Host, Role, Runtime, Side, Vhost
+from estate.policy import Limits
 from estate.problem import Missing
 
 WEB = (Role.PRODUCTION, Role.DRP)
@@ -29,6 +30,15 @@ class Opening(TypedDict):
     sources: list[str]
 
 
+class LimitsData(TypedDict):
+    """What a vhost may use of its host."""
+
+    memory_mb: int
+    cpu_percent: int  # of one core
+    tasks: int
+    disk_mb: int | None
+
+
 class VhostData(TypedDict):
     """One vhost, as the web server and its PHP pool need it. All paths are absolute."""
 
@@ -42,6 +52,8 @@ class VhostData(TypedDict):
     uploads: list[str]
     paths: list[str]
     certificates: str
+    service: str | None  # its own PHP unit; None where it has no PHP, or a pool
+    limits: LimitsData
 
 
 class Patching(TypedDict):
@@ -157,6 +169,17 @@ def _vhost_data(vhost: Vhost) -> VhostData:
         uploads=[str(path) for path in vhost.uploads],
         paths=[str(path) for path in vhost.paths],
         certificates=str(vhost.certificates),
+        service=vhost.service,
+        limits=_limits(vhost.limits),
+    )
+
+
+def _limits(limits: Limits) -> LimitsData:
+    return LimitsData(
+        memory_mb=limits.memory_mb,
+        cpu_percent=limits.cpu_percent,
+        tasks=limits.tasks,
+        disk_mb=limits.disk_mb,
     )
 
 

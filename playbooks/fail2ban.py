@@ -17,10 +17,11 @@ from estate.model import Role, Runtime
 from inventory.data import WEB, Opening, VhostData
 from playbooks.firewall import BANS
 from playbooks.operations import File, Unit, ask, files, units
-from playbooks.vhosts import LOGS
+from playbooks.php import LOGS
 from templates import render
 
 FOLDER = "/etc/fail2ban"
+NGINX_LOGS = "/var/log/nginx"  # what no vhost answers
 TMPFILES = "/etc/tmpfiles.d/seawall-fail2ban.conf"
 DROP_IN = "/etc/systemd/system/fail2ban.service.d/seawall.conf"
 FILTERS = ("sshd.local", "nginx-bad-request.local", "seawall-scan.conf", "seawall-login.conf", "seawall-xmlrpc.conf")
@@ -81,7 +82,14 @@ def _web(vhosts: Sequence[VhostData]) -> list[Jail]:
 
 def logs(vhosts: Sequence[VhostData], kind: str) -> list[str]:
     """The web server's logs: what no vhost answers, then each vhost's. `kind` is access or error."""
-    return [f"{LOGS}/{kind}.log", *(f"{LOGS}/{vhost['domain']}.{kind}.log" for vhost in vhosts)]
+    return [f"{NGINX_LOGS}/{kind}.log", *(f"{LOGS}/{vhost['domain']}/{kind}.log" for vhost in vhosts)]
+
+
+def owners(vhosts: Sequence[VhostData]) -> dict[str, str]:
+    """User and group of each of the web server's logs, by path."""
+    groups = ["adm", *(vhost["user"] for vhost in vhosts)]
+    kinds = [zip(logs(vhosts, kind), groups, strict=True) for kind in ("access", "error")]
+    return {path: f"www-data {group}" for pairs in kinds for path, group in pairs}
 
 
 @operation()
@@ -120,7 +128,7 @@ def fail2ban() -> None:
     """sshd and who comes back everywhere; the web and mail where they are served."""
     data = host.data
     wanted = jails_for(data.role, data.openings, data.vhosts)
-    web_logs = [path for kind in ("access", "error") for path in logs(data.vhosts, kind)] if data.role in WEB else []
+    web_logs = owners(data.vhosts) if data.role in WEB else {}
     files(
         name="fail2ban: jails, filters, action",
         wanted={

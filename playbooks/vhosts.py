@@ -1,153 +1,75 @@
-"""One system user, directory, site and PHP pool a vhost, so that no client application reads another's files.
+"""One system user, directory, site and PHP a vhost, so that no client application reads another's files.
 
-On production the sites are enabled here. On a twin they are only laid ready: what serves there, and when, is the
-activation's to decide, so this deploy neither enables nor disables them.
+What stands here is written down in /etc/seawall/vhosts, one file a vhost. A vhost that the estate has no more is named
+and left as it is: a slip of the pen must not take a client's site away. `playbooks.removal` removes it when asked.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
+import json
+from collections.abc import Generator, Mapping, Sequence
 
+from pyinfra.api.command import StringCommand
 from pyinfra.api.deploy import deploy
+from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from estate.model import Runtime
 from inventory.data import WEB, VhostData
-from playbooks.operations import Directory, File, Unit, ask, directories, files, links, logs, units, users
-from templates import render
+from playbooks.operations import Directory, File, ask, directories, files, notice, users
+from playbooks.php import CONFIGURATIONS, VHOSTS, retire_php, scratch, start_php
+from playbooks.quota import quotas
+from playbooks.web import directories_of, prepare_sites, serve_sites
 
-MAINTENANCE = "/etc/seawall/maintenance"  # a file DOMAIN in it makes the site answer 503
-PAGES = "/usr/local/share/seawall"
-NGINX = "/etc/nginx"
-LOGS = "/var/log/nginx"
-PHP_LIBRARIES = "/usr/share/php"
-
-
-def site(vhost: VhostData) -> str:
-    """The nginx configuration of a vhost."""
-    return render(
-        "site.conf.j2",
-        vhost=vhost,
-        maintenance=MAINTENANCE,
-        pages=PAGES,
-        logs=LOGS,
-        inert=inert(vhost),
-        content=content(vhost),
-    )
-
-
-def pool(vhost: VhostData) -> str:
-    """The php-fpm pool of a vhost."""
-    readable = [vhost["directory"], vhost["root"], PHP_LIBRARIES, *vhost["paths"]]
-    return render("pool.conf.j2", vhost=vhost, readable=_outermost(readable), scratch=scratch(vhost))
-
-
-def scratch(vhost: VhostData) -> str:
-    """Where its PHP keeps sessions and uploads in transit: nobody else's."""
-    return str(PurePosixPath(vhost["directory"]) / "tmp")
-
-
-def inert(vhost: VhostData) -> list[str]:
-    """URL prefixes of upload directories below the document root: nothing in them is ever executed."""
-    root = PurePosixPath(vhost["root"])
-    return [
-        f"/{PurePosixPath(path).relative_to(root)}/"
-        for path in vhost["uploads"]
-        if PurePosixPath(path).is_relative_to(root)
-    ]
-
-
-def content(vhost: VhostData) -> list[str]:
-    """URL prefixes served from the vhost's own directory, where the document root lies outside it.
-
-    The root is then a packaged application: Debian's WordPress keeps its code in /usr/share/wordpress, and
-    `wp-content` in the vhost's directory.
-    """
-    root, directory = PurePosixPath(vhost["root"]), PurePosixPath(vhost["directory"])
-    if root.is_relative_to(directory):
-        return []
-    own = (PurePosixPath(path).relative_to(directory).parts[0] for path in vhost["uploads"])
-    return [f"/{name}/" for name in dict.fromkeys(own)]
-
-
-def _outermost(paths: Iterable[str]) -> list[str]:
-    """Without what lies below another of them."""
-    unique = [PurePosixPath(path) for path in dict.fromkeys(paths)]
-    return [str(path) for path in unique if not any(path != other and path.is_relative_to(other) for other in unique)]
+RECORDS = "/etc/seawall/vhosts"
+RECORDED = ("domain", "user", "directory", "uploads", "paths", "certificates")
 
 
 @deploy("Vhosts")
 def vhosts() -> None:
-    """Users, directories, sites, pools, logs; then the services that read them, judged before they do."""
-    data = host.data
-    web = data.role in WEB
-    users(name="vhosts: users", homes={vhost["user"]: vhost["directory"] for vhost in data.vhosts})
-    directories(name="vhosts: directories", wanted=_directories(data.vhosts) if web else {})
-    files(
-        name="vhosts: sites",
-        wanted=_sites(data.vhosts) if web else {},
-        absent=[f"{NGINX}/sites-enabled/default"] if web else [],
-    )
-    links(
-        name="vhosts: sites enabled",
-        wanted={
-            f"{NGINX}/sites-enabled/{v['domain']}.conf": f"{NGINX}/sites-available/{v['domain']}.conf"
-            for v in data.vhosts
-            if data.serves
-        },
-    )
-    with_php = [vhost for vhost in data.vhosts if vhost["runtime"] == Runtime.PHP]
-    files(name="vhosts: PHP pools", wanted=lambda: _pools(with_php), absent=lambda: _default_pool(with_php))
-    logs(
-        name="vhosts: logs",
-        wanted={
-            f"{LOGS}/{v['domain']}.{kind}.log": ("www-data", "adm") for v in data.vhosts for kind in ("access", "error")
-        },
-    )
-    units(name="vhosts: services", wanted=lambda: [*_php_units(with_php), *_web_units(web=web)])
+    """Users, directories, sites, PHP, logs; then the services that read them, judged before they do."""
+    mine, web, serves = host.data.vhosts, host.data.role in WEB, host.data.serves
+    users(name="vhosts: users", homes={vhost["user"]: vhost["directory"] for vhost in mine})
+    directories(name="vhosts: directories", wanted=_directories(mine) if web else {})
+    files(name="vhosts: records", wanted={record(v["domain"]): File(_recorded(v)) for v in mine})
+    prepare_sites(mine, web=web, serves=serves)
+    start_php(mine)
+    serve_sites(mine, web=web, serves=serves)
+    retire_php(mine)
+    quotas(name="vhosts: quotas", wanted={vhost["user"]: vhost["limits"]["disk_mb"] for vhost in mine})
+    strays(name="vhosts: none but the estate's", known=[vhost["domain"] for vhost in mine])
+
+
+def record(domain: str) -> str:
+    """The file that says a vhost is ours, and what belongs to it."""
+    return f"{RECORDS}/{domain}.json"
+
+
+def records() -> dict[str, dict[str, object]]:
+    """What is written down on the host, by domain."""
+    rows = ask(f"cat {RECORDS}/*.json 2>/dev/null || true")
+    return {row["domain"]: row for row in map(json.loads, filter(None, rows))}
+
+
+@operation()
+def strays(known: Sequence[str]) -> Generator[StringCommand]:
+    """Name the vhosts that stand on the host and not in the estate."""
+    for domain in sorted(records().keys() - set(known)):
+        notice(
+            f"{domain} is on this host and not in the estate, and was left as it is; put it back into the estate,"
+            f" or remove it: seawall harden {host.name} --remove {domain}"
+        )
+    yield from ()
+
+
+def _recorded(vhost: VhostData) -> str:
+    row: Mapping[str, object] = vhost
+    return json.dumps({key: row[key] for key in RECORDED}) + "\n"
 
 
 def _directories(vhosts: Sequence[VhostData]) -> dict[str, Directory]:
-    wanted = {"/etc/seawall": Directory(), MAINTENANCE: Directory(), PAGES: Directory(), "/srv/vhosts": Directory()}
+    closed = Directory(mode="700")
+    wanted = {**directories_of(vhosts), VHOSTS: Directory(), RECORDS: closed, CONFIGURATIONS: Directory()}
     for vhost in vhosts:
         user = vhost["user"]
         wanted[vhost["directory"]] = Directory(user, "www-data", "750")
         wanted[scratch(vhost)] = Directory(user, user, "700", by_owner=True)
         wanted |= {path: Directory(user, user, by_owner=True) for path in vhost["uploads"]}
     return wanted
-
-
-def _sites(vhosts: Sequence[VhostData]) -> Mapping[str, File]:
-    return {
-        f"{PAGES}/maintenance.html": File(render("maintenance.html.j2")),
-        f"{NGINX}/conf.d/seawall.conf": File(render("nginx.conf.j2")),
-        **{f"{NGINX}/sites-available/{vhost['domain']}.conf": File(site(vhost)) for vhost in vhosts},
-    }
-
-
-def _php() -> str:
-    """Version of the newest php-fpm on the host, as "8.2"; empty where there is none yet."""
-    return "".join(ask("ls -d /etc/php/*/fpm 2>/dev/null | sort -V | tail -n 1 | cut -d / -f 4"))
-
-
-def _pools(vhosts: Sequence[VhostData]) -> dict[str, File]:
-    version = _php() if vhosts else ""
-    return {f"/etc/php/{version}/fpm/pool.d/{v['user']}.conf": File(pool(v)) for v in vhosts} if version else {}
-
-
-def _default_pool(vhosts: Sequence[VhostData]) -> list[str]:
-    """Debian's own pool runs everybody as www-data; without any other, php-fpm would not start."""
-    version = _php() if vhosts else ""
-    return [f"/etc/php/{version}/fpm/pool.d/www.conf"] if version else []
-
-
-def _php_units(vhosts: Sequence[VhostData]) -> list[Unit]:
-    version = _php() if vhosts else ""
-    return (
-        [Unit(f"php{version}-fpm.service", watches=(f"/etc/php/{version}/fpm",), judge=f"php-fpm{version} -t")]
-        if version
-        else []
-    )
-
-
-def _web_units(*, web: bool) -> list[Unit]:
-    return [Unit("nginx.service", watches=(NGINX, "/etc/seawall/tls"), judge="nginx -tq")] if web else []

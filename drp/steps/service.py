@@ -33,7 +33,7 @@ class Serve(OfVhost):
         web.enable(self.vhost)
         if self.public:
             web.set_maintenance(self.vhost, on=False)
-        web.reload()
+        web.reload(self.vhost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Prove(OfVhost):
     def act(self, world: World) -> None:
         late = Failed(
             f"{world.site.host.name}: {self.vhost.domain} does not answer as its check says",
-            hint=f"look at /var/log/nginx/{self.vhost.domain}.error.log there, then run the same command again",
+            hint=f"look at /var/log/vhosts/{self.vhost.domain}/error.log there, then run the same command again",
         )
         wait_until(lambda: self.proof(world) is not None, timeout=20, late=late)
 
@@ -90,7 +90,7 @@ class Freeze:
     def act(self, world: World) -> None:
         for vhost in self.frozen:
             web.set_maintenance(vhost, on=True)
-        web.reload()
+        web.reload(*self.frozen)
 
 
 @dataclass(frozen=True, slots=True)

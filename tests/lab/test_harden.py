@@ -187,7 +187,7 @@ def test_maintenance_holds_everybody_but_the_host_itself(lab: Lab) -> None:
 def test_the_twin_has_the_sites_laid_ready_and_serves_none(lab: Lab) -> None:
     assert lab.run("twin1", "ls /etc/nginx/sites-enabled").out == ""
     assert {f"{site}.conf" for site in SITES} <= set(lab.run("twin1", "ls /etc/nginx/sites-available").out.split())
-    assert "shop" in lab.run("twin1", "ls /run/php").out
+    assert lab.run("twin1", "ls /run/seawall-php").out.split() == ["ledger", "shop"]
 
 
 def test_who_attacks_the_web_is_banned_and_control_never(lab: Lab) -> None:
