@@ -17,7 +17,7 @@ from playbooks.guard import TOOLS
 from playbooks.operations import File, Unit, files, units
 from templates import render
 
-PACKAGES = ("unattended-upgrades", "python3-apt", "tzdata")
+PACKAGES = ("unattended-upgrades", "python3-apt", "needrestart", "debsecan", "tzdata")
 TOOL = f"{TOOLS}/patching"
 SETTINGS = "/etc/seawall/patches.json"
 UNITS = "/etc/systemd/system"
