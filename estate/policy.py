@@ -69,6 +69,18 @@ class Patches:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Who may bring packages beside Debian."""
+
+    name: str
+    uri: str
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+    key: str  # OpenPGP public key in its armour: what it signed is taken, and nothing else from there
+    hosts: tuple[str, ...] = ()  # names; empty: all
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """One that lives elsewhere, and only who looks after it and when it changes: never the credential itself."""
 
@@ -94,7 +106,12 @@ class Policy:
     patches: Patches = Patches()
     staff: Mapping[str, Person] = field(default_factory=dict)
     credentials: Mapping[str, Credential] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def staff_on(self, host: str) -> tuple[Person, ...]:
         """Who has an account on `host`, in the order of the file."""
         return tuple(person for person in self.staff.values() if not person.hosts or host in person.hosts)
+
+    def origins_of(self, host: str) -> tuple[Origin, ...]:
+        """Whose packages `host` takes beside Debian's, in the order of the file."""
+        return tuple(origin for origin in self.origins.values() if not origin.hosts or host in origin.hosts)

@@ -20,7 +20,7 @@ from estate.model import (
     Zone,
 )
 from estate.policy import Firewall, Patches, Policy, Ssh
-from inventory.policy_build import credential, limits, person
+from inventory.policy_build import credential, limits, origin, person
 from inventory.raw import RawControl, RawDrp, RawEstate, RawHost, RawSecret, RawTsig, RawVhost, RawZone
 from inventory.vhosts_check import VHOSTS
 
@@ -109,6 +109,7 @@ def _policy(raw: RawEstate) -> Policy:
         patches=Patches(raw.patches.reboot, raw.patches.window),
         staff={name: person(name, it) for name, it in raw.staff.items()},
         credentials={name: credential(name, it) for name, it in raw.credentials.items()},
+        origins={name: origin(name, it) for name, it in raw.origins.items()},
     )
 
 

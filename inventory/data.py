@@ -5,6 +5,7 @@ from typing import NotRequired, TypedDict
 
 from estate.model import Estate, Host, Role, Runtime, Side, Vhost
 from estate.policy import Limits
+from estate.policy import Origin
 from estate.problem import Missing
 
 WEB = (Role.PRODUCTION, Role.DRP)
@@ -67,6 +68,16 @@ class Patching(TypedDict):
     origins: list[list[str]]  # origin and label of who may patch
 
 
+class OriginData(TypedDict):
+    """One archive of packages beside Debian's."""
+
+    name: str
+    uri: str
+    suites: list[str]
+    components: list[str]
+    key: str  # OpenPGP, in its armour
+
+
 class HostData(TypedDict):
     """One host for `playbooks.drive`. Every deploy sees it as pyinfra's `host.data`; deploys may add keys."""
 
@@ -89,6 +100,7 @@ class HostData(TypedDict):
     patch_day: str
     patching: Patching
     strict_routing: bool
+    origins: list[OriginData]
 
 
 def host_data(estate: Estate, host: Host) -> HostData:
@@ -112,6 +124,7 @@ def host_data(estate: Estate, host: Host) -> HostData:
         patch_day=patch_day(estate, host),
         patching=_patching(estate, host),
         strict_routing=host.strict_routing,
+        origins=[_origin(origin) for origin in estate.policy.origins_of(host.name)],
     )
 
 
@@ -200,6 +213,10 @@ def _patching(estate: Estate, host: Host) -> Patching:
         timezone=estate.timezone.key,
         origins=[list(pair) for pair in OFFICIAL],
     )
+
+
+def _origin(it: Origin) -> OriginData:
+    return OriginData(name=it.name, uri=it.uri, suites=list(it.suites), components=list(it.components), key=it.key)
 
 
 def _place(host: Host, peers: Iterable[Host], estate: Estate) -> int:

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from estate.policy import Credential, Firewall, Limits, Patches, Person, Policy, Ssh
-from inventory.raw_policy import RawCredential, RawLimits, RawPerson
+from estate.policy import Credential, Firewall, Limits, Origin, Patches, Person, Policy, Ssh
+from inventory.raw_policy import RawCredential, RawLimits, RawOrigin, RawPerson
 
 
 def limits(raw: RawLimits) -> Limits:
@@ -27,6 +27,14 @@ def credential(name: str, raw: RawCredential) -> Credential:
     return Credential(name, raw.where, raw.owner, raw.hardware_key, raw.changed, raw.every_days)
 
 
+def origin(name: str, raw: RawOrigin) -> Origin:
+    """Of tables in which no fault was found."""
+    assert raw.uri is not None, name
+    assert raw.suites is not None, name
+    assert raw.key is not None, name
+    return Origin(name, raw.uri, tuple(raw.suites), tuple(raw.components), raw.key, tuple(raw.hosts))
+
+
 def plain_policy(policy: Policy) -> dict[str, Any]:
     """Its tables, as the estate file has them; those that say nothing are left out."""
     begin, end = policy.patches.window
@@ -38,6 +46,7 @@ def plain_policy(policy: Policy) -> dict[str, Any]:
         else {},
         "staff": {name: _plain(person) for name, person in policy.staff.items()},
         "credentials": {name: _plain(it) for name, it in policy.credentials.items()},
+        "origins": {name: _plain(it) for name, it in policy.origins.items()},
     }
     return {name: table for name, table in tables.items() if table}
 

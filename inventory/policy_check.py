@@ -14,6 +14,9 @@ def check_policy(draft: Draft) -> Iterator[Fault]:
     for name, person in raw.staff.items():
         for n, host in enumerate(person.hosts):
             yield from draft.refers(("staff", name, "hosts", n), "hosts", host)
+    for name, origin in raw.origins.items():
+        for n, host in enumerate(origin.hosts):
+            yield from draft.refers(("origins", name, "hosts", n), "hosts", host)
     users: list[tuple[Place, str]] = [(("vhosts", d, "user"), v.user) for d, v in raw.vhosts.items() if v.user]
     yield from doubles([*users, *((("staff", name), name) for name in raw.staff)], "the user")
     yield from _check_keys(draft)

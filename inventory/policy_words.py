@@ -16,6 +16,12 @@ HARDWARE_KEYS = ("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.c
 KEYS = ("ssh-ed25519", *HARDWARE_KEYS)
 _COMMAND = re.compile(r"/[A-Za-z0-9._/+@-]+( [A-Za-z0-9._/+@-]+)*")  # nothing that sudoers(5) gives a meaning
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # Debian Policy 5.6.7
+_ARCHIVE = re.compile(r"https://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~+-]+)*/?")
+_SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*/?")
+_ARMOUR = re.compile(
+    r"\s*-----BEGIN PGP PUBLIC KEY BLOCK-----\n([A-Za-z]+: [^\n]*\n)*\n"
+    r"[A-Za-z0-9+/=\n]+-----END PGP PUBLIC KEY BLOCK-----\s*"
+)
 _LISTENS = re.compile(r"(tcp|udp)/([0-9]{1,5})")
 
 
@@ -90,3 +96,26 @@ def listens(value: str) -> str:
     if match is None or not 0 < int(match[2]) < 65536:
         raise ValueError(f'{quoted(value)} is no protocol and port; write it as "tcp/8080"')
     return f"{match[1]}/{int(match[2])}"
+
+
+def archive(value: str) -> str:
+    """Where packages come from."""
+    if not _ARCHIVE.fullmatch(value):
+        raise ValueError(
+            f'{quoted(value)} is no archive of packages; write it as "https://packages.example.org/debian"'
+        )
+    return value
+
+
+def suite(value: str) -> str:
+    """A suite or a component, as sources.list(5) has them."""
+    if not _SUITE.fullmatch(value) or ".." in value:
+        raise ValueError(f'{quoted(value)} is no suite or component; write it as "bookworm" or "main"')
+    return value
+
+
+def openpgp(value: str) -> str:
+    """A public key in its armour (RFC 9580, 6.2)."""
+    if not _ARMOUR.fullmatch(value):
+        raise ValueError("is no public key; put all of the publisher's .asc file between three quotes")
+    return value

@@ -20,6 +20,7 @@ from inventory.raw_policy import (
     RawCredential,
     RawFirewall,
     RawLimits,
+    RawOrigin,
     RawPatches,
     RawPerson,
     RawSsh,
@@ -207,4 +208,5 @@ class RawEstate(Table):
     patches: RawPatches = RawPatches()
     staff: dict[Staff, RawPerson] = {}
     credentials: dict[Label, RawCredential] = {}
+    origins: dict[Label, RawOrigin] = {}
     slice: RawSlice | None = None

@@ -67,3 +67,14 @@ class RawCredential(Table):
     hardware_key: bool = False
     changed: Day | None = None
     every_days: Annotated[int, Field(ge=1, le=3650)] = 60
+
+
+class RawOrigin(Table):
+    """[origins.NAME]"""
+
+    needs: ClassVar[tuple[str, ...]] = ("uri", "suites", "key")
+    uri: Annotated[str, AfterValidator(policy_words.archive)] | None = None
+    suites: Annotated[list[Annotated[str, AfterValidator(policy_words.suite)]], Field(min_length=1)] | None = None
+    components: list[Annotated[str, AfterValidator(policy_words.suite)]] = []
+    key: Annotated[str, AfterValidator(policy_words.openpgp)] | None = None
+    hosts: list[str] = []

@@ -17,6 +17,7 @@ from playbooks.guard import guard
 from playbooks.kernel import kernel
 from playbooks.mounts import mounts
 from playbooks.operations import packages
+from playbooks.origins import origins
 from playbooks.patches import PACKAGES as PATCHING
 from playbooks.patches import patches
 from playbooks.services import services
@@ -38,6 +39,7 @@ EVERYWHERE = (
 @deploy("Harden")
 def harden() -> None:
     """All concerns; a second run changes nothing."""
+    origins()
     packages(name="packages", names=_needed())
     guard()
     sshd()
