@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from typing import NotRequired, TypedDict
 
 from estate.model import Estate, Host, Role, Runtime, Side, Vhost
-from estate.policy import Limits
-from estate.policy import Origin
+from estate.policy import Limits, Origin
 from estate.problem import Missing
 
 WEB = (Role.PRODUCTION, Role.DRP)
