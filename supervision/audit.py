@@ -1,6 +1,6 @@
 """One audit of one host: six scans, each with a time limit, each known or said to be unknown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -51,21 +51,26 @@ class Audit:
         return all(each.met for each in self.results)
 
 
-def audit(estate: Estate, host: Host, rules: Rules, *, lacking: str, say: Say) -> Audit:
-    """Scan `host`. `lacking` says why its scanners could not be put there; "" where they are. Raises nothing for it."""
+def audit(estate: Estate, host: Host, rules: Rules, *, only: Collection[Scanner], lacking: str, say: Say) -> Audit:
+    """Have `host` judged by the scanners `only`; what goes wrong is in the result, and nothing is raised for it.
+
+    `lacking` says why Lynis and OpenSCAP could not be put there; "" where they are.
+    """
     traits = frozenset({host.role.value, estate.policy.ssh.cryptography.value})
     at = now()
     try:
-        scans, more = _scans(estate, host, rules, lacking, say)
+        scans, more = _scans(estate, host, rules, only, lacking, say)
         traits |= more
     except Problem as problem:
         say(host.name, f"unknown: {problem.what}")
-        scans = [Scan(scanner, error=problem.what) for scanner in Scanner]
+        scans = [Scan(scanner, error=problem.what) for scanner in Scanner if scanner in only]
     judged = [judge(scan, rules.exclusions, rules.goal(scan.scanner), traits) for scan in scans]
     return Audit(host.name, at, traits, tuple(judged))
 
 
-def _scans(estate: Estate, host: Host, rules: Rules, lacking: str, say: Say) -> tuple[list[Scan], frozenset[str]]:
+def _scans(
+    estate: Estate, host: Host, rules: Rules, only: Collection[Scanner], lacking: str, say: Say
+) -> tuple[list[Scan], frozenset[str]]:
     port = first_open(str(host.ipv4), dict.fromkeys((host.ssh_port, FRESH_PORT)))
     if port is None:
         raise Unreachable(f"{host.ipv4} answers on neither port {host.ssh_port} nor {FRESH_PORT}", hint="is it up?")
@@ -79,8 +84,8 @@ def _scans(estate: Estate, host: Host, rules: Rules, lacking: str, say: Say) -> 
             Scanner.CIS: lambda: _needs(lacking, lambda: _oscap(remote, Scanner.CIS)),
             Scanner.ANSSI: lambda: _needs(lacking, lambda: _oscap(remote, Scanner.ANSSI)),
         }
-        scans = {scanner: _attempt(host.name, scanner, act, say) for scanner, act in acts.items()}
-    return [scans[scanner] for scanner in Scanner], frozenset({f"debian{debian}", *container})
+        scans = {scanner: _attempt(host.name, scanner, act, say) for scanner, act in acts.items() if scanner in only}
+    return [scans[scanner] for scanner in Scanner if scanner in only], frozenset({f"debian{debian}", *container})
 
 
 def _attempt(name: str, scanner: Scanner, act: Callable[[], Scan], say: Say) -> Scan:

@@ -23,6 +23,7 @@ from seawall.options import estate_option, json_option, print_json
 from supervision import content, exclusions, history
 from supervision.audit import Audit, audit
 from supervision.exclusions import Rules
+from supervision.findings import Scanner
 from supervision.page import html
 
 SHOWN = 20  # findings of one scan; the page has all
@@ -31,6 +32,9 @@ AT_ONCE = 2  # hosts; the scanners are busy with the disks of their hosts, and w
 
 @click.command("audit", short_help="have hosts judged by Lynis, OpenSCAP, ssh-audit and systemd-analyze")
 @click.argument("names", metavar="[HOST]...", nargs=-1)
+@click.option(
+    "--only", type=click.Choice(list(map(str, Scanner))), multiple=True, help="These scans; such an audit is not kept."
+)
 @click.option("--fetch", is_flag=True, help="Fetch the SCAP content first, where it is not in the cache.")
 @click.option("--content", "package", type=click.Path(path_type=Path), help="The SCAP content, as Debian's package.")
 @click.option("--exclusions", "excused", type=click.Path(path_type=Path), help="Another file of goals and exclusions.")
@@ -40,6 +44,7 @@ AT_ONCE = 2  # hosts; the scanners are busy with the disks of their hosts, and w
 def command(
     names: tuple[str, ...],
     *,
+    only: tuple[str, ...],
     fetch: bool,
     package: Path | None,
     excused: Path | None,
@@ -56,20 +61,28 @@ def command(
     rules = exclusions.load(excused or exclusions.OURS)
     archive = content.fetch() if fetch and package is None else content.find(package)
     watch = Stopwatch()
-    audits = _audits(estate, hosts, rules, _installed(estate, hosts, archive), watch)
-    folder = (state or history.base()) / estate.name
+    audits = _audits(
+        estate, hosts, rules, [Scanner(name) for name in only or Scanner], _installed(estate, hosts, archive), watch
+    )
     documents = [history.document(each) for each in audits]
-    for document in documents:
-        history.store(folder, document)
     idle = exclusions.idle(rules, _failed(audits))
-    page = folder / "index.html"
-    files.write(page, html(estate.name, {host: history.kept(folder, host) for host in estate.hosts}, idle), mode=0o600)
+    page = None if only else _keep((state or history.base()) / estate.name, estate, documents, idle)
     if as_json:
         print_json({"ok": all(each.met for each in audits), "hosts": {each["host"]: each for each in documents},
-                    "idle": idle, "page": str(page), "seconds": watch.seconds})  # fmt: skip
+                    "idle": idle, "page": page, "seconds": watch.seconds})  # fmt: skip
     else:
         _show(documents, idle, page)
     _check(audits)
+
+
+def _keep(folder: Path, estate: Estate, documents: Sequence[dict[str, Any]], idle: Sequence[str]) -> Path:
+    """Store the audits, and make the page of all that are kept anew."""
+    for document in documents:
+        history.store(folder, document)
+    page = folder / "index.html"
+    kept = {host: history.kept(folder, host) for host in estate.hosts}
+    files.write(page, html(estate.name, kept, idle), mode=0o600)
+    return page
 
 
 def _installed(estate: Estate, hosts: Sequence[Host], archive: Path) -> Mapping[str, Outcome]:
@@ -81,15 +94,21 @@ def _installed(estate: Estate, hosts: Sequence[Host], archive: Path) -> Mapping[
 
 
 def _audits(
-    estate: Estate, hosts: Sequence[Host], rules: Rules, outcomes: Mapping[str, Outcome], watch: Stopwatch
+    estate: Estate,
+    hosts: Sequence[Host],
+    rules: Rules,
+    only: Sequence[Scanner],
+    outcomes: Mapping[str, Outcome],
+    watch: Stopwatch,
 ) -> list[Audit]:
     def say(host: str, text: str) -> None:
         click.echo(f"{watch.seconds:6.1f} s  {host}: {text}", err=True)
 
+    def judged(host: Host) -> Audit:
+        return audit(estate, host, rules, only=only, lacking=outcomes[host.name].error, say=say)
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(
-            pool.map(lambda host: audit(estate, host, rules, lacking=outcomes[host.name].error, say=say), hosts)
-        )
+        return list(pool.map(judged, hosts))
 
 
 def _failed(audits: Sequence[Audit]) -> list[tuple[frozenset[str], Any, frozenset[str]]]:
@@ -101,7 +120,7 @@ def _failed(audits: Sequence[Audit]) -> list[tuple[frozenset[str], Any, frozense
     ]
 
 
-def _show(documents: Sequence[Mapping[str, Any]], idle: Sequence[str], page: Path) -> None:
+def _show(documents: Sequence[Mapping[str, Any]], idle: Sequence[str], page: Path | None) -> None:
     console = Console(file=sys.stdout)
     for document in documents:
         table = Table("scan", "raw", "declared", "goal", "", box=None, pad_edge=False)
@@ -118,7 +137,8 @@ def _show(documents: Sequence[Mapping[str, Any]], idle: Sequence[str], page: Pat
                 click.echo(f"  {name}: and {len(scan['remaining']) - SHOWN} more")
     for each in idle:
         click.echo(f"an exclusion excuses nothing any more; remove it: {each}")
-    click.echo(f"\nwhat remains with advice, what is excluded and why, and how it came about: {page}")
+    if page is not None:
+        click.echo(f"\nwhat remains with advice, what is excluded and why, and how it came about: {page}")
 
 
 def _words(score: Mapping[str, Any]) -> str:
