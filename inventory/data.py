@@ -6,9 +6,11 @@ from typing import NotRequired, TypedDict
 from estate.model import Estate, Host, Role, Runtime, Side, Vhost
 from estate.policy import Limits, Origin
 from estate.problem import Missing
+from inventory.access import ClientData, PersonData, reach_of, sftp_on, staff_on
 
 WEB = (Role.PRODUCTION, Role.DRP)
 FRESH_PORT = 22  # where sshd listens before the first hardening
+USUAL_PORT = 2222  # where it listens then, unless the estate says otherwise
 # Never the two ends of a pair on one day, so that a bad patch is seen on one before it reaches the other.
 PATCH_DAYS = {
     Role.DRP: ("Tue",),
@@ -85,6 +87,7 @@ class HostData(TypedDict):
     ssh_hostname: str
     ssh_port: int  # where to connect now; `playbooks.drive` finds it
     sshd_port: int  # where sshd listens after hardening
+    old_ports: list[int]  # where it may listen until then
     ssh_user: str
     ssh_key: str
     host_key: str
@@ -92,7 +95,11 @@ class HostData(TypedDict):
     control: list[str]
     allow: list[str]  # networks that are never limited and never banned
     block: list[str]  # networks that are never answered
-    allow_users: list[str]
+    staff: list[PersonData]
+    sftp: list[ClientData]
+    reach: list[str]  # of a bastion
+    cryptography: str
+    hardware_keys: bool
     openings: list[Opening]
     serves: bool  # production enables its sites; a twin's are enabled by an activation alone
     vhosts: list[VhostData]
@@ -102,21 +109,26 @@ class HostData(TypedDict):
     origins: list[OriginData]
 
 
-def host_data(estate: Estate, host: Host) -> HostData:
-    """Everything the playbooks need to harden `host`."""
+def host_data(estate: Estate, host: Host, *, port: int | None = None) -> HostData:
+    """Everything the playbooks need to harden `host`; `port` is where it is found now, if that is no usual one."""
     return HostData(
         name=host.name,
         role=host.role.value,
         ssh_hostname=str(host.ipv4),
         ssh_port=host.ssh_port,
         sshd_port=host.ssh_port,
+        old_ports=[*([] if port is None else [port]), USUAL_PORT, FRESH_PORT],
         ssh_user="root",
         ssh_key=_control_key(estate),
         host_key=host.host_key,
         control=control(estate),
         allow=list(estate.policy.firewall.allow),
         block=list(estate.policy.firewall.block),
-        allow_users=["root", "borg-*"] if host.role is Role.BACKUP else ["root"],
+        staff=staff_on(estate, host),
+        sftp=sftp_on(estate, host),
+        reach=reach_of(estate, host),
+        cryptography=estate.policy.ssh.cryptography.value,
+        hardware_keys=estate.policy.ssh.hardware_keys,
         openings=openings(estate, host),
         serves=host.role is Role.PRODUCTION,
         vhosts=[_vhost_data(vhost) for vhost in estate.vhosts_on(host)] if host.role in WEB else [],
@@ -137,7 +149,9 @@ def _control_key(estate: Estate) -> str:
 
 def openings(estate: Estate, host: Host) -> list[Opening]:
     """What the host's role needs open; everything else is dropped."""
-    found = [Opening(protocol="tcp", port=host.ssh_port, sources=[*control(estate), *clients(estate, host)])]
+    # Clients come to their files from anywhere; sshd itself lets nobody else in from there.
+    ssh_from = [] if sftp_on(estate, host) else [*control(estate), *clients(estate, host)]
+    found = [Opening(protocol="tcp", port=host.ssh_port, sources=ssh_from)]
     if host.role in WEB:
         found += [Opening(protocol="tcp", port=port, sources=[]) for port in (80, 443)]
     if host.role is Role.DNS:
@@ -165,8 +179,8 @@ def clients(estate: Estate, server: Host) -> list[str]:
 
 
 def known_ports(data: HostData) -> tuple[int, ...]:
-    """Where sshd may be found: the estate's port, and the fresh server's."""
-    return tuple(dict.fromkeys((data["sshd_port"], FRESH_PORT)))
+    """Where sshd may be found: the estate's port, and those it may still have."""
+    return tuple(dict.fromkeys((data["sshd_port"], *data["old_ports"])))
 
 
 def _vhost_data(vhost: Vhost) -> VhostData:

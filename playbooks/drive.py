@@ -20,7 +20,7 @@ Event = Mapping[str, Any]
 KINDS: Mapping[str, tuple[type[Problem], str]] = {
     "unreachable": (
         Unreachable,
-        "is the host up, and this machine in control.addresses? then run the same command again",
+        "is the host up, this machine in control.addresses, and ssh on another port (--port)? then run it again",
     ),
     "untrusted": (Untrusted, "look at the host's pinned key in the estate, and at [control] ssh_key"),
     "failed": (Failed, "mend that, then run the same command again; what is done already is not done twice"),

@@ -1,6 +1,6 @@
 """Make a Debian host safe: `seawall harden`, or `pyinfra inventory/hosts.py playbooks/harden.py`.
 
-Order: ssh and the firewall first, each under guard, so that a run that dies later leaves a host that is closed and
+Order: accounts, ssh and the firewall first, under guard, so that a run that dies later leaves a host that is closed and
 reachable; fail2ban after the firewall whose chains it joins and the logs it watches. Every host gets the same list
 of operations, with its own data: pyinfra merges operations by their place in the list.
 """
@@ -11,6 +11,7 @@ from pyinfra.context import host
 
 from estate.model import Runtime
 from inventory.data import WEB
+from playbooks.accounts import accounts, clients
 from playbooks.fail2ban import fail2ban
 from playbooks.firewall import firewall
 from playbooks.guard import guard
@@ -18,6 +19,7 @@ from playbooks.kernel import kernel
 from playbooks.mounts import mounts
 from playbooks.operations import packages
 from playbooks.origins import origins
+from playbooks.passwords import passwords
 from playbooks.patches import PACKAGES as PATCHING
 from playbooks.patches import patches
 from playbooks.services import services
@@ -33,6 +35,9 @@ EVERYWHERE = (
     "python3-systemd",
     *PATCHING,
     "logrotate",
+    "sudo",
+    "libpam-pwquality",
+    "cracklib-runtime",  # its dictionary: without it every new password is refused
 )
 
 
@@ -42,10 +47,13 @@ def harden() -> None:
     origins()
     packages(name="packages", names=_needed())
     guard()
+    accounts()
     sshd()
     firewall()
     kernel()
     vhosts()
+    clients()
+    passwords()
     mounts()
     services()
     fail2ban()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from estate.model import Runtime
+from inventory.access import VHOSTS
 from inventory.data import VhostData
 from playbooks.operations import File, Unit, ask, files, no_units, units
 from templates import render
@@ -18,7 +19,6 @@ from templates import render
 CONFIGURATIONS = "/etc/seawall/php"
 UNITS = "/etc/systemd/system"
 LOGS = "/var/log/vhosts"
-VHOSTS = "/srv/vhosts"
 PHP_LIBRARIES = "/usr/share/php"
 MEGABYTES_A_CHILD = 40  # of a request that is served, on average
 

@@ -6,8 +6,8 @@ from collections.abc import Generator, Mapping
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 
+from inventory.access import VHOSTS
 from playbooks.operations import ask, notice
-from playbooks.php import VHOSTS
 
 COUNTS = ("usrquota", "uquota", "quota", "usrjquota")  # mount options of ext4 and xfs that make it count
 

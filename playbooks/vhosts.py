@@ -12,9 +12,10 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from inventory.access import VHOSTS
 from inventory.data import WEB, VhostData
 from playbooks.operations import Directory, File, ask, directories, files, notice, users
-from playbooks.php import CONFIGURATIONS, VHOSTS, retire_php, scratch, start_php
+from playbooks.php import CONFIGURATIONS, retire_php, scratch, start_php
 from playbooks.quota import quotas
 from playbooks.web import directories_of, prepare_sites, serve_sites
 
@@ -66,7 +67,7 @@ def _recorded(vhost: VhostData) -> str:
 
 def _directories(vhosts: Sequence[VhostData]) -> dict[str, Directory]:
     closed = Directory(mode="700")
-    wanted = {**directories_of(vhosts), VHOSTS: Directory(), RECORDS: closed, CONFIGURATIONS: Directory()}
+    wanted = {**directories_of(vhosts), VHOSTS: Directory(mode="711"), RECORDS: closed, CONFIGURATIONS: Directory()}
     for vhost in vhosts:
         user = vhost["user"]
         wanted[vhost["directory"]] = Directory(user, "www-data", "750")

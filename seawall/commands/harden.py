@@ -19,12 +19,13 @@ from seawall.options import estate_option, json_option
 @click.command("harden", short_help="make hosts safe; confirmed, or rolled back by the host itself")
 @click.argument("names", metavar="[HOST]...", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Where ssh is found now, if its port was changed.")
 @json_option
 @estate_option
-def command(names: tuple[str, ...], *, dry_run: bool, as_json: bool, path: Path) -> None:
+def command(names: tuple[str, ...], *, dry_run: bool, port: int | None, as_json: bool, path: Path) -> None:
     """Make every HOST safe, or all hosts of the estate. A second run changes nothing."""
     estate = load(path)
-    hosts = [host_data(estate, host) for host in chosen(estate, names)]
+    hosts = [host_data(estate, host, port=port) for host in chosen(estate, names)]
     watch, progress = Stopwatch(), Progress([data["name"] for data in hosts])
     with progress:
         outcomes = drive(hosts, ["harden"], dry_run=dry_run, on_event=progress.see)
