@@ -13,13 +13,35 @@ from effects.run import run
 from lab.image import NO_APACHE, PACKAGES, Say, cached, digest
 from lab.lab import Lab
 
-# What hardening may install, beside the image's own packages. Each suite has all of them.
+# What hardening may install or tests reinstall. Each suite has all of them.
 EXTRA = (
-    "acct", "aide", "aide-common", "apache2", "apparmor", "apparmor-profiles", "apparmor-utils", "apt-listchanges",
-    "apt-show-versions", "auditd", "chrony", "cracklib-runtime", "debsecan", "debsums", "fuse3", "gocryptfs",
-    "libpam-tmpdir", "linux-base", "lynis", "needrestart", "openscap-scanner", "quota", "rkhunter", "sysstat",
+    "acct",
+    "aide",
+    "aide-common",
+    "apache2",
+    "apparmor",
+    "apparmor-profiles",
+    "apparmor-utils",
+    "apt-listchanges",
+    "apt-show-versions",
+    "auditd",
+    "chrony",
+    "cracklib-runtime",
+    "debsecan",
+    "debsums",
+    "fuse3",
+    "gocryptfs",
+    "libpam-tmpdir",
+    "linux-base",
+    "logrotate",
+    "lynis",
+    "needrestart",
+    "openscap-scanner",
+    "quota",
+    "rkhunter",
+    "sysstat",
     "systemd-timesyncd",
-)  # fmt: skip
+)
 SCRIPT = Path(__file__).parent / "files/repository.py"
 INSIDE = "/srv/repository.py"
 SITE = "packages.hosting.example"

@@ -17,8 +17,8 @@ from playbooks.firewall import firewall
 from playbooks.guard import guard
 from playbooks.kernel import kernel
 from playbooks.mounts import mounts
-from playbooks.operations import packages
 from playbooks.origins import origins
+from playbooks.packages import packages
 from playbooks.passwords import passwords
 from playbooks.patches import PACKAGES as PATCHING
 from playbooks.patches import patches

@@ -185,18 +185,6 @@ def users(homes: Mapping[str, str]) -> Generator[StringCommand]:
 
 
 @operation()
-def packages(names: Sequence[str]) -> Generator[StringCommand]:
-    """Debian packages that are installed; the lists are fetched only where one is missing."""
-    installed = set(ask("dpkg-query -W -f '${db:Status-Status} ${Package}\\n' | sed -n 's/^installed //p'"))
-    missing = [name for name in names if name not in installed]
-    if missing:
-        yield StringCommand("apt-get update -q")
-        yield StringCommand(
-            "DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends " + " ".join(missing)
-        )
-
-
-@operation()
 def units(wanted: Sequence[Unit] | Callable[[], Sequence[Unit]]) -> Generator[StringCommand]:
     """Units that run, stay up, start at boot, and have read their newest files; a reload owed by a dead run is done.
 

@@ -13,7 +13,8 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 from pyinfra.operations import files as pyinfra_files
 
-from playbooks.operations import Directory, ask, directories, packages
+from playbooks.operations import Directory, ask, directories
+from playbooks.packages import packages
 
 # linux-base comes with every kernel. Where it is missing, as in a container, OpenSCAP takes it for a system without a
 # kernel and leaves out 251 of 403 rules: a score that flatters.

@@ -59,7 +59,7 @@ def build(packages: Sequence[str]) -> None:
     assert suite
     out("apt-get", "update", "-q")
     for package in packages:
-        out("apt-get", "install", "-qqy", "--no-install-recommends", "--download-only", package)
+        out("apt-get", "install", "-qqy", "--no-install-recommends", "--download-only", "--reinstall", package)
     index()
     out("apt-get", "install", "-qqy", "--no-install-recommends", "gpg", "gpg-agent")
     KEY.mkdir(mode=0o700)
