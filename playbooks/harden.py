@@ -5,12 +5,14 @@ reachable; fail2ban after the firewall whose chains it joins and the logs it wat
 of operations, with its own data: pyinfra merges operations by their place in the list.
 """
 
+from collections.abc import Sequence
+
 import pyinfra
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from estate.model import Runtime
-from inventory.data import WEB
+from inventory.data import WEB, VhostData
 from playbooks.accounts import accounts, clients
 from playbooks.fail2ban import fail2ban
 from playbooks.firewall import firewall
@@ -45,7 +47,7 @@ EVERYWHERE = (
 def harden() -> None:
     """All concerns; a second run changes nothing."""
     origins()
-    packages(name="packages", names=_needed())
+    packages(name="packages", names=needed(host.data.role, host.data.vhosts))
     guard()
     accounts()
     sshd()
@@ -60,10 +62,10 @@ def harden() -> None:
     patches()
 
 
-def _needed() -> list[str]:
-    data = host.data
-    php = any(vhost["runtime"] == Runtime.PHP for vhost in data.vhosts)
-    return [*EVERYWHERE, *(["nginx"] if data.role in WEB else []), *(["php-fpm"] if php else [])]
+def needed(role: str, vhosts: Sequence[VhostData]) -> list[str]:
+    """The packages that hardening installs on a host of that role with these vhosts."""
+    php = any(vhost["runtime"] == Runtime.PHP for vhost in vhosts)
+    return [*EVERYWHERE, *(["nginx"] if role in WEB else []), *(["php-fpm"] if php else [])]
 
 
 if pyinfra.is_cli:

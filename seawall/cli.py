@@ -19,6 +19,7 @@ GROUPS = {
     "install": "put the toolkit, keys and services on hosts",
     "patches": "what is open on hosts, and patching ahead of the weekly day",
     "lab": "a disposable estate of real Debian hosts on this machine",
+    "surface": "name what is on hosts and nobody needs, and remove it",
 }
 
 

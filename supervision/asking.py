@@ -33,7 +33,7 @@ def ask(remote: Remote, program: str, question: Mapping[str, Any] | None = None)
 
     Raises Failed where the answer can't be read, and as `Remote`.
     """
-    call = f"print(json.dumps(look(json.loads({json.dumps(question or {})!r}))))"
+    call = f"import json\nprint(json.dumps(look(json.loads({json.dumps(question or {})!r}))))"
     said = remote.run(["python3", "-"], timeout=LIMIT, stdin=f"{text(program)}\n{call}\n")
     try:
         return dict(json.loads(said))

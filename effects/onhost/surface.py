@@ -1,0 +1,131 @@
+"""Sent by `seawall surface`: what is installed and listens here, and what a removal would take along.
+
+`look` takes {roots: [regular expression], paths: [of applications]} and answers {packages: [{name, version, manual,
+needed, vital, foreign, kb}], listening: [{protocol, address, port, program}], sources: [{entry, uri, origin}],
+changed: [path]}. With {remove: [package], disable: [path]} it answers {gone: [package]}, which is what apt would
+remove, unused dependencies included; with {really: true} too it has done so, and says what is {left: [package]}.
+"""
+
+import ipaddress
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+FOLLOWED = ("PreDepends", "Depends", "Recommends")  # what apt's own autoremove follows
+HARMLESS = re.compile(r"\S+\s+c /|missing\s+/usr/share/(doc|info|locale|man|lintian)/")
+TARGETS = "$(SOURCESENTRY)|$(REPO_URI)|$(ORIGIN)"
+
+
+def look(question: "dict[str, Any]") -> "dict[str, Any]":
+    """What is there; or what a removal would do, or has done."""
+    if "remove" in question or "disable" in question:
+        return remove(question.get("remove", []), question.get("disable", []), really=question.get("really", False))
+    return {
+        "packages": list(packages(question["roots"], question["paths"])),
+        "listening": list(listening()),
+        "sources": list(sources()),
+        "changed": changed(),
+    }
+
+
+def out(*argv: str, limit: float = 600, codes: "tuple[int, ...]" = (0,)) -> str:
+    """Standard output of what must end with one of `codes`."""
+    environment = os.environ | {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=limit, check=False, env=environment, stdin=subprocess.DEVNULL
+    )
+    if done.returncode not in codes:
+        raise SystemExit(f"{argv[0]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}")
+    return done.stdout
+
+
+def packages(roots: "list[str]", paths: "list[str]") -> "Iterator[dict[str, Any]]":
+    """Everything that is installed; `needed`: by `roots`, by who owns `paths`, or by what Debian cannot do without."""
+    cache: Any = import_module("apt").Cache()
+    here = {package.name: package for package in cache if package.is_installed}
+    vital = {name for name, package in here.items() if is_vital(package)}
+    wanted = [re.compile(root) for root in roots]
+    start = {name for name in here if any(pattern.fullmatch(name) for pattern in wanted)}
+    needed = closure(here, (vital | start | owners(paths)) & set(here))
+    for name, package in sorted(here.items()):
+        yield {
+            "name": name,
+            "version": package.installed.version,
+            "manual": not package.is_auto_installed,
+            "needed": name in needed,
+            "vital": name in vital,
+            "foreign": all(origin.archive == "now" for origin in package.installed.origins),
+            "kb": package.installed.installed_size // 1024,
+        }
+
+
+def owners(paths: "list[str]") -> "set[str]":
+    """Packages that brought these; what no package brought has none."""
+    lines = out("dpkg-query", "-S", *paths, codes=(0, 1)).splitlines() if paths else []
+    named = (line.rpartition(": ")[0] for line in lines if not line.startswith("diversion"))
+    return {name.partition(":")[0] for names in named for name in names.split(", ")}
+
+
+def is_vital(package: Any) -> bool:
+    """Essential, protected, or so important that Debian installs it everywhere (Debian Policy 2.5)."""
+    record = package.installed.record
+    protected = record.get("Protected") == "yes" or record.get("Important") == "yes"
+    return package.essential or protected or package.installed.priority in ("required", "important")
+
+
+def closure(here: "dict[str, Any]", start: "set[str]") -> "set[str]":
+    """`start`, and what that needs."""
+    found, todo = set(start), list(start)
+    while todo:
+        for group in here[todo.pop()].installed.get_dependencies(*FOLLOWED):
+            for version in group.target_versions:
+                name = version.package.name
+                if name in here and version.package.is_installed and name not in found:
+                    found.add(name)
+                    todo.append(name)
+    return found
+
+
+def listening() -> "Iterator[dict[str, Any]]":
+    """Sockets that others can reach: not those of the loopback."""
+    for line in out("ss", "-tulpnH").splitlines():
+        fields = line.split()
+        address, _, port = fields[4].rpartition(":")
+        plain = address.strip("[]").partition("%")[0]
+        if plain != "*" and ipaddress.ip_address(plain).is_loopback:
+            continue
+        program = re.search(r'\("([^"]+)"', line)
+        yield {"protocol": fields[0], "address": plain, "port": int(port), "program": program[1] if program else ""}
+
+
+def sources() -> "Iterator[dict[str, str]]":
+    """Where apt takes packages from, by entry of its files."""
+    for line in sorted(set(out("apt-get", "indextargets", "--format", TARGETS, "Created-By: Packages").splitlines())):
+        entry, uri, origin = line.split("|")
+        yield {"entry": entry, "uri": uri, "origin": "" if origin.startswith("$") else origin}
+
+
+def changed() -> "list[str]":
+    """Files that are not as their package brought them; configuration, and missing documentation, aside."""
+    lines = out("dpkg", "--verify", codes=(0, 1)).splitlines()
+    return [line.split(maxsplit=1)[-1] for line in lines if line.strip() and not HARMLESS.match(line)]
+
+
+def remove(names: "list[str]", files: "list[str]", *, really: bool) -> "dict[str, Any]":
+    """What goes; done where `really`."""
+    answer: dict[str, Any] = {"gone": [], "left": []}
+    if names:
+        simulated = out("apt-get", "-s", "purge", "--autoremove", *names)
+        answer["gone"] = re.findall(r"^(?:Purg|Remv) (\S+)", simulated, re.MULTILINE)
+    if really and names:
+        out("apt-get", "-qy", "-o", "DPkg::Lock::Timeout=300", "purge", "--autoremove", *names, limit=1800)
+        known = out("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n").splitlines()
+        there = {line.split()[0] for line in known if line.endswith(" installed")}
+        answer["left"] = [name for name in answer["gone"] if name.partition(":")[0] in there]
+    for path in map(Path, files if really else []):
+        path.rename(path.with_name(f"{path.name}.disabled"))  # apt reads .list and .sources alone
+    return answer | {"disabled": files if really else []}
