@@ -9,7 +9,7 @@ must see them all, and is not the whole of root, is in the group `proc`: for log
 
 import re
 import shlex
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pyinfra.api.command import StringCommand
@@ -19,6 +19,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from playbooks.operations import File, ask, put
+from playbooks.vhosts import records
 
 Options = tuple[str, ...]
 DATA: Options = ("nosuid", "nodev")
@@ -144,8 +145,9 @@ def _mounted(row: Sequence[str]) -> Mounted:
 
 
 @operation()
-def safe_mounts(places: Mapping[str, Options]) -> Generator[StringCommand]:
+def safe_mounts(asked: Callable[[], Mapping[str, Options]]) -> Generator[StringCommand]:
     """Mounted with the safe options now, and after the next boot. Places that do not exist are left out."""
+    places = asked()
     now = _look([*places, PROC])
     there = {now.places[place]: options for place, options in places.items() if place in now.places}
     wanted = declared(now.fstab, there) | {PROC: (*INERT, "hidepid=invisible", f"gid={now.group}")}
@@ -186,4 +188,9 @@ def mounts() -> None:
     """No program where anybody may write, no device and no set-user-id where clients' files are."""
     uploads = {path: INERT for vhost in host.data.vhosts for path in vhost["uploads"]}
     readers(name="mounts: who sees all processes")
-    safe_mounts(name="mounts: safe, now and at boot", places={**PLACES, **uploads})
+    safe_mounts(name="mounts: safe, now and at boot", asked=lambda: {**PLACES, **_strays(), **uploads})
+
+
+def _strays() -> dict[str, Options]:
+    """Uploads of vhosts that the estate has no more: until they are removed nothing is executed there either."""
+    return {path: INERT for row in records().values() for path in row["uploads"]}

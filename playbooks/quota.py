@@ -17,19 +17,19 @@ def quotas(wanted: Mapping[str, int | None]) -> Generator[StringCommand]:
     """Hard limits in MB by user; None takes one away. Where the file system does not count, the operator is told."""
     if not wanted:
         return
-    target, kind, options = ask(f"findmnt -nro TARGET,FSTYPE,OPTIONS --target {VHOSTS}")[-1].split()
+    source, kind, options = ask(f"findmnt -nrvo SOURCE,FSTYPE,OPTIONS --target {VHOSTS}")[-1].split()
     if not any(option.partition("=")[0] in COUNTS for option in options.split(",")):
         if any(wanted.values()):
-            notice(f"no quota: the file system of {VHOSTS} ({kind} at {target}) does not count by user")
+            notice(f"no quota: the file system of {VHOSTS} ({kind}) does not count by user")
         return
     if not ask("command -v setquota || true"):
         yield StringCommand("DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends quota")
-        now = {}
+        now = dict[str, int]()
     else:
-        now = hard_limits(ask(f"repquota -u -O csv {target}"))
+        now = hard_limits(ask(f"repquota -u -O csv {source}"))
     for user, megabytes in wanted.items():
         if (limit := (megabytes or 0) * 1024) != now.get(user, 0):
-            yield StringCommand(f"setquota -u {user} {limit} {limit} 0 0 {target}")
+            yield StringCommand(f"setquota -u {user} {limit} {limit} 0 0 {source}")
 
 
 def hard_limits(report: list[str]) -> dict[str, int]:

@@ -5,7 +5,10 @@ and left as it is: a slip of the pen must not take a client's site away. `playbo
 """
 
 import json
+import shlex
 from collections.abc import Generator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.deploy import deploy
@@ -14,7 +17,7 @@ from pyinfra.context import host
 
 from inventory.access import VHOSTS
 from inventory.data import WEB, VhostData
-from playbooks.operations import Directory, File, ask, directories, files, notice, users
+from playbooks.operations import Directory, File, ask, directories, files, look, notice, users
 from playbooks.php import CONFIGURATIONS, retire_php, scratch, start_php
 from playbooks.quota import quotas
 from playbooks.web import directories_of, prepare_sites, serve_sites
@@ -29,6 +32,7 @@ def vhosts() -> None:
     mine, web, serves = host.data.vhosts, host.data.role in WEB, host.data.serves
     users(name="vhosts: users", homes={vhost["user"]: vhost["directory"] for vhost in mine})
     directories(name="vhosts: directories", wanted=_directories(mine) if web else {})
+    roots(name="vhosts: document roots", wanted=_roots(mine) if web else {})
     files(name="vhosts: records", wanted={record(v["domain"]): File(_recorded(v)) for v in mine})
     prepare_sites(mine, web=web, serves=serves)
     start_php(mine)
@@ -43,7 +47,7 @@ def record(domain: str) -> str:
     return f"{RECORDS}/{domain}.json"
 
 
-def records() -> dict[str, dict[str, object]]:
+def records() -> dict[str, dict[str, Any]]:
     """What is written down on the host, by domain."""
     rows = ask(f"cat {RECORDS}/*.json 2>/dev/null || true")
     return {row["domain"]: row for row in map(json.loads, filter(None, rows))}
@@ -58,6 +62,20 @@ def strays(known: Sequence[str]) -> Generator[StringCommand]:
             f" or remove it: seawall harden {host.name} --remove {domain}"
         )
     yield from ()
+
+
+@operation()
+def roots(wanted: Mapping[str, str]) -> Generator[StringCommand]:
+    """Document roots, from path to owner, where there is none: a client's release may be a link, and stays one."""
+    there = look(list(wanted))
+    for path, user in wanted.items():
+        if path not in there:
+            yield StringCommand(f"runuser -u {user} -- install -d -m 755 {shlex.quote(path)}")
+
+
+def _roots(vhosts: Sequence[VhostData]) -> dict[str, str]:
+    """Those that lie in the vhost's own directory."""
+    return {v["root"]: v["user"] for v in vhosts if PurePosixPath(v["root"]).is_relative_to(v["directory"])}
 
 
 def _recorded(vhost: VhostData) -> str:

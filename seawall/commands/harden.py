@@ -1,6 +1,6 @@
 """`seawall harden`: every host of the estate, or those named; counted, confirmed, or rolled back by the host."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -8,9 +8,9 @@ import click
 
 from effects.clock import Stopwatch
 from estate.model import Estate, Host
-from estate.problem import BadEstate
-from inventory import load
-from inventory.data import host_data
+from estate.problem import BadEstate, Refused
+from inventory import load, words
+from inventory.data import HostData, host_data
 from playbooks.drive import check, drive
 from seawall.deploying import Progress, report
 from seawall.options import estate_option, json_option
@@ -20,17 +20,45 @@ from seawall.options import estate_option, json_option
 @click.argument("names", metavar="[HOST]...", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Where ssh is found now, if its port was changed.")
+@click.option("--remove", metavar="DOMAIN", multiple=True, help="Take this vhost from HOST, after a proven copy.")
 @json_option
 @estate_option
-def command(names: tuple[str, ...], *, dry_run: bool, port: int | None, as_json: bool, path: Path) -> None:
-    """Make every HOST safe, or all hosts of the estate. A second run changes nothing."""
+def command(
+    names: tuple[str, ...], *, dry_run: bool, port: int | None, remove: tuple[str, ...], as_json: bool, path: Path
+) -> None:
+    """Make every HOST safe, or all hosts of the estate. A second run changes nothing.
+
+    A vhost that the estate has no more is named and left as it is, until somebody asks for its removal.
+    """
     estate = load(path)
-    hosts = [host_data(estate, host, port=port) for host in chosen(estate, names)]
+    wanted = chosen(estate, names)
+    require_removable(estate, wanted if names else [], remove)
+    hosts: list[HostData] = [
+        host_data(estate, host, port=port) | {"remove": list(remove)}  # type: ignore[misc]
+        for host in wanted
+    ]
     watch, progress = Stopwatch(), Progress([data["name"] for data in hosts])
     with progress:
-        outcomes = drive(hosts, ["harden"], dry_run=dry_run, on_event=progress.see)
+        outcomes = drive(hosts, ["removal", "harden"] if remove else ["harden"], dry_run=dry_run, on_event=progress.see)
     report(outcomes, watch.seconds, as_json=as_json, dry_run=dry_run)
     check(outcomes)
+
+
+def require_removable(estate: Estate, hosts: Sequence[Host], domains: Iterable[str]) -> None:
+    """Raise BadEstate for a domain that is none, or where no host is named; Refused for a vhost of the estate."""
+    for domain in domains:
+        try:
+            words.domain(domain)
+        except ValueError as fault:
+            raise BadEstate(f"--remove: {fault}", hint="copy the domain from what seawall harden said") from None
+        if not hosts:
+            raise BadEstate(f"where is {domain} to be removed?", hint=f"seawall harden HOST --remove {domain}")
+        for host in hosts:
+            if domain in (vhost.domain for vhost in estate.vhosts_on(host)):
+                raise Refused(
+                    f"{domain} is a vhost of {host.name} in the estate",
+                    hint=f'take [vhosts."{domain}"] out of the estate first, then run the same command again',
+                )
 
 
 def chosen(estate: Estate, names: Iterable[str]) -> list[Host]:

@@ -1,0 +1,82 @@
+"""Take a vhost from a host that the estate does not have there any more: `seawall harden HOST --remove DOMAIN`.
+
+    quiet: visitors get 503, its services stop   →  copied, and the copy compared with what is there
+    only then                                    →  site, services, mounts, files, user; its record last
+
+Whatever fails before the copy is proven leaves the vhost as it was. Data beside the usual: `remove`, the domains.
+Databases stay where they are: who else reads them is not known here.
+"""
+
+import shlex
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+from pyinfra.api.command import StringCommand
+from pyinfra.api.deploy import deploy
+from pyinfra.api.exceptions import OperationError
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from effects.clock import now
+from playbooks.operations import notice
+from playbooks.php import LOGS, UNITS, configuration, own_unit
+from playbooks.vhosts import record, records
+from playbooks.web import MAINTENANCE, available, enabled
+from templates import render
+
+KEPT = "/var/backups/seawall/removed"
+Record = Mapping[str, Any]
+
+
+@deploy("Remove vhosts")
+def removal() -> None:
+    """Each of `remove`, copied first."""
+    users = {vhost["user"]: vhost["domain"] for vhost in host.data.vhosts}
+    removed(name="vhosts: removed", domains=list(host.data.remove), users=users)
+
+
+@operation()
+def removed(domains: Sequence[str], users: Mapping[str, str]) -> Generator[StringCommand]:
+    """Vhosts that are gone; `users` of the estate's own vhosts stay, whoever else had them."""
+    known = records()
+    for domain in domains:
+        if domain not in known:
+            raise OperationError(f"no vhost {domain} is on {host.name}; it has {', '.join(known) or 'none'}")
+        others = [row for name, row in known.items() if name != domain]
+        archive = f"{KEPT}/{domain}-{now():%Y%m%dT%H%M%SZ}.tar.gz"
+        yield StringCommand("sh -s", _stdin=script(known[domain], others, users, archive))
+        notice(f"{domain} is gone; all of it but its databases is in {archive}, and what that holds in {archive}.list")
+
+
+def script(row: Record, others: Sequence[Record], users: Mapping[str, str], archive: str) -> str:
+    """What is run on the host. What `others` use as well, a user or a path, is neither copied nor removed."""
+    domain, user = row["domain"], row["user"]
+    taken = {path for other in others for path in other["paths"]}
+    alone = user not in users and all(other["user"] != user for other in others)
+    links = [enabled(domain), available(domain)]
+    services = [f"{UNITS}/{own_unit(user)}", configuration(user)] if alone else []
+    paths = [path for path in row["paths"] if path not in taken]
+    mail = [f"/var/spool/cron/crontabs/{user}", f"/var/mail/{user}"] if alone else []
+    files = [row["directory"], f"{LOGS}/{domain}", row["certificates"], *paths, *mail]
+    quoted = {
+        "links": list(map(shlex.quote, links)),
+        "services": [
+            *map(shlex.quote, services),
+            *([f"/etc/php/*/fpm/pool.d/{shlex.quote(user)}.conf"] if alone else []),
+        ],
+        "removed": list(map(shlex.quote, files)),
+    }
+    saved = [*quoted["removed"], *quoted["links"], *quoted["services"], shlex.quote(record(domain))]
+    return render(
+        "remove-vhost.sh.j2",
+        domain=shlex.quote(domain),
+        user=shlex.quote(user) if alone else None,
+        service=own_unit(user) if alone else None,
+        directory=shlex.quote(row["directory"]),
+        archive=shlex.quote(archive),
+        flag=shlex.quote(f"{MAINTENANCE}/{domain}"),
+        record=shlex.quote(record(domain)),
+        saved=saved,
+        logs=shlex.quote(f"{LOGS}/{domain}".lstrip("/")),
+        **quoted,
+    )
