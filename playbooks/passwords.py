@@ -20,6 +20,7 @@ from templates import render
 
 TOOL = f"{TOOLS}/pam"
 PROFILES = ("seawall-faillock", "seawall-faillock-notify", "seawall-pwhistory")
+LOCK = "deny=5 unlock_time=900 even_deny_root root_unlock_time=60"  # seconds
 LONGEST, SHORTEST, WARNING, INACTIVE = 60, 1, 14, 30  # days
 NOLOGIN = "/usr/sbin/nologin"
 NO_SHELL = (NOLOGIN, "/sbin/nologin", "/usr/bin/false", "/bin/false", "/bin/sync")
@@ -135,10 +136,12 @@ def passwords() -> None:
     files(
         name="passwords: rules and profiles",
         wanted={
-            TOOL: File(render("pam.sh.j2", work=WORK, tools=TOOLS, profiles=PROFILES, group=NOBODY_SU), "755"),
+            TOOL: File(
+                render("pam.sh.j2", work=WORK, tools=TOOLS, profiles=PROFILES, group=NOBODY_SU, lock=LOCK), "755"
+            ),
             "/etc/security/pwquality.conf.d/seawall.conf": File(render("pwquality.conf.j2")),
             "/etc/profile.d/seawall.sh": File(render("profile.sh.j2")),
-            **{f"/usr/share/pam-configs/{name}": File(render(f"{name}.j2")) for name in PROFILES},
+            **{f"/usr/share/pam-configs/{name}": File(render(f"{name}.j2", lock=LOCK)) for name in PROFILES},
         },
     )
     settings(name="passwords: how long they last", wanted=SETTINGS)

@@ -43,9 +43,9 @@ def harden(lab: Lab, *arguments: str, estate: Path | None = None) -> Result:
     return attempt([SEAWALL, "harden", *arguments, "--estate", str(estate or lab.estate_file)], timeout=300)
 
 
-def counted(lab: Lab, *arguments: str) -> dict[str, Any]:
+def counted(lab: Lab, *arguments: str, estate: Path | None = None) -> dict[str, Any]:
     """The JSON document of a run that must succeed."""
-    result = harden(lab, "--json", *arguments)
+    result = harden(lab, "--json", *arguments, estate=estate)
     assert result.ok, result.err
     document: dict[str, Any] = json.loads(result.out)
     return document
