@@ -19,9 +19,9 @@ LIMIT = 30.0  # seconds for the command
 def send(tickets: Tickets, kind: str, key: str, **values: str) -> str:
     """Tell of `key`, unless that was done. The evidence, as `sent` gives it.
 
-    `kind` is activated or returned; `values` are domain, source, target, at, loss, by, seal. The ledger is a hidden
-    file beside the file, or `/var/lib/seawall/tickets.sent` for a command. Raises
-    Failed, Missing or BadEstate where people can't be told; that must not stop a recovery.
+    `kind` is activated, returned (`values` are domain, source, target, at, loss, by, seal) or credential. The ledger
+    is a hidden file beside the file, or `/var/lib/seawall/tickets.sent` for a command. Raises Failed, Missing or
+    BadEstate where people can't be told; that must not stop a recovery.
     """
     if evidence := sent(tickets, key):
         return evidence

@@ -12,6 +12,7 @@ INTERRUPTED = 130
 GROUPS = {
     "audit": "have hosts judged by Lynis, OpenSCAP, ssh-audit and systemd-analyze",
     "backup": "take, list and restore archives and snapshots",
+    "credentials": "those that live elsewhere: whose, and due when",
     "drp": "plan, activate, return, report",
     "estate": "write, check and show the estate file",
     "host": "what a managed host answers to the control machine",
