@@ -1,7 +1,8 @@
 """apt's source files, read and made safe. Pure.
 
-Debian's own entries are pinned to Debian's key and stand as deb822; whatever turns a signature off is taken out of
-all of them. Everything else stays as it was written: whose it is, `seawall surface` says.
+Debian's own entries are pinned to Debian's key and stand as deb822. Whatever turns a signature off is taken out; an
+entry of others that has no key then, and so could not be read without it, is disabled. Everything else stays as it
+was written: whose it is, `seawall surface` says.
 """
 
 import re
@@ -53,6 +54,8 @@ def _line(line: str, moved: list[str]) -> str:
         return f"# now in {DEBIAN}: {kind} {uri} {suite}"
     if safe == given:
         return line
+    if "signed-by" not in safe:
+        return f"# disabled, nobody signs it: {line.strip()}"
     kept = f"[{' '.join(f'{key}={value}' for key, value in safe.items())}] " if safe else ""
     return f"{kind} {kept}{uri} {suite} {components.strip()}".rstrip()
 
@@ -63,12 +66,15 @@ def _deb822(text: str) -> str:
 
 
 def _stanza(stanza: str) -> str:
-    lines = list(_without_unsafe(stanza.splitlines(keepends=True)))
+    written = stanza.splitlines(keepends=True)
+    lines = list(_without_unsafe(written))
     fields = {match[1].lower(): match[2] for line in lines if (match := _FIELD.match(line))}
     uris = fields.get("uris", "").split()
+    end = "" if not lines or lines[-1].endswith("\n") else "\n"
     if uris and "signed-by" not in fields and all(map(is_debians, uris)):
-        end = "" if not lines or lines[-1].endswith("\n") else "\n"
         lines.append(f"{end}Signed-By: {KEYRING}\n")
+    elif lines != written and "signed-by" not in fields:
+        lines = [*(line for line in lines if not line.lower().startswith("enabled:")), f"{end}Enabled: no\n"]
     return "".join(lines)
 
 

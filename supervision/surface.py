@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from effects.remote import Remote
 from estate.model import Engine, Estate, Host, Role
 from estate.problem import Failed, Problem, Refused, Unmet, Unreachable
 from inventory.data import openings
-from supervision.asking import ask, everywhere
+from supervision.asking import asked, everywhere
 
 PROGRAM = "surface"
 # Regular expressions over package names. A server has a kernel, a boot loader and its provider's agents.
@@ -65,6 +64,7 @@ class Surface:
     sources: tuple[str, ...] = ()  # "http://… (file:entry)"
     changed: tuple[str, ...] = ()  # files that are not as their package brought them
     unknown: str = ""
+    kept: frozenset[str] = frozenset()  # packages that are needed, and what they need
 
     @property
     def ok(self) -> bool:
@@ -84,10 +84,10 @@ class Surface:
 
     def plain(self) -> dict[str, Any]:
         """As `--json` prints it."""
-        return asdict(self) | {"ok": self.ok}
+        return {key: value for key, value in asdict(self).items() if key != "kept"} | {"ok": self.ok}
 
 
-def _question(estate: Estate, host: Host, hardened: Sequence[str]) -> dict[str, list[str]]:
+def _question(estate: Estate, host: Host, hardened: Sequence[str]) -> dict[str, Any]:
     """What the host needs, as the program on it wants to know it."""
     return {
         "roots": roots(estate, host, hardened),
@@ -103,12 +103,12 @@ def roots(estate: Estate, host: Host, hardened: Sequence[str]) -> list[str]:
     return found + list(DNS if host.role is Role.DNS else ())
 
 
-def surfaces(estate: Estate, wanted: Mapping[str, Sequence[str]]) -> list[Surface]:
-    """Of every host of `wanted`, which has what hardening installs there."""
+def surfaces(estate: Estate, wanted: Mapping[str, Sequence[str]], *, verify: bool) -> list[Surface]:
+    """Of every host of `wanted`, which has what hardening installs there. To `verify` all files takes a while."""
 
     def look(host: Host) -> Surface:
-        with Remote(host, estate.control) as remote:
-            return judge(estate, host, ask(remote, PROGRAM, _question(estate, host, wanted[host.name])))
+        question = _question(estate, host, wanted[host.name]) | {"verify": verify}
+        return judge(estate, host, asked(estate.control, host, PROGRAM, question))
 
     found = everywhere([estate.hosts[name] for name in wanted], look)
     return [Surface(name, unknown=it.what) if isinstance(it, Problem) else it for name, it in found.items()]
@@ -130,6 +130,7 @@ def judge(estate: Estate, host: Host, seen: Mapping[str, Any]) -> Surface:
             if it["origin"] != "Debian" and urlsplit(it["uri"]).hostname not in sites
         ),
         changed=tuple(seen["changed"]),
+        kept=frozenset(it["name"] for it in seen["packages"] if it["needed"] or it["vital"]),
     )  # fmt: skip
 
 
@@ -152,7 +153,7 @@ class Removal:
     files: tuple[str, ...]  # of sources
 
 
-def removal(estate: Estate, surface: Surface, hardened: Sequence[str], names: Sequence[str]) -> Removal:
+def removal(estate: Estate, surface: Surface, names: Sequence[str]) -> Removal:
     """Try it on the host. Raises Refused where a name is not among what may go, or would take along what is needed."""
     host = estate.hosts[surface.host]
     if refused := [name for name in names if name not in surface.removable]:
@@ -161,11 +162,8 @@ def removal(estate: Estate, surface: Surface, hardened: Sequence[str], names: Se
             hint=f"it may go: {' '.join(surface.removable) or 'nothing'}",
         )
     wanted = list(names or surface.removable)
-    with Remote(host, estate.control) as remote:
-        seen = ask(remote, PROGRAM, _question(estate, host, hardened))
-        gone = ask(remote, PROGRAM, {"remove": wanted})["gone"] if wanted else []
-    needed = {package["name"] for package in seen["packages"] if package["needed"] or package["vital"]}
-    if along := sorted(name for name in gone if name.partition(":")[0] in needed):
+    gone = asked(estate.control, host, PROGRAM, {"remove": wanted})["gone"] if wanted else []
+    if along := sorted(name for name in gone if name.partition(":")[0] in surface.kept):
         raise Refused(
             f"{host.name}: that would take along what is needed: {', '.join(along)}",
             hint="name others with --package, or add what is yours to packages of the host",
@@ -177,8 +175,7 @@ def remove(estate: Estate, name: str, removal: Removal) -> None:
     """Carry it out. Raises Failed where something is still there, or more went than was tried."""
     host = estate.hosts[name]
     question = {"remove": list(removal.packages), "disable": list(removal.files), "really": True}
-    with Remote(host, estate.control) as remote:
-        done = ask(remote, PROGRAM, question)
+    done = asked(estate.control, host, PROGRAM, question)
     if done["left"] or set(done["gone"]) != set(removal.packages):
         raise Failed(f"{name}: not removed: {', '.join(done['left'])}", hint=f"seawall surface {name}")
 

@@ -64,12 +64,15 @@ def test_a_stanza_of_debian_without_a_key_gets_it_and_others_stay() -> None:
 def test_no_line_does_without_a_signature(option: str) -> None:
     safe = made_safe({LIST: f"deb [signed-by=/k.asc {option}] https://x.example/apt stable main\n"})
     assert safe[LIST] == "deb [signed-by=/k.asc] https://x.example/apt stable main\n"
-    assert made_safe({LIST: f"deb [{option}] https://x.example/apt ./\n"})[LIST] == "deb https://x.example/apt ./\n"
+    line = f"deb [{option}] https://x.example/apt ./"
+    assert made_safe({LIST: line})[LIST] == f"# disabled, nobody signs it: {line}\n"
 
 
 def test_no_stanza_does_without_a_signature() -> None:
     text = "Types: deb\nTrusted: yes\nURIs: https://x.example/apt\nAllow-Insecure: yes\n# why\nSuites: stable\n"
-    assert made_safe({OTHER: text})[OTHER] == "Types: deb\nURIs: https://x.example/apt\n# why\nSuites: stable\n"
+    safe = "Types: deb\nURIs: https://x.example/apt\n# why\nSuites: stable\n"
+    assert made_safe({OTHER: text})[OTHER] == f"{safe}Enabled: no\n"
+    assert made_safe({OTHER: f"{text}Signed-By: /k.asc\n"})[OTHER] == f"{safe}Signed-By: /k.asc\n"
 
 
 def test_a_key_within_a_stanza_is_kept() -> None:

@@ -1,6 +1,6 @@
 """Sent by `seawall surface`: what is installed and listens here, and what a removal would take along.
 
-`look` takes {roots: [regular expression], paths: [of applications]} and answers {packages: [{name, version, manual,
+`look` takes {roots: [regular expression], paths: [of applications], verify: bool} and answers {packages: [{name, version, manual,
 needed, vital, foreign, kb}], listening: [{protocol, address, port, program}], sources: [{entry, uri, origin}],
 changed: [path]}. With {remove: [package], disable: [path]} it answers {gone: [package]}, which is what apt would
 remove, unused dependencies included; with {really: true} too it has done so, and says what is {left: [package]}.
@@ -28,7 +28,7 @@ def look(question: "dict[str, Any]") -> "dict[str, Any]":
         "packages": list(packages(question["roots"], question["paths"])),
         "listening": list(listening()),
         "sources": list(sources()),
-        "changed": changed(),
+        "changed": changed() if question["verify"] else [],
     }
 
 

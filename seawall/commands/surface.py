@@ -40,13 +40,13 @@ def command(
         raise BadEstate("--yes and --package say how to remove", hint="add --remove, or leave them out")
     estate = load(path)
     hardened = {host.name: _hardened(estate, host.name) for host in chosen(estate, names)}
-    found = surface.surfaces(estate, hardened)
+    found = surface.surfaces(estate, hardened, verify=not remove)
     if not remove:
         print_json({it.host: it.plain() for it in found}) if as_json else _show(found)
         surface.check(found)
         return
     surface.check([it for it in found if it.unknown])
-    tried = {it.host: surface.removal(estate, it, hardened[it.host], packages) for it in found}
+    tried = {it.host: surface.removal(estate, it, packages) for it in found}
     if as_json:
         print_json({name: {"packages": it.packages, "files": it.files, "done": yes} for name, it in tried.items()})
     else:

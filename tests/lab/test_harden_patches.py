@@ -1,0 +1,325 @@
+"""Patches, origins and what is on a host: a lab of a web server, and a visitor that serves its packages.
+
+The tests run in the order of the file, on a host that is hardened once.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from feeds import mirror
+from hardening import SEAWALL, changes, counted, harden, own_lab, ssh_port_answers
+
+from effects.clock import now, wait_until
+from effects.run import Result, attempt
+from estate.problem import Failed
+from lab import Lab, repository
+
+pytestmark = pytest.mark.lab
+LIBRARY = "libpcre2-8-0"  # which the web server and PHP have open
+TOOL = "/usr/local/lib/seawall/patching"
+FOREIGN = "/etc/apt/sources.list.d/elsewhere.list"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"  # of the lab's archives
+KERNEL = "/boot/vmlinuz-6.99.0-1-amd64"
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with own_lab(("web1", "probe")) as made:
+        counted(made, "web1")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def feeds(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment in which the recorded advisories come from the probe, over TLS."""
+    folder = mirror(tmp_path_factory.mktemp("feeds"))
+    attempt(["cp", "-r", str(folder), str(lab.guest("probe").root / "srv/feeds")], timeout=30)
+    address = lab.address("probe")
+    made = f"""set -e; cd /root
+        openssl req -x509 -newkey ed25519 -nodes -days 2 -subj /CN=feeds -addext subjectAltName=IP:{address} \\
+            -keyout feeds.key -out feeds.pem 2>/dev/null
+        cat > /etc/nginx/sites-enabled/feeds <<END
+        server {{ listen 8443 ssl; root /srv/feeds;
+            ssl_certificate /root/feeds.pem; ssl_certificate_key /root/feeds.key; }}
+END
+        systemctl reload nginx; cat feeds.pem"""
+    trusted = folder / "feeds.pem"
+    trusted.write_text(lab.guest("probe").run(made), encoding="utf-8")
+    cache = str(tmp_path_factory.mktemp("cache"))
+    return {"SEAWALL_FEEDS": f"https://{address}:8443", "SSL_CERT_FILE": str(trusted), "XDG_CACHE_HOME": cache}
+
+
+def seawall(lab: Lab, *words: str, env: Mapping[str, str] | None = None) -> Result:
+    known = {**os.environ, "SEAWALL_ESTATE": str(lab.estate_file), **(env or {})}
+    return attempt([SEAWALL, *words], timeout=300, env=known)
+
+
+def answered(result: Result) -> Any:
+    assert result.out, result.err
+    return json.loads(result.out)
+
+
+def version(lab: Lab, package: str) -> str:
+    return lab.run("web1", f"dpkg-query -W -f '${{Version}}' {package} 2>/dev/null").out
+
+
+def started(lab: Lab, unit: str) -> str:
+    return lab.run("web1", f"systemctl show -p MainPID --value {unit}").out.strip()
+
+
+def weekly_run(lab: Lab) -> None:
+    """What apt's two timers start, and what comes after them."""
+    lab.run("web1", "rm -f /var/lib/seawall/patches.json; systemctl start apt-daily.service", timeout=120)
+    lab.run("web1", "systemctl start apt-daily-upgrade.service", timeout=240)
+    wait_until(
+        lambda: (
+            lab.run("web1", "systemctl is-active seawall-patched").out.strip() in ("inactive", "failed")
+            and lab.run("web1", "test -e /var/lib/seawall/patches.json").ok
+        ),
+        timeout=60,
+        late=Failed("what comes after patching did not end", hint="look at seawall-patched.service"),
+    )
+
+
+def broken(lab: Lab) -> list[str]:
+    return lab.run("web1", "systemctl list-units --failed --plain --no-legend").out.split()
+
+
+def sites_answer(lab: Lab) -> bool:
+    return lab.run("probe", "curl -sf https://shop.example/ && curl -sf https://ledger.example/").ok
+
+
+def test_a_host_that_was_never_patched_is_overdue_and_says_so(lab: Lab, feeds: dict[str, str]) -> None:
+    result = seawall(lab, "patches", "status", "web1", "--json", env=feeds)
+    state = answered(result)["hosts"]["web1"]
+    assert result.code == 8
+    assert state["overdue"]
+    assert state["unknown"] == []
+    ranks = {one["cve"]: (one["rank"], one["fixed"], one["advisories"]) for one in state["open"]}
+    assert ranks == {
+        "CVE-2026-31001": ("alert", True, ["CERTFR-2026-ALE-014"]),
+        "CVE-2026-31002": ("high", True, ["DSA-6101-1"]),
+        "CVE-2026-31003": ("high", False, ["CERTFR-2026-AVI-0971"]),
+    }  # sudo's is closed here, and not named
+
+
+def test_a_source_of_advisories_that_is_down_is_unknown_and_not_clean(lab: Lab, feeds: dict[str, str]) -> None:
+    elsewhere = feeds | {"XDG_CACHE_HOME": f"{feeds['XDG_CACHE_HOME']}/empty"}
+    with repository.down(lab):
+        result = seawall(lab, "patches", "status", "web1", env=elsewhere)
+    assert result.code == 4
+    assert "unknown" in result.out
+    assert "CERT-FR" in result.err
+    assert "debsecan" in result.err
+
+
+def test_a_foreign_source_is_refused_by_apt_and_its_newer_package_not_taken(lab: Lab) -> None:
+    repository.newer(lab, "less", archive=repository.ELSEWHERE)
+    line = f"deb [signed-by={KEYRING}] http://{repository.SITE}/elsewhere stable main"
+    lab.run("web1", f"echo '{line}' > {FOREIGN}; apt-get -q update")
+    assert "Candidate: " + version(lab, "less") in lab.run("web1", "apt-cache policy less").out
+    assert "+newer1" in lab.run("web1", "apt-cache policy less").out  # it is there
+
+
+def test_the_weekly_run_installs_debians_patch_and_restarts_what_uses_it(lab: Lab) -> None:
+    newer = repository.newer(lab, LIBRARY)
+    before = started(lab, "nginx"), version(lab, "less")
+    assert version(lab, LIBRARY) != newer
+    weekly_run(lab)
+    assert version(lab, LIBRARY) == newer
+    assert started(lab, "nginx") != before[0]
+    assert version(lab, "less") == before[1]
+    assert answered(lab.run("web1", f"{TOOL} owed"))["restart"] == []
+    assert broken(lab) == []
+    assert sites_answer(lab)
+    assert ssh_port_answers(lab, "web1")
+
+
+def test_once_patched_a_host_is_no_more_overdue(lab: Lab, feeds: dict[str, str]) -> None:
+    state = answered(seawall(lab, "patches", "status", "web1", "--json", env=feeds))["hosts"]["web1"]
+    assert not state["overdue"]
+    assert state["needs"] == ["CVE-2026-31001 in nginx, nginx-common: CERTFR-2026-ALE-014"]
+
+
+def test_a_run_without_its_mirror_leaves_no_mark_of_success(lab: Lab) -> None:
+    stamp = "stat -c %Y /var/lib/apt/periodic/update-stamp"
+    lab.run("web1", "touch -d '20 days ago' /var/lib/apt/periodic/*-stamp")
+    before = lab.run("web1", stamp).out
+    with repository.down(lab):
+        lab.run("web1", "systemctl start apt-daily.service", timeout=240)
+        result = seawall(lab, "patches", "now", "web1")
+    assert lab.run("web1", stamp).out == before
+    assert result.code == 7
+    assert "web1: the package lists can't be fetched" in result.err
+
+
+def test_patching_at_once_shows_what_it_would_do_and_does_it(lab: Lab) -> None:
+    newer = repository.newer(lab, "jq")
+    shown = answered(seawall(lab, "patches", "now", "web1", "--dry-run", "--json"))["web1"]
+    assert [(one["package"], one["candidate"]) for one in shown["upgrades"]] == [("jq", newer)]
+    assert version(lab, "jq") != newer
+    result = seawall(lab, "patches", "now", "web1", "--package", "jq")
+    assert result.ok, result.err
+    assert version(lab, "jq") == newer
+    assert seawall(lab, "patches", "now", "web1").ok  # all that is owed: nothing; and a mark of success
+    assert lab.run("web1", "find /var/lib/apt/periodic/upgrade-stamp -mmin -5").out
+
+
+def replace_the_c_library(lab: Lab) -> None:
+    """As an update of it does: every process still has the old one open."""
+    lab.guest("web1").run("l=$(readlink -f /lib/x86_64-linux-gnu/libc.so.6); cp -a $l $l.new; mv $l.new $l")
+
+
+def test_after_an_update_of_the_c_library_all_is_restarted_in_order_and_ssh_stays(lab: Lab) -> None:
+    replace_the_c_library(lab)
+    done = lab.run("web1", f"{TOOL} after", timeout=180)
+    assert done.ok, done.err
+    order = re.findall(r"restarting (\S+?)(?:@.*)?\.service", done.out)
+    place = {name: n for n, name in enumerate(order)}
+    assert place["mariadb"] < place["seawall-php-shop"] < place["nginx"] < place["ssh"] == len(order) - 1
+    assert place["postgresql"] < place["seawall-php-ledger"]
+    assert broken(lab) == []
+    assert sites_answer(lab)
+    assert ssh_port_answers(lab, "web1")
+
+
+def test_ssh_is_never_left_stopped_because_it_was_started_too_often(lab: Lab) -> None:
+    assert lab.run("web1", "for n in $(seq 9); do systemctl restart ssh || exit 1; done").ok
+    assert ssh_port_answers(lab, "web1")
+
+
+def test_a_service_with_faulty_files_is_not_taken_down_by_its_restart(lab: Lab) -> None:
+    lab.run("web1", "echo 'no such thing;' > /etc/nginx/conf.d/broken.conf")
+    replace_the_c_library(lab)
+    pid = started(lab, "nginx")
+    done = lab.run("web1", f"{TOOL} after", timeout=180)
+    lab.run("web1", "rm /etc/nginx/conf.d/broken.conf")
+    assert done.code == 1
+    assert "nginx.service is not restarted, its files are faulty" in done.err
+    assert started(lab, "nginx") == pid
+    assert sites_answer(lab)
+    assert lab.run("web1", f"{TOOL} after", timeout=180).ok
+
+
+@pytest.fixture
+def rebooting(lab: Lab, tmp_path: Path) -> Path:
+    """An estate that lets its hosts reboot, at this hour."""
+    copy = tmp_path / "estate.toml"
+    for name in ("secrets", "ssh_key"):
+        (tmp_path / name).symlink_to(lab.directory / name)
+    text = lab.estate_file.read_text(encoding="utf-8").replace("Europe/Amsterdam", "Etc/UTC")
+    window = f"{now() - timedelta(hours=2):%H:%M}-{now() + timedelta(hours=2):%H:%M}"
+    copy.write_text(f'{text}\n[patches]\nreboot = true\nwindow = "{window}"\n', encoding="utf-8")
+    return copy
+
+
+def test_a_host_that_would_not_come_back_is_not_rebooted_and_says_why(lab: Lab, rebooting: Path) -> None:
+    assert harden(lab, "web1", estate=rebooting).ok
+    lab.run("web1", f"touch /run/reboot-required; echo kernel > {KERNEL}; echo 'x /x nofs' >> /etc/fstab")
+    result = lab.run("web1", "systemctl start seawall-reboot.service", timeout=60)
+    said = lab.run("web1", "journalctl -u seawall-reboot --no-pager").out
+    lab.run("web1", f"rm {KERNEL}; sed -i '$d' /etc/fstab; systemctl reset-failed seawall-reboot")
+    assert not result.ok
+    assert "initrd.img-6.99.0-1-amd64 is missing" in said
+    assert "/etc/fstab does not hold" in said
+    assert lab.guest("web1").leader() is not None
+
+
+def test_outside_of_its_window_a_host_is_not_rebooted(lab: Lab, rebooting: Path) -> None:
+    text = rebooting.read_text(encoding="utf-8")
+    window = f"{now() + timedelta(hours=2):%H:%M}-{now() + timedelta(hours=4):%H:%M}"
+    rebooting.write_text(re.sub(r"window = .*", f'window = "{window}"', text), encoding="utf-8")
+    assert harden(lab, "web1", estate=rebooting).ok
+    result = lab.run("web1", f"touch /run/reboot-required; {TOOL} reboot", timeout=60)
+    assert result.code == 1
+    assert f"is outside of {window}" in result.err
+
+
+def test_a_reboot_that_is_owed_happens_in_the_window_and_all_is_well_after_it(lab: Lab, rebooting: Path) -> None:
+    assert harden(lab, "web1", estate=rebooting).ok
+    lab.run("web1", f"touch /run/reboot-required; {TOOL} reboot", timeout=60)
+    late = Failed("web1 did not reboot", hint="look at seawall-reboot.service")
+    wait_until(lambda: lab.guest("web1").leader() is None, timeout=60, late=late)
+    lab.boot("web1")
+    wait_until(lambda: ssh_port_answers(lab, "web1"), timeout=30, late=late)
+    assert "no reboot is owed" in lab.run("web1", f"{TOOL} reboot").out
+    assert broken(lab) == []
+    counted(lab, "web1")  # the lab's own estate, which leaves reboots to people
+    assert changes(counted(lab, "web1")) == {"web1": 0}
+
+
+DRIFT = {  # what is done by hand, and which operation finds it
+    "echo 'deb [trusted=yes] http://x.example/ ./' > /etc/apt/sources.list.d/x.list; "
+    "sed -i '/^Signed-By/d' /etc/apt/sources.list.d/debian.sources": "origins: sources with their keys",
+    "echo 'APT::Get::AllowUnauthenticated \"1\";' > /etc/apt/apt.conf.d/zz": "origins: nothing unsigned",
+    "sed -i 's/-1/990/' /etc/apt/preferences.d/00seawall": "origins: whose packages are taken",
+    "systemctl disable --now apt-daily-upgrade.timer": "patches: timers",
+    f"echo '#' >> {TOOL}": "patches: what is installed, and when",
+}
+
+
+def test_drift_is_found_and_mended(lab: Lab) -> None:
+    for disturb in DRIFT:
+        lab.guest("web1").run(disturb)
+    found = harden(lab, "web1", "--dry-run").err
+    assert [name for name in DRIFT.values() if name not in found] == []
+    counted(lab, "web1")
+    assert changes(counted(lab, "web1", "--dry-run")) == {"web1": 0}
+    assert lab.run("web1", "apt-get -q -o APT::Update::Error-Mode=any update").ok
+
+
+def test_what_was_planted_is_named(lab: Lab) -> None:
+    plant = """set -e; mkdir -p /root/planted/DEBIAN; systemd-run --quiet --unit=planted python3 -m http.server 8081
+        printf 'Package: planted\\nVersion: 1\\nArchitecture: all\\nMaintainer: T <t@t>\\nDescription: t\\n' \\
+            > /root/planted/DEBIAN/control
+        dpkg-deb -b /root/planted /root/planted.deb > /dev/null; dpkg -i /root/planted.deb; echo >> /usr/bin/zgrep"""
+    lab.guest("web1").run(plant)
+    result = seawall(lab, "surface", "web1", "--json")
+    seen = answered(result)["web1"]
+    kinds = {extra["name"]: extra["kind"] for extra in seen["packages"]}
+    assert result.code == 8
+    assert kinds["planted"] == "foreign"
+    assert kinds["jq"] == kinds["knot"] == "extra"
+    assert not {"nginx", "wordpress", "mariadb-server", "openssh-server", "needrestart"} & kinds.keys()
+    assert seen["listening"] == ["tcp/8081 (python3)"]
+    assert [path.rpartition("/")[2] for path in seen["changed"]] == ["zgrep"]
+    assert [FOREIGN in source for source in seen["sources"]] == [True]
+
+
+def test_what_is_needed_is_not_removed(lab: Lab) -> None:
+    names = ("openssh-server", "nginx", "libc6", "planted", "no-such-package")
+    words = [word for name in (*names, "jq") for word in ("--package", name)]
+    result = seawall(lab, "surface", "web1", "--remove", "--yes", *words)
+    assert result.code == 6
+    assert f"{', '.join(names)} may not be removed" in result.err
+    assert version(lab, "jq")
+
+
+def test_a_removal_that_would_take_along_what_is_needed_is_refused(lab: Lab) -> None:
+    lab.guest("web1").run("apt-mark auto iptables fail2ban ipset > /dev/null")  # so that apt thinks nobody asked
+    result = seawall(lab, "surface", "web1", "--remove", "--yes", "--package", "jq")
+    lab.guest("web1").run("apt-mark manual iptables fail2ban ipset > /dev/null")
+    assert result.code == 6
+    assert "would take along what is needed" in result.err
+    assert version(lab, "jq")
+    assert version(lab, "iptables")
+
+
+def test_what_nobody_needs_is_shown_first_and_removed_when_asked(lab: Lab) -> None:
+    shown = seawall(lab, "surface", "web1", "--remove")
+    assert shown.ok, shown.err
+    assert " jq" in shown.out
+    assert version(lab, "jq")
+    done = seawall(lab, "surface", "web1", "--remove", "--yes")
+    assert done.ok, done.err
+    assert [name for name in ("jq", "knot", "bind9", "curl") if version(lab, name)] == []
+    assert not lab.run("web1", f"test -e {FOREIGN}").ok
+    assert sites_answer(lab)
+    assert broken(lab) == []
+    assert changes(counted(lab, "web1")) == {"web1": 0}
