@@ -1,9 +1,9 @@
 """Sent by `seawall surface`: what is installed and listens here, and what a removal would take along.
 
-`look` takes {roots: [regular expression], paths: [of applications], verify: bool} and answers {packages: [{name, version, manual,
-needed, vital, foreign, kb}], listening: [{protocol, address, port, program}], sources: [{entry, uri, origin}],
-changed: [path]}. With {remove: [package], disable: [path]} it answers {gone: [package]}, which is what apt would
-remove, unused dependencies included; with {really: true} too it has done so, and says what is {left: [package]}.
+`look` takes {roots: [regular expression], paths: [of applications], verify: bool} and answers {packages: [{name,
+version, manual, needed, vital, foreign, kb}], listening: [{protocol, address, port, program}], sources: [{entry, uri,
+origin}], changed: [path]}. With {remove: [package], disable: [path]} it answers {gone: [package]}, which is what apt
+would remove, unused dependencies included; with {really: true} too it has done so, and says what is {left: [package]}.
 """
 
 import ipaddress
