@@ -246,8 +246,9 @@ def test_a_reboot_that_is_owed_happens_in_the_window_and_all_is_well_after_it(la
     lab.run("web1", f"touch /run/reboot-required; {TOOL} reboot", timeout=60)
     late = Failed("web1 did not reboot", hint="look at seawall-reboot.service")
     wait_until(lambda: lab.guest("web1").leader() is None, timeout=60, late=late)
-    lab.boot("web1")
+    lab.guest("web1").boot()
     wait_until(lambda: ssh_port_answers(lab, "web1"), timeout=30, late=late)
+    wait_until(lambda: sites_answer(lab), timeout=60, late=late)
     assert "no reboot is owed" in lab.run("web1", f"{TOOL} reboot").out
     assert broken(lab) == []
     counted(lab, "web1")  # the lab's own estate, which leaves reboots to people
