@@ -14,6 +14,8 @@ from pyinfra.context import host
 from estate.model import Runtime
 from inventory.data import WEB, VhostData
 from playbooks.accounts import accounts, clients
+from playbooks.baseline import PACKAGES as BASELINE
+from playbooks.baseline import baseline
 from playbooks.fail2ban import fail2ban
 from playbooks.firewall import firewall
 from playbooks.guard import guard
@@ -27,6 +29,8 @@ from playbooks.patches import patches
 from playbooks.services import services
 from playbooks.sshd import sshd
 from playbooks.vhosts import vhosts
+from playbooks.watch import PACKAGES as WATCHING
+from playbooks.watch import before_packages, watch
 
 EVERYWHERE = (
     "openssh-server",
@@ -36,6 +40,8 @@ EVERYWHERE = (
     "fail2ban",
     "python3-systemd",
     *PATCHING,
+    *BASELINE,
+    *WATCHING,
     "logrotate",
     "sudo",
     "libpam-pwquality",
@@ -47,6 +53,7 @@ EVERYWHERE = (
 def harden() -> None:
     """All concerns; a second run changes nothing."""
     origins()
+    before_packages()
     packages(name="packages", names=needed(host.data.role, host.data.vhosts))
     guard()
     accounts()
@@ -57,9 +64,11 @@ def harden() -> None:
     clients()
     passwords()
     mounts()
+    baseline()
     services()
     fail2ban()
     patches()
+    watch()
 
 
 def needed(role: str, vhosts: Sequence[VhostData]) -> list[str]:

@@ -25,8 +25,8 @@ install || {{ interrupted && dpkg --force-confold --configure -a >/dev/null && i
 
 @operation()
 def packages(names: Sequence[str]) -> Generator[StringCommand]:
-    """Debian packages that are installed; the lists are fetched only where one is missing."""
+    """Debian packages that are installed; "a|b" is one of these, or the first. Lists are fetched where one misses."""
     installed = set(ask("dpkg-query -W -f '${db:Status-Status} ${Package}\\n' | sed -n 's/^installed //p'"))
-    missing = [name for name in names if name not in installed]
+    missing = [name.split("|")[0] for name in names if not installed & set(name.split("|"))]
     if missing:
         yield StringCommand(INSTALL.format(names=" ".join(missing), patience=LOCK_PATIENCE))

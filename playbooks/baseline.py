@@ -1,0 +1,94 @@
+"""What every host has beside its services: who may read and schedule what, a journal that outlives a boot, the time.
+
+Modes are upper limits: what an administrator has closed further stays so. Numbers are those of the CIS Debian Linux 12
+Benchmark (1.1.0).
+"""
+
+from collections.abc import Generator, Mapping
+from typing import NamedTuple
+
+from pyinfra.api.command import StringCommand
+from pyinfra.api.deploy import deploy
+from pyinfra.api.operation import operation
+
+from playbooks.operations import File, Unit, ask, files, look, units
+
+PACKAGES = ("apparmor", "systemd-timesyncd|chrony|ntpsec|openntpd")
+WARNING = """\
+Only people who were given access may use this system. What is done here is recorded.
+Whoever goes on agrees to that.
+"""
+PROFILE = """\
+# playbooks/baseline.py: a login shell that nobody uses ends (CIS 5.4.3); what it makes is not for everybody.
+TMOUT=900
+readonly TMOUT
+export TMOUT
+umask 027
+"""
+JOURNAL = "/etc/systemd/journald.conf.d/seawall.conf"
+JOURNALD = """\
+# playbooks/baseline.py: it outlives a boot, and never fills the disk (CIS 6.1.1).
+[Journal]
+Storage=persistent
+Compress=yes
+SystemMaxUse=1G
+SystemKeepFree=1G
+"""
+
+
+class Limit(NamedTuple):
+    """Who a file or directory belongs to, and the widest mode it may have."""
+
+    mode: str
+    group: str = "root"
+
+
+LIMITS: Mapping[str, Limit] = {
+    **{f"/etc/{name}{old}": Limit("644") for name in ("passwd", "group") for old in ("", "-")},  # 7.1.1 to 7.1.4
+    **{f"/etc/{name}{old}": Limit("640", "shadow") for name in ("shadow", "gshadow") for old in ("", "-")},  # to 7.1.8
+    "/etc/security/opasswd": Limit("600"),  # 7.1.10
+    "/etc/crontab": Limit("600"),  # 2.4.1.2 to 2.4.1.7
+    **{f"/etc/cron.{when}": Limit("700") for when in ("hourly", "daily", "weekly", "monthly", "yearly", "d")},
+    "/etc/cron.allow": Limit("640", "crontab"),  # 2.4.1.8: crontab is set-group-id, and must be able to read it
+    "/etc/at.allow": Limit("640", "daemon"),  # 2.4.2.1
+    "/boot/grub/grub.cfg": Limit("600"),  # 1.4.2
+    "/root": Limit("700"),
+}
+
+
+@operation()
+def no_wider(limits: Mapping[str, Limit]) -> Generator[StringCommand]:
+    """Nobody else owns these, or may do more with them; those that do not exist, or whose group does not, are fine."""
+    groups = set(ask("getent group | cut -d: -f1"))
+    for path, seen in look(list(limits)).items():
+        it = limits[path]
+        mode = int(seen.mode, 8) & int(it.mode, 8)
+        if it.group in groups and (seen.owner, seen.group, int(seen.mode, 8)) != ("root", it.group, mode):
+            yield StringCommand(f"chown root:{it.group} {path} && chmod {mode:04o} {path}")
+
+
+@operation()
+def lasting_journal() -> Generator[StringCommand]:
+    """Moved to the disk where it is in memory only. fail2ban would go on to look at where it was."""
+    if ask('[ -d "/var/log/journal/$(cat /etc/machine-id)" ] || echo volatile'):
+        made = "systemd-tmpfiles --create --prefix /var/log/journal && journalctl --flush"
+        yield StringCommand(f"{made} && systemctl try-restart fail2ban")
+
+
+@deploy("Baseline")
+def baseline() -> None:
+    """Texts, limits, the journal."""
+    files(
+        name="baseline: warning, shells, schedulers, journal",
+        wanted={
+            "/etc/issue": File(WARNING),
+            "/etc/issue.net": File(WARNING),
+            "/etc/profile.d/seawall.sh": File(PROFILE),
+            "/etc/cron.allow": File("root\n", "640"),
+            "/etc/at.allow": File("root\n", "640"),
+            JOURNAL: File(JOURNALD),
+        },
+    )
+    no_wider(name="baseline: who may read and schedule", limits=LIMITS)
+    units(name="baseline: journal", wanted=[Unit("systemd-journald.service", watches=(JOURNAL,), act="restart")])
+    lasting_journal(name="baseline: journal outlives a boot")
