@@ -18,13 +18,6 @@ WARNING = """\
 Only people who were given access may use this system. What is done here is recorded.
 Whoever goes on agrees to that.
 """
-PROFILE = """\
-# playbooks/baseline.py: a login shell that nobody uses ends (CIS 5.4.3); what it makes is not for everybody.
-TMOUT=900
-readonly TMOUT
-export TMOUT
-umask 027
-"""
 JOURNAL = "/etc/systemd/journald.conf.d/seawall.conf"
 JOURNALD = """\
 # playbooks/baseline.py: it outlives a boot, and never fills the disk (CIS 6.1.1).
@@ -77,13 +70,12 @@ def lasting_journal() -> Generator[StringCommand]:
 
 @deploy("Baseline")
 def baseline() -> None:
-    """Texts, limits, the journal."""
+    """A warning, limits, the journal."""
     files(
-        name="baseline: warning, shells, schedulers, journal",
+        name="baseline: warning, schedulers, journal",
         wanted={
             "/etc/issue": File(WARNING),
             "/etc/issue.net": File(WARNING),
-            "/etc/profile.d/seawall.sh": File(PROFILE),
             "/etc/cron.allow": File("root\n", "640"),
             "/etc/at.allow": File("root\n", "640"),
             JOURNAL: File(JOURNALD),
