@@ -29,8 +29,7 @@ VOLATILE = (
 )
 # Made by the triggers of packages, and so in no package's list: believed only where packages were handled since.
 GENERATED = (
-    *(r"/boot/(initrd|grub)", r"/etc/(alternatives|default|rc[0-6S]\.d)/"),
-    *(r"/etc/systemd/system/[^/]*\.(wants|requires)/"),
+    *("/boot/(initrd|grub)", r"/etc/(alternatives|default|rc[0-6S]\.d|systemd/system/[^/]*\.(wants|requires))/"),
     *(r"/usr/lib/modules/[^/]*/modules\.", "/usr/lib/locale/locale-archive", r"/usr/lib/udev/hwdb\.bin"),
     *(r"/usr/lib/[^/]*/.*[-.]cache$", "/usr/share/mime/", r"/usr/share/perl5/XML/SAX/ParserDetails\.ini"),
 )

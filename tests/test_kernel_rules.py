@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from playbooks.kernel import against, settings
 from playbooks.mounts import DATA, INERT, PLACES, PROC, declared, fstab, missing
+from playbooks.watch import GENERATED
 from templates import render
 
 HIDDEN = (*INERT, "hidepid=invisible", "gid=994")
@@ -99,3 +100,15 @@ def test_no_setting_is_said_twice() -> None:
 def test_what_another_file_says_against_ours_is_found(said: str, found: bool) -> None:
     seen = list(against([f"/etc/sysctl.conf:7:{said}"], rendered(strict=False)))
     assert seen == ([("/etc/sysctl.conf", 7)] if found else [])
+
+
+def test_what_packages_generate_is_named_narrowly() -> None:
+    explained = [re.compile(f"^{path}") for path in GENERATED]
+    for path in (
+        "/boot/grub/grub.cfg",
+        "/etc/systemd/system/a.target.wants/b.service",
+        "/usr/lib/modules/6.1/modules.dep",
+    ):
+        assert any(pattern.match(path) for pattern in explained), path
+    for path in ("/etc/passwd", "/usr/bin/ssh", "/etc/systemd/system/evil.service", "/boot/vmlinuz-6.1"):
+        assert not any(pattern.match(path) for pattern in explained), path

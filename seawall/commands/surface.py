@@ -57,7 +57,8 @@ def command(
 
 def _hardened(estate: Estate, name: str) -> list[str]:
     data = host_data(estate, estate.hosts[name])
-    return [*needed(data["role"], data["vhosts"]), *SCANNERS]
+    wanted = needed(data["role"], data["vhosts"])
+    return [*(name for each in wanted for name in each.split("|")), *SCANNERS]
 
 
 def _removals(tried: dict[str, Removal], *, done: bool) -> None:
