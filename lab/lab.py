@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from effects import files
@@ -150,9 +151,10 @@ class Lab:
 
 
 def _units(guest: Guest, services: Sequence[str]) -> list[str]:
-    """Unit names; php-fpm's carries the version."""
-    fpm = next((path.name for path in (guest.root / "lib/systemd/system").glob("php*-fpm.service")), "php-fpm")
-    return [fpm if service == "php-fpm" else service for service in services]
+    """Unit names; php-fpm's carries the version, and hardening may have put a unit for each vhost in its place."""
+    starting = (guest.root / "etc/systemd/system/multi-user.target.wants").iterdir()
+    fpm = [path.name for path in starting if fnmatch(path.name, "php*-fpm.service")]
+    return [unit for service in services for unit in (fpm if service == "php-fpm" else [service])]
 
 
 def _known(datacenter: str) -> str:

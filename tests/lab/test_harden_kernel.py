@@ -89,7 +89,8 @@ def test_packages_are_still_installed_configured_and_purged(lab: Lab) -> None:
     apt = "DEBIAN_FRONTEND=noninteractive apt-get -qy"
     said(lab, f"{apt} install --no-install-recommends sysstat && {apt} install --reinstall sysstat")
     settled(lab)
-    said(lab, f"systemctl start seawall-aide && {apt} purge sysstat")  # what a package brought needs no operator
+    said(lab, "systemctl start seawall-aide")  # what a package brought needs no operator
+    said(lab, f"{apt} purge sysstat")
 
 
 def test_databases_are_copied_and_their_data_is_swapped(lab: Lab) -> None:
@@ -123,7 +124,9 @@ def test_a_restart_that_a_dead_run_owed_is_done(lab: Lab) -> None:
 
 def test_a_service_that_cannot_start_within_its_walls_runs_without_them_and_is_named(lab: Lab) -> None:
     other = "/etc/systemd/system/mariadb.service.d/other.conf"
-    said(lab, f"printf '[Service]\\nExecStartPre=!/usr/bin/test -d /root/.ssh\\n' > {other}; touch {WALLS}")
+    said(
+        lab, f"printf '[Service]\\nExecStartPre=/usr/bin/test -e {TMP}/shared\\n' > {other}; touch {TMP}/shared {WALLS}"
+    )
     result = harden(lab, "web1")
     assert result.code == 7
     assert f"{WALLS}.refused" in result.err
@@ -138,11 +141,10 @@ def test_a_service_that_cannot_start_within_its_walls_runs_without_them_and_is_n
 
 def test_what_nothing_explains_is_named_until_an_operator_has_looked(lab: Lab) -> None:
     settled(lab)
-    said(lab, "systemctl start seawall-aide; chmod u+s /usr/bin/find")
+    said(lab, "chmod u+s /usr/bin/find")
     assert not lab.run("web1", "systemctl start seawall-aide").ok
     assert "/usr/bin/find" in said(lab, "journalctl -u seawall-aide -n 20 -o cat")
-    said(lab, f"{AIDE} known && systemctl start seawall-aide && ls /var/lib/aide/aide.db.2*")
-    said(lab, f"chmod u-s /usr/bin/find; {AIDE} known")
+    said(lab, f"{AIDE} known && ls /var/lib/aide/aide.db.2* && systemctl start seawall-aide")
 
 
 def test_all_of_it_survives_a_reboot(lab: Lab) -> None:
