@@ -15,6 +15,7 @@ from pyinfra.context import host
 from pyinfra.operations import files as pyinfra_files
 
 from playbooks.operations import Directory, File, ask, directories, files
+from playbooks.watch import known
 from templates import render
 
 TOOLKIT = "/opt/seawall"
@@ -31,6 +32,7 @@ def install() -> None:
     if data.slice:
         _client(data.name, data.slice, data.known_hosts, data.secrets)
         _services()
+    known(name="toolkit: this run is known")
 
 
 def _toolkit(wheels: Path) -> None:

@@ -14,6 +14,7 @@ from pyinfra.context import host
 
 from playbooks.install import TOOLKIT
 from playbooks.operations import File, ask, files
+from playbooks.watch import known
 
 REPOSITORIES = "/srv/borg"
 Keys = Mapping[str, str]  # "writer" and "reader", as in a .pub file
@@ -25,6 +26,7 @@ def vault() -> None:
     clients: Mapping[str, Keys] = host.data.clients
     accounts(name="backup server: accounts and directories", clients=list(clients))
     files(name="backup server: keys", wanted=_authorized(clients))
+    known(name="backup server: this run is known")
 
 
 def served(client: str) -> dict[str, str]:

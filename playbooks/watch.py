@@ -26,6 +26,7 @@ VOLATILE = (
     *("/etc/adjtime", "/etc/letsencrypt", "/etc/ld.so.cache", "/etc/mtab", "/etc/resolv.conf", "/etc/ssl/certs"),
     *("/etc/.pwd.lock", "/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-"),
     *("/etc/nginx/sites-enabled", "/etc/seawall/maintenance", "/etc/seawall/tls"),
+    "/etc/systemd/system/multi-user.target.wants/seawall-backup.service",
 )
 # Made by the triggers of packages, and so in no package's list: believed only where packages were handled since.
 GENERATED = (
@@ -33,7 +34,7 @@ GENERATED = (
     *(r"/usr/lib/modules/[^/]*/modules\.", "/usr/lib/locale/locale-archive", r"/usr/lib/udev/hwdb\.bin"),
     *(r"/usr/lib/[^/]*/.*[-.]cache$", "/usr/share/mime/", r"/usr/share/perl5/XML/SAX/ParserDetails\.ini"),
 )
-# CIS 6.3.3.1 to 6.3.3.19, by key.
+# CIS 6.2.3, by key.
 WATCHED = {
     "scope": ("/etc/sudoers", "/etc/sudoers.d"),
     "identity": (
@@ -104,7 +105,7 @@ def watch() -> None:
         name="watch: rules and tools",
         wanted={
             RULES: File(render("audit.rules.j2", watched=WATCHED, privileged=PRIVILEGED), "640"),
-            IMMUTABLE: File("# playbooks/watch.py: no other rules until the next boot (CIS 6.3.3.20).\n-e 2\n", "640"),
+            IMMUTABLE: File("# playbooks/watch.py: no other rules until the next boot (CIS 6.2.3.20).\n-e 2\n", "640"),
             CONFIG: File(render("aide.conf.j2", **here), "640"),
             TOOL: File(render("aide.sh.j2", generated=generated, **here), "755"),
             f"/etc/systemd/system/{UNIT}.service": File(render("seawall-aide.service.j2", **here)),
