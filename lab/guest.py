@@ -8,7 +8,7 @@ not nspawn's tmpfs: on a fresh server it is open, and hardening must show that i
 import os
 import secrets
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -184,12 +184,19 @@ class Guest:
 
     def keep_only(self, services: Sequence[str]) -> None:
         """Disable every known service but these, in a host that isn't booted."""
-        unwanted = [_pattern(service) for service in set(KNOWN_SERVICES) - set(services)]
+        for link in self._wanted(set(KNOWN_SERVICES) - set(services)):
+            link.unlink()
+
+    def enabled(self, services: Collection[str]) -> list[str]:
+        """The units of those services that start at boot."""
+        return sorted({link.name for link in self._wanted(services)})
+
+    def _wanted(self, services: Collection[str]) -> list[Path]:
+        """The links that start those services at boot."""
+        patterns = [_pattern(service) for service in services]
         # Not glob: it follows the link to learn whether it is there, and this machine has no such unit.
         links = [link for wants in (self.root / "etc/systemd/system").glob("*.wants") for link in wants.iterdir()]
-        for link in links:
-            if any(fnmatch(link.name, pattern) for pattern in unwanted):
-                link.unlink()
+        return [link for link in links if any(fnmatch(link.name, pattern) for pattern in patterns)]
 
     def new_identity(self, host_key: str) -> None:
         """What no two hosts may share."""

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
 from effects import files
@@ -106,10 +105,12 @@ class Lab:
         network.set_datacenter(self.plan, _known(datacenter), up=True)
 
     def boot(self, host: str) -> None:
-        """Start a host that is down, and wait for the services of its role."""
+        """Start a host that is down, and wait for those services of its role that are enabled by now."""
         guest = self.guest(host)
+        if guest.pid_file.exists() and not record.alive(guest.pid_file):
+            network.renew(self.plan, by_name(host))
         guest.boot()
-        guest.wait_for(("ssh", *_units(guest, by_name(host).services)))
+        guest.wait_for(("ssh", *guest.enabled(by_name(host).services)))
 
     def halt(self, host: str) -> None:
         """Power a host off and wait until it is down."""
@@ -148,13 +149,6 @@ class Lab:
         shutil.rmtree(self.directory)
         if not any(STATE.iterdir()):
             STATE.rmdir()
-
-
-def _units(guest: Guest, services: Sequence[str]) -> list[str]:
-    """Unit names; php-fpm's carries the version, and hardening may have put a unit for each vhost in its place."""
-    starting = (guest.root / "etc/systemd/system/multi-user.target.wants").iterdir()
-    fpm = [path.name for path in starting if fnmatch(path.name, "php*-fpm.service")]
-    return [unit for service in services for unit in (fpm if service == "php-fpm" else [service])]
 
 
 def _known(datacenter: str) -> str:

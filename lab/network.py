@@ -4,7 +4,7 @@ Nothing in the machine's own namespace changes but that link, its two addresses 
 machine's kernel is touched.
 """
 
-from effects.run import run
+from effects.run import attempt, run
 from lab.layout import DATACENTERS, MACHINE, Place, Plan
 from lab.record import Record
 
@@ -56,11 +56,25 @@ def _router_lines(plan: Plan) -> list[str]:
                   f"link set {datacenter} up",
                   f"route add blackhole {plan.ipv4(net, 0)}/24 metric 9999",
                   f"route add blackhole fd00:{plan.network}:{net}::/64 metric 9999"]  # fmt: skip
-    for place in plan.places:
-        lines += [f"link add {place.name} type veth peer name eth0 netns {plan.namespace(place.name)}",
-                  f"link set {place.name} master {place.datacenter}",
-                  f"link set {place.name} up"]  # fmt: skip
-    return lines
+    return lines + [line for place in plan.places for line in _cable(plan, place)]
+
+
+def _cable(plan: Plan, place: Place) -> list[str]:
+    return [
+        f"link add {place.name} type veth peer name eth0 netns {plan.namespace(place.name)}",
+        f"link set {place.name} master {place.datacenter}",
+        f"link set {place.name} up",
+    ]
+
+
+def renew(plan: Plan, place: Place) -> None:
+    """Forget what a host that is down has left in its namespace: a reboot loses rules, sets, addresses and settings."""
+    namespace = plan.namespace(place.name)
+    attempt(["ip", "-n", plan.router, "link", "del", place.name], timeout=30)  # gone already where we died here before
+    attempt(["ip", "netns", "del", namespace], timeout=30)
+    run(["ip", "netns", "add", namespace], timeout=30)
+    _batch(_cable(plan, place), namespace=plan.router)
+    _batch(_host_lines(plan, place), namespace=namespace)
 
 
 def _host_lines(plan: Plan, place: Place) -> list[str]:

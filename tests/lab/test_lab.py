@@ -151,9 +151,10 @@ def test_a_lost_row_is_counted(lab: Lab) -> None:
 
 
 def test_a_reboot_keeps_the_disk_and_not_the_memory(lab: Lab) -> None:
-    assert lab.run("vault-odd", "touch /root/kept /run/gone").ok
+    assert lab.run("vault-odd", "touch /root/kept /run/gone && iptables -N GONE && ipset create gone hash:ip").ok
     lab.reboot("vault-odd")
     assert lab.run("vault-odd", "test -e /root/kept && ! test -e /run/gone && rm /root/kept").ok
+    assert not lab.run("vault-odd", "iptables -S GONE || ipset list gone").ok
 
 
 def test_up_again_finds_the_lab_as_it_is(lab: Lab) -> None:
