@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from effects.reach import first_open, known_hosts_line
+from effects.reach import detour, first_open, known_hosts_line
 from effects.stream import lines
 from estate.problem import BadEstate, Failed, Problem, Unreachable, Untrusted
 from inventory.data import HostData, known_ports
@@ -103,10 +103,13 @@ def _knock(hosts: Sequence[HostData], known_hosts: Path) -> dict[str, HostData]:
 
 
 def _connectable(data: HostData, port: int, known_hosts: Path) -> HostData:
+    config = known_hosts.with_name(f"{data['name']}.config")
+    aside = detour(data["ssh_hostname"], port, key=data["ssh_key"], known_hosts=known_hosts)
+    config.write_text(f"ProxyCommand {aside}\n" if aside else "", encoding="utf-8")
     pinned = {
         "ssh_strict_host_key_checking": "yes",
         "ssh_known_hosts_file": str(known_hosts),
-        "ssh_config_file": "/dev/null",
+        "ssh_config_file": str(config),
     }
     return data | {"ssh_port": port} | pinned  # type: ignore[return-value]  # pyinfra's own keys on top
 

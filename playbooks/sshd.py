@@ -29,15 +29,16 @@ MODULI = "/etc/ssh/seawall/moduli"
 TOOL = f"{TOOLS}/sshd"
 UNIT = "ssh.service"
 
-# The order is ours, the sets are those of ssh-audit 3.9's policies for Debian 12 (compatible) and 13 (strict).
+# Sets and order are those of ssh-audit's policies "Hardened Debian 12" (compatible) and "Hardened Debian 13" (strict).
 POST_QUANTUM = ("mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com")
 CLASSIC = (
     "curve25519-sha256",
     "curve25519-sha256@libssh.org",
-    "diffie-hellman-group18-sha512",
     "diffie-hellman-group16-sha512",
+    "diffie-hellman-group18-sha512",
     "diffie-hellman-group-exchange-sha256",
 )
+MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com")
 HARDWARE = ("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com")
 MACHINES = ("ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256", *HARDWARE)
 
@@ -64,6 +65,7 @@ def rules(known: set[str]) -> str:
         machines=MACHINES,
         keys=KEYS,
         vhosts=VHOSTS,
+        macs=sorted(MACS, reverse=data.cryptography == Cryptography.STRICT),
         kex=key_exchange(known, data.cryptography),
         reach=data.reach,
         control=data.control,

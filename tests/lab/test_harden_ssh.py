@@ -16,6 +16,7 @@ from hardening import ANY_KEY, SEAWALL, changes, counted, own_lab, ssh_port_answ
 
 import templates
 from effects.clock import Stopwatch, wait_until
+from effects.remote import Remote
 from effects.run import Result, attempt
 from estate.problem import Failed
 from inventory import load
@@ -194,6 +195,21 @@ def test_where_keys_must_live_in_hardware_others_open_nothing_and_control_still_
     assert door.from_control("root", "id -un").out == "root\n"
     door.harden(door.estate("alice", "bob"), "accounts", "sshd")
     assert door.from_control("alice", "id -un").out == "alice\n"
+
+
+def test_strict_cryptography_keeps_out_what_is_older_and_lets_our_own_tools_through(door: Door) -> None:
+    older = "-o KexAlgorithms=curve25519-sha256,diffie-hellman-group16-sha512"
+    tried = f"ssh {ANY_KEY} {older} -p 2222 root@{door.lab.address(HOST)} true".split()
+    assert "no matching key exchange" not in attempt(tried, timeout=20).err  # so this test can fail
+    estate = door.estate("alice", "bob", more='[ssh]\ncryptography = "strict"\n')
+    assert door.harden(estate, "sshd") == 1
+    assert "no matching key exchange" in attempt(tried, timeout=20).err
+    assert door.harden(estate, "sshd") == 0
+    found = load(estate)
+    with Remote(found.hosts[HOST], found.control) as remote:
+        assert remote.run(["id", "-un"], timeout=10) == "root\n"
+        assert remote.run(["cat"], timeout=10, stdin="x" * 70_000) == "x" * 70_000
+    assert door.harden(door.estate("alice", "bob"), "sshd") == 1
 
 
 def test_what_other_files_and_options_say_is_put_right(door: Door) -> None:
