@@ -72,10 +72,13 @@ def key_exchanges(address: str, port: int) -> tuple[str, ...]:
 
 
 def detour(address: str, port: int, *, key: str, known_hosts: Path) -> str | None:
-    """What paramiko has to run to get through (as root, the only user here), or None where it needs no help."""
+    """What paramiko has to run to get through (as root, the only user here), or None where it needs no help.
+
+    Raises OSError where nobody answers.
+    """
     try:
         offered = key_exchanges(address, port)
-    except (OSError, ValueError):
+    except ValueError:
         return None  # the connection itself will say what is wrong
     if set(PARAMIKO) & set(offered):
         return None
@@ -104,8 +107,8 @@ def login(address: str, port: int, *, user: str, key: str, known_hosts: Path) ->
     client = paramiko.SSHClient()
     client.load_host_keys(str(known_hosts))
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    aside = detour(address, port, key=key, known_hosts=known_hosts)
     try:
+        aside = detour(address, port, key=key, known_hosts=known_hosts)
         client.connect(
             address,
             port,
@@ -130,8 +133,20 @@ def login(address: str, port: int, *, user: str, key: str, known_hosts: Path) ->
             f"{address} port {port}: {fault}", hint="is the host up, and this machine in control.addresses?"
         ) from None
     finally:
-        with suppress(Exception):  # a peer that is gone can't be told goodbye
-            client.close()
+        leave(client)
+
+
+def leave(client: "paramiko.SSHClient") -> None:
+    """End a connection, and its detour: paramiko neither waits for that process nor closes its pipes."""
+    transport = client.get_transport()
+    process = getattr(transport.sock, "process", None) if transport is not None else None
+    with suppress(Exception):  # a peer that is gone can't be told goodbye
+        client.close()
+    if transport is not None and process is not None:
+        process.kill()
+        transport.join(CONNECT)  # its thread reads until there is nothing more
+        with process:
+            pass
 
 
 def no_delay(client: "paramiko.SSHClient") -> None:

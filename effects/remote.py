@@ -20,7 +20,7 @@ import fabric
 import paramiko
 from invoke.exceptions import CommandTimedOut, UnexpectedExit
 
-from effects.reach import detour, known_hosts_line, no_delay
+from effects.reach import detour, known_hosts_line, leave, no_delay
 from effects.run import Result
 from estate.model import Control, Host
 from estate.problem import Failed, Missing, Unreachable, Untrusted
@@ -56,6 +56,7 @@ class Remote:
     def close(self) -> None:
         """End the connection; harmless where there is none."""
         with suppress(Exception):  # a peer that is gone can't be told goodbye
+            leave(self._connection.client)
             self._connection.close()
 
     def attempt(self, argv: Sequence[str], *, timeout: float, stdin: str | None = None) -> Result:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -104,7 +105,9 @@ def _knock(hosts: Sequence[HostData], known_hosts: Path) -> dict[str, HostData]:
 
 def _connectable(data: HostData, port: int, known_hosts: Path) -> HostData:
     config = known_hosts.with_name(f"{data['name']}.config")
-    aside = detour(data["ssh_hostname"], port, key=data["ssh_key"], known_hosts=known_hosts)
+    aside = None
+    with suppress(OSError):  # what has just answered and does not any more is the runner's to report
+        aside = detour(data["ssh_hostname"], port, key=data["ssh_key"], known_hosts=known_hosts)
     config.write_text(f"ProxyCommand {aside}\n" if aside else "", encoding="utf-8")
     pinned = {
         "ssh_strict_host_key_checking": "yes",
