@@ -15,8 +15,8 @@ from playbooks.operations import File, Unit, ask, files, look, units
 
 PACKAGES = ("apparmor", "systemd-timesyncd|chrony|ntpsec|openntpd")
 WARNING = """\
-Only people who were given access may use this system. What is done here is recorded.
-Whoever goes on agrees to that.
+Private system: access for authorized people only. What is done here is monitored and recorded, and may be used as
+evidence. Disconnect now if you were not given access.
 """
 JOURNAL = "/etc/systemd/journald.conf.d/seawall.conf"
 JOURNALD = """\

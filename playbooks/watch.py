@@ -37,6 +37,7 @@ GENERATED = (
 # CIS 6.2.3, by key.
 WATCHED = {
     "scope": ("/etc/sudoers", "/etc/sudoers.d"),
+    "sudo_log": ("/var/log/sudo.log",),
     "identity": (
         *("/etc/group", "/etc/passwd", "/etc/gshadow", "/etc/shadow", "/etc/security/opasswd", "/etc/nsswitch.conf"),
         *("/etc/pam.conf", "/etc/pam.d"),
@@ -78,7 +79,7 @@ PACKAGES = ("aide", "auditd")
 def audited() -> Generator[StringCommand]:
     """auditd runs, with the newest rules. Once the kernel has taken -e 2 it takes them at the next boot."""
     look = "systemctl -q is-active auditd || echo down; find /etc/audit/rules.d -newer /etc/audit/audit.rules"
-    if ask(f"systemd-detect-virt -qc || {{ {look}; }}"):
+    if ask(f"systemd-detect-virt -qc || {{ {look}; }} 2>/dev/null; true"):
         load = "if auditctl -s | grep -q '^enabled 2'; then augenrules; else augenrules --load; fi"
         yield StringCommand(f"systemctl start auditd && {{ {load}; }} > /dev/null && touch /etc/audit/audit.rules")
 

@@ -85,6 +85,16 @@ def test_it_holds_and_a_second_run_changes_nothing(lab: Lab) -> None:
     assert changes(counted(lab, "web1")) == {"web1": 0}
 
 
+def test_auditd_would_understand_every_rule(lab: Lab) -> None:
+    """A kernel takes no rules from a container, but auditctl reads each before it asks."""
+    rules = "/etc/audit/rules.d/50-seawall.rules"
+    errors = lab.run("web1", f"auditctl -R {rules}").err
+    assert errors.count("Error sending add rule data request (Operation not permitted)") == int(
+        said(lab, f"grep -c '^-[aw]' {rules}")
+    )
+    assert said(lab, "systemctl show -p ConditionResult --value auditd") == "no"
+
+
 def test_packages_are_still_installed_configured_and_purged(lab: Lab) -> None:
     apt = "DEBIAN_FRONTEND=noninteractive apt-get -qy"
     said(lab, f"{apt} install --no-install-recommends sysstat && {apt} install --reinstall sysstat")
