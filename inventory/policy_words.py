@@ -16,7 +16,7 @@ HARDWARE_KEYS = ("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.c
 KEYS = ("ssh-ed25519", *HARDWARE_KEYS)
 _COMMAND = re.compile(r"/[A-Za-z0-9._/+@-]+( [A-Za-z0-9._/+@-]+)*")  # nothing that sudoers(5) gives a meaning
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # Debian Policy 5.6.7
-_ARCHIVE = re.compile(r"https://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~+-]+)*/?")
+_ARCHIVE = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~+-]+)*/?")
 _SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*/?")
 _ARMOUR = re.compile(
     r"\s*-----BEGIN PGP PUBLIC KEY BLOCK-----\n([A-Za-z]+: [^\n]*\n)*\n"

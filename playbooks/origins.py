@@ -90,7 +90,7 @@ def _wanted() -> Mapping[str, File]:
     for origin in origins:
         key = f"{KEYS}/{OURS}{origin['name']}.asc"
         found[key] = File(origin["key"].strip() + "\n")
-        found[f"{PARTS}/{OURS}{origin['name']}.sources"] = File(render("origin.sources.j2", **(origin | {"key": key})))
+        found[f"{PARTS}/{OURS}{origin['name']}.sources"] = File(render("origin.sources.j2", origin=origin, key=key))
     return found
 
 

@@ -171,6 +171,23 @@ def test_patching_at_once_shows_what_it_would_do_and_does_it(lab: Lab) -> None:
     assert lab.run("web1", "find /var/lib/apt/periodic/upgrade-stamp -mmin -5").out
 
 
+def test_after_a_fault_the_other_end_of_the_pair_is_not_touched(lab: Lab) -> None:
+    newer = repository.newer(lab, "acl")
+    result = seawall(lab, "patches", "now", "web1", "twin1")  # the twin is first, and not up
+    assert result.code == 7
+    assert "twin1 (" in result.err
+    assert "web1: not touched, because of twin1" in result.err
+    assert version(lab, "acl") != newer
+
+
+def test_a_host_that_does_not_answer_is_unknown(lab: Lab, feeds: dict[str, str]) -> None:
+    result = seawall(lab, "patches", "status", "web1", "twin1", "--json", env=feeds)
+    assert result.code == 4
+    assert answered(result)["hosts"]["twin1"]["unknown"]
+    assert answered(result)["hosts"]["twin1"]["ok"] is False
+    assert seawall(lab, "surface", "twin1").code == 4
+
+
 def replace_the_c_library(lab: Lab) -> None:
     """As an update of it does: every process still has the old one open."""
     lab.guest("web1").run("l=$(readlink -f /lib/x86_64-linux-gnu/libc.so.6); cp -a $l $l.new; mv $l.new $l")
@@ -208,15 +225,40 @@ def test_a_service_with_faulty_files_is_not_taken_down_by_its_restart(lab: Lab) 
 
 
 @pytest.fixture
-def rebooting(lab: Lab, tmp_path: Path) -> Path:
-    """An estate that lets its hosts reboot, at this hour."""
-    copy = tmp_path / "estate.toml"
+def other_estate(lab: Lab, tmp_path: Path) -> Path:
+    """A copy of the lab's estate, in UTC."""
     for name in ("secrets", "ssh_key"):
         (tmp_path / name).symlink_to(lab.directory / name)
     text = lab.estate_file.read_text(encoding="utf-8").replace("Europe/Amsterdam", "Etc/UTC")
+    (tmp_path / "estate.toml").write_text(text, encoding="utf-8")
+    return tmp_path / "estate.toml"
+
+
+@pytest.fixture
+def rebooting(other_estate: Path) -> Path:
+    """An estate that lets its hosts reboot, at this hour."""
     window = f"{now() - timedelta(hours=2):%H:%M}-{now() + timedelta(hours=2):%H:%M}"
-    copy.write_text(f'{text}\n[patches]\nreboot = true\nwindow = "{window}"\n', encoding="utf-8")
-    return copy
+    text = other_estate.read_text(encoding="utf-8")
+    other_estate.write_text(f'{text}\n[patches]\nreboot = true\nwindow = "{window}"\n', encoding="utf-8")
+    return other_estate
+
+
+def test_an_origin_of_the_estate_is_taken_by_its_key_and_gone_with_it(lab: Lab, other_estate: Path) -> None:
+    simulate = "apt-get -q update; apt-get -s install less"
+    lab.run("web1", f"mv {FOREIGN} {FOREIGN}.aside")
+    key = lab.guest("web1").run(["base64", "--wrap=64", KEYRING])
+    block = f"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{key}-----END PGP PUBLIC KEY BLOCK-----\n"
+    archive = f'uri = "http://{repository.SITE}/elsewhere"\nsuites = ["stable"]\ncomponents = ["main"]\n'
+    table = f'{archive}key = """\n{block}"""\n'
+    before = other_estate.read_text(encoding="utf-8")
+    other_estate.write_text(f"{before}\n[origins.elsewhere]\n{table}", encoding="utf-8")
+    assert harden(lab, "web1", estate=other_estate).ok
+    assert "Inst less" in lab.run("web1", simulate).out
+    counted(lab, "web1")
+    taken = lab.run("web1", simulate).out
+    lab.run("web1", f"mv {FOREIGN}.aside {FOREIGN}; apt-get -q update")
+    assert "Inst less" not in taken
+    assert not lab.run("web1", "ls /etc/apt/keyrings/* /etc/apt/sources.list.d/seawall-*").ok
 
 
 def test_a_host_that_would_not_come_back_is_not_rebooted_and_says_why(lab: Lab, rebooting: Path) -> None:
