@@ -41,7 +41,8 @@ ORDER = (
 # What ends sessions, the network or an activation of the DRP when it is restarted: only a reboot renews it.
 NEVER = re.compile(
     r"(dbus|systemd-logind|user@|session-|getty|serial-getty|console-getty|network|ifup|NetworkManager|openvpn|wg-quick"
-    r"|emergency|rescue|rc-local|apt-daily|unattended-upgrades|seawall-(drp|backup|patched|reboot|patches))"
+    r"|docker|containerd|libvirt|virtlo|lxc|emergency|rescue|rc-local|apt-daily"
+    r"|unattended-upgrades|seawall-(drp|backup|patched|reboot|patches))"
 )
 JUDGES = {"nginx": ["nginx", "-t"], "ssh": ["/usr/sbin/sshd", "-t"], "apache2": ["apache2ctl", "configtest"]}
 APT = ["-q", "-o", "DPkg::Lock::Timeout=600", "-o", "APT::Update::Error-Mode=any"]
@@ -259,9 +260,9 @@ def reboot() -> int:
     if not wanted["reboot"]:
         print("the estate leaves it to you ([patches] reboot = false)")
         return 0
-    clock = datetime.now(ZoneInfo(wanted["timezone"])).strftime("%H:%M")
-    outside = [] if in_window(wanted["window"], clock) else [f"{clock} is outside of {'-'.join(wanted['window'])}"]
-    with alone():
+    with alone():  # which may have to wait: the clock is looked at afterwards
+        clock = datetime.now(ZoneInfo(wanted["timezone"])).strftime("%H:%M")
+        outside = [] if in_window(wanted["window"], clock) else [f"{clock} is outside of {'-'.join(wanted['window'])}"]
         against = [*outside, *busy(), *check()]
         for fault in against:
             print(f"not rebooted: {fault}", file=sys.stderr)
