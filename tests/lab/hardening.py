@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -93,6 +94,14 @@ def status(lab: Lab, url: str) -> str:
 
 def ssh_port_answers(lab: Lab, host: str) -> bool:
     return answers(lab.address(host), 2222, timeout=1)
+
+
+def copied_estate(lab: Lab, folder: Path) -> Path:
+    """A copy of the estate that a test may spoil."""
+    shutil.copytree(lab.directory / "secrets", folder / "secrets")
+    for name in ("ssh_key", "estate.toml"):
+        shutil.copy(lab.directory / name, folder / name)
+    return folder / "estate.toml"
 
 
 @contextmanager

@@ -2,14 +2,23 @@
 
 import json
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hardening import SEAWALL, TMP, changes, counted, executes, harden, own_lab, ssh_port_answers
+from hardening import (
+    SEAWALL,
+    TMP,
+    changes,
+    copied_estate,
+    counted,
+    executes,
+    harden,
+    own_lab,
+    ssh_port_answers,
+)
 
 from effects.clock import Stopwatch, wait_until
 from effects.run import attempt
@@ -29,11 +38,7 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture
 def other_estate(lab: Lab, tmp_path: Path) -> Path:
-    """A copy of the estate that a test may spoil."""
-    shutil.copytree(lab.directory / "secrets", tmp_path / "secrets")
-    for name in ("ssh_key", "estate.toml"):
-        shutil.copy(lab.directory / name, tmp_path / name)
-    return tmp_path / "estate.toml"
+    return copied_estate(lab, tmp_path)
 
 
 def test_rules_that_lock_control_out_are_undone_by_the_host_itself(lab: Lab, other_estate: Path) -> None:
