@@ -56,8 +56,8 @@ def jails_for(role: str, openings: Sequence[Opening], vhosts: Sequence[VhostData
 def _sshd(role: str) -> Jail:
     """Aggressive counts connections that end early as well.
 
-    On a backup server that would ban a host whose network fails from its own backups; anywhere else nobody but control
-    reaches ssh. Guesses are counted all the same.
+    On a backup server that would ban a host whose network fails from its own backups; anywhere else only control and
+    clients reach ssh. Guesses are counted all the same.
     """
     mode = "normal" if role == Role.BACKUP else "aggressive"
     programs = "_SYSTEMD_UNIT=ssh.service + _COMM=sshd + _COMM=sshd-session"  # the last since OpenSSH 9.8

@@ -40,6 +40,7 @@ def rules(
         bans=BANS,
         control=_of(family, control),
         port=port,
+        ssh_for_all=any(opening["port"] == port and not opening["sources"] for opening in openings),
         udp=[opening["port"] for opening in openings if opening["protocol"] == "udp"],
         lines=[line for opening in openings for line in _accept(opening, family)],
         mailers=list(mailers),

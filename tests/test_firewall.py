@@ -76,6 +76,12 @@ def test_a_service_over_udp_is_limited_as_well() -> None:
     assert "-p udp" not in text_of(4, an_opening(53))
 
 
+def test_ssh_has_a_limit_of_its_own_only_where_it_is_open_to_everybody() -> None:
+    limit = "--dport 2222 -m hashlimit"
+    assert limit in text_of(4, an_opening(2222))
+    assert limit not in text_of(4, an_opening(2222, "10.0.1.1"))
+
+
 def test_mail_leaves_as_root_and_as_a_mail_server_alone() -> None:
     senders = re.findall(r"--dport 25 -m owner --uid-owner (\d+) -j ACCEPT", text_of(4, mailers=[101]))
     assert senders == ["0", "101"]
