@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from attacks import ASK, FLOOD, LISTEN
 from hardening import (
     ANY_KEY,
     KNOCK,
@@ -34,42 +35,6 @@ from lab import Lab
 
 pytestmark = pytest.mark.lab
 STANDS = "/usr/local/lib/seawall/firewall stands"
-LISTEN = """
-import socket, socketserver, sys, threading
-class Echo(socketserver.BaseRequestHandler):
-    def handle(self):
-        self.request[1].sendto(b"here", self.client_address)
-class Six(socketserver.ThreadingUDPServer):
-    address_family = socket.AF_INET6
-socketserver.TCPServer(("0.0.0.0", 8080), socketserver.BaseRequestHandler)
-Six(("::", 8080), Echo).serve_forever()
-"""
-ASK = """
-import json, socket, sys
-def ask(address, port):
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.settimeout(0.5)
-        s.sendto(b"who", (address, port))
-        try:
-            return bool(s.recv(9))
-        except OSError:
-            return False
-print(json.dumps([ask(*door) for door in json.load(sys.stdin)]))
-"""
-# Many connections at once, held: how many there are after two retransmissions.
-FLOOD = """
-import json, select, socket, sys, time
-address, count = json.load(sys.stdin)
-family = socket.AF_INET6 if ":" in address else socket.AF_INET
-held = [socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) for _ in range(count)]
-for s in held:
-    s.connect_ex((address, 443))
-time.sleep(4)
-poll = select.poll()
-for s in held:
-    poll.register(s, select.POLLOUT)
-print(sum(1 for _, event in poll.poll(0) if event == select.POLLOUT))
-"""
 FLOODED, MOST = 400, 250  # connections that are tried, and that one address may hold
 
 
@@ -170,16 +135,28 @@ def test_the_blocked_get_no_answer_and_the_allowed_are_never_limited(lab: Lab, o
     "ip6tables -D INPUT -j SEAWALL",
     "iptables -P INPUT ACCEPT; iptables -F SEAWALL; ipset destroy seawall-block4; ipset destroy seawall-allow4",
     "ipset add seawall-block4 198.51.100.7",
-    "sed -i /443/d /etc/seawall/firewall/rules.v4",
-    "rm /etc/seawall/firewall/sets",
 ])  # fmt: skip
-def test_what_somebody_changed_by_hand_is_put_right(lab: Lab, drift: str) -> None:
-    before = kernel(lab).replace("-A INPUT -p tcp -m tcp --dport 8080 -j ACCEPT\n", "")
+def test_what_somebody_changed_in_the_kernel_is_seen_and_the_boot_rules_put_it_right(lab: Lab, drift: str) -> None:
+    before = kernel(lab)
+    assert lab.run("web1", f"{STANDS} && {drift}").ok
+    assert not lab.run("web1", STANDS).ok
+    assert lab.run("web1", "systemctl restart seawall-firewall").ok
+    assert lab.run("web1", STANDS).ok
+    assert kernel(lab).replace("-A INPUT -p tcp -m tcp --dport 8080 -j ACCEPT\n", "") == before
+    assert not reaches(lab, lab.address("web1"), 8080)
+    lab.run("web1", "iptables -D INPUT -p tcp --dport 8080 -j ACCEPT")
+
+
+@pytest.mark.parametrize("drift", [
+    "iptables -D INPUT -j SEAWALL; iptables -P INPUT ACCEPT",
+    "sed -i /443/d /etc/seawall/firewall/rules.v4; rm /etc/seawall/firewall/sets",
+])  # fmt: skip
+def test_what_somebody_changed_by_hand_is_put_right_by_the_next_run(lab: Lab, drift: str) -> None:
+    before, kept = kernel(lab), lab.run("web1", "sha256sum /etc/seawall/firewall/*").out
     assert lab.run("web1", drift).ok
     assert changes(counted(lab, "web1")) == {"web1": 1}
-    assert kernel(lab).replace("-A INPUT -p tcp -m tcp --dport 8080 -j ACCEPT\n", "") == before
-    assert lab.run("web1", STANDS).ok
-    assert not reaches(lab, lab.address("web1"), 8080)
+    assert kernel(lab) == before
+    assert lab.run("web1", "sha256sum /etc/seawall/firewall/*").out == kept
 
 
 def test_a_run_that_is_killed_while_nobody_gets_in_leaves_the_host_as_it_was(lab: Lab, other_estate: Path) -> None:
