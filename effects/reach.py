@@ -138,14 +138,17 @@ def login(address: str, port: int, *, user: str, key: str, known_hosts: Path) ->
 
 def leave(client: "paramiko.SSHClient") -> None:
     """End a connection, and its detour: paramiko neither waits for that process nor closes its pipes."""
+    import paramiko  # noqa: PLC0415 - as above
+
     transport = client.get_transport()
-    process = getattr(transport.sock, "process", None) if transport is not None else None
+    # Not by asking for the attribute: a closed socket of gevent's has none, and says so with EBADF.
+    aside = transport is not None and isinstance(transport.sock, paramiko.ProxyCommand)
     with suppress(Exception):  # a peer that is gone can't be told goodbye
         client.close()
-    if transport is not None and process is not None:
-        process.kill()
+    if aside:
+        transport.sock.process.kill()
         transport.join(CONNECT)  # its thread reads until there is nothing more
-        with process:
+        with transport.sock.process:
             pass
 
 

@@ -25,6 +25,7 @@ MAIN = "/etc/ssh/sshd_config"
 RULES = "/etc/ssh/sshd_config.d/00-seawall.conf"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"  # the one that the estate pins
 RSA_KEY = "/etc/ssh/seawall/ssh_host_rsa_key"  # for clients' programs without Ed25519
+PENALTIES = "PerSourcePenaltyExemptList"
 MODULI = "/etc/ssh/seawall/moduli"
 TOOL = f"{TOOLS}/sshd"
 UNIT = "ssh.service"
@@ -49,8 +50,8 @@ def key_exchange(known: set[str], cryptography: str) -> list[str]:
     return [name for name in wanted if name in known]
 
 
-def rules(known: set[str]) -> str:
-    """Everything sshd goes by on this host; `known` are the key exchanges of its OpenSSH."""
+def rules(known: set[str], *, penalties: bool) -> str:
+    """Everything sshd goes by; `known` are the key exchanges of its OpenSSH, which from 9.8 has `penalties`."""
     data = host.data
     backup = data.role == Role.BACKUP
     return render(
@@ -68,13 +69,17 @@ def rules(known: set[str]) -> str:
         macs=sorted(MACS, reverse=data.cryptography == Cryptography.STRICT),
         kex=key_exchange(known, data.cryptography),
         reach=data.reach,
+        penalties=penalties,
         control=data.control,
     )
 
 
 def _config() -> dict[str, File]:
-    known = set(ask("ssh -Q kex"))
-    return {"main": File(render("sshd_config.j2", rules=RULES), "600"), "rules": File(rules(known), "600")}
+    known = set(
+        ask(f"ssh -Q kex; /usr/sbin/sshd -t -f /dev/null -h {HOST_KEY} -o {PENALTIES}=::1 && echo penalties; true")
+    )
+    text = rules(known, penalties="penalties" in known)
+    return {"main": File(render("sshd_config.j2", rules=RULES), "600"), "rules": File(text, "600")}
 
 
 @operation()
