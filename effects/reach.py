@@ -142,13 +142,13 @@ def leave(client: "paramiko.SSHClient") -> None:
 
     transport = client.get_transport()
     # Not by asking for the attribute: a closed socket of gevent's has none, and says so with EBADF.
-    aside = transport is not None and isinstance(transport.sock, paramiko.ProxyCommand)
+    aside: object = transport.sock if transport is not None else None
     with suppress(Exception):  # a peer that is gone can't be told goodbye
         client.close()
-    if aside:
-        transport.sock.process.kill()
+    if transport is not None and isinstance(aside, paramiko.ProxyCommand):
+        aside.process.kill()
         transport.join(CONNECT)  # its thread reads until there is nothing more
-        with transport.sock.process:
+        with aside.process:
             pass
 
 
