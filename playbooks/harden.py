@@ -74,7 +74,7 @@ def harden() -> None:
 def needed(role: str, vhosts: Sequence[VhostData]) -> list[str]:
     """The packages that hardening installs on a host of that role with these vhosts."""
     php = any(vhost["runtime"] == Runtime.PHP for vhost in vhosts)
-    return [*EVERYWHERE, *(["nginx"] if role in WEB else []), *(["php-fpm"] if php else [])]
+    return [*EVERYWHERE, *(["nginx", "openssl"] if role in WEB else []), *(["php-fpm"] if php else [])]
 
 
 if pyinfra.is_cli:
