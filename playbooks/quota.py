@@ -17,7 +17,8 @@ def quotas(wanted: Mapping[str, int | None]) -> Generator[StringCommand]:
     """Hard limits in MB by user; None takes one away. Where the file system does not count, the operator is told."""
     if not wanted:
         return
-    source, kind, options = ask(f"findmnt -nrvo SOURCE,FSTYPE,OPTIONS --target {VHOSTS}")[-1].split()
+    find = f"d={VHOSTS}; [ -e $d ] || d=/; findmnt -nrvo SOURCE,FSTYPE,OPTIONS --target $d"  # a dry run comes first
+    source, kind, options = ask(find)[-1].split()
     if not any(option.partition("=")[0] in COUNTS for option in options.split(",")):
         if any(wanted.values()):
             notice(f"no quota: the file system of {VHOSTS} ({kind}) does not count by user")
