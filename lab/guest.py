@@ -30,7 +30,7 @@ NSPAWN = Path("/run/systemd/nspawn")  # where it forgets a directory, and when i
 NO_CONSOLE = ("console-getty.service", "systemd-ask-password-console.path", "systemd-ask-password-wall.path")
 # What systemd says when root's processes have all the inotify instances that root may have: usually 128, of which a
 # host takes about 5. The limit is the machine's, not ours to change.
-NO_INOTIFY = "Failed to allocate manager object"
+NO_INOTIFY = ("Failed to allocate manager object", "Failed to create inotify object")
 INOTIFY_HINT = "take another lab down, or give root more: sysctl fs.inotify.max_user_instances=1024"
 BOOT_PATIENCE = 90.0  # seconds; a guest boots in 3 on an idle machine
 START = """\
@@ -153,14 +153,21 @@ class Guest:
     def wait_for(self, services: Sequence[str]) -> None:
         """Raises Failed where a unit isn't active after BOOT_PATIENCE seconds, or the host went down again."""
         late = Failed(f"{self.name}: not all of {', '.join(services)} came up", hint=f"see the end of {self.log}")
-        clock.wait_until(lambda: self._came_up(services), timeout=BOOT_PATIENCE, late=late, every=0.2)
+        try:
+            clock.wait_until(lambda: self._came_up(services), timeout=BOOT_PATIENCE, late=late, every=0.2)
+        except Failed as failed:
+            raise Failed(failed.what, hint=self._hint() or failed.hint) from None
 
     def _came_up(self, services: Sequence[str]) -> bool:
         if self.pid_file.exists() and not record.alive(self.pid_file):
             said = self.log.read_text(encoding="utf-8", errors="replace").strip()[-600:]
-            hint = INOTIFY_HINT if NO_INOTIFY in said else f"see all of {self.log}"
-            raise Failed(f"{self.name} went down while it booted: {said}", hint=hint)
+            raise Failed(f"{self.name} went down while it booted: {said}", hint=f"see all of {self.log}")
         return self.serves(services)
+
+    def _hint(self) -> str:
+        """What to do where its console tells why; empty where it does not."""
+        said = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+        return INOTIFY_HINT if any(words in said for words in NO_INOTIFY) else ""
 
     def halt(self) -> None:
         """Power off, waiting until it is down."""

@@ -60,8 +60,10 @@ def _router_lines(plan: Plan) -> list[str]:
 
 
 def _cable(plan: Plan, place: Place) -> list[str]:
+    # The same hardware address after a reboot: neighbours remember it for half a minute.
+    hardware = f"02:00:00:{plan.network:02x}:{DATACENTERS[place.datacenter]:02x}:{place.tail:02x}"
     return [
-        f"link add {place.name} type veth peer name eth0 netns {plan.namespace(place.name)}",
+        f"link add {place.name} type veth peer name eth0 address {hardware} netns {plan.namespace(place.name)}",
         f"link set {place.name} master {place.datacenter}",
         f"link set {place.name} up",
     ]
