@@ -54,6 +54,10 @@ def network(value: object) -> str:
         raise ValueError(
             f'{quoted(str(value))} is no network; write it as "192.0.2.0/24", "192.0.2.7" or "2001:db8::/48"'
         ) from None
+    if not found.prefixlen:
+        raise ValueError(
+            f"{quoted(str(value))} is everybody; name the networks"
+        )  # and no ipset of networks can hold it
     return str(found.network_address) if found.num_addresses == 1 else str(found)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from estate.model import Role, Runtime
 from inventory.data import Opening, VhostData
+from inventory.policy_words import network
 from playbooks.fail2ban import FAMILIES, Jail, jails_for
 from playbooks.firewall import CHAINS, SETS, networks, only_control, rules
 
@@ -92,6 +93,13 @@ def test_networks_go_into_the_set_of_their_family() -> None:
     assert lines == ["add seawall-allow4 192.0.2.0/24", "add seawall-allow6 2001:db8::/48",
                      "add seawall-block4 198.51.100.7"]  # fmt: skip
     assert {line.split()[1] for line in lines} <= set(SETS)
+
+
+@pytest.mark.parametrize("everybody", ["0.0.0.0/0", "::/0"])
+def test_everybody_is_no_network_to_allow_or_to_block(everybody: str) -> None:
+    assert network("8000::/1") == "8000::/1"
+    with pytest.raises(ValueError, match="is everybody"):
+        network(everybody)
 
 
 def test_jails_watch_what_the_host_serves_and_nothing_else() -> None:
