@@ -65,7 +65,8 @@ class Server:
 def server(engine: Engine) -> Server:
     """The server of `engine` on this machine. Raises Missing where there is none."""
     if engine is Engine.MARIADB:
-        return Server(engine, "mariadb.service", Path("/var/lib/mysql"), "mysql")
+        # On an encrypted host a link into the store, beside which a restore puts things together.
+        return Server(engine, "mariadb.service", Path("/var/lib/mysql").resolve(), "mysql")
     version, cluster, data = _cluster()
     return Server(engine, f"postgresql@{version}-{cluster}.service", data, "postgres")
 

@@ -53,15 +53,15 @@ def key_exchange(known: set[str], cryptography: str) -> list[str]:
 def rules(known: set[str], *, penalties: bool) -> str:
     """Everything sshd goes by; `known` are the key exchanges of its OpenSSH, which from 9.8 has `penalties`."""
     data = host.data
-    backup = data.role == Role.BACKUP
+    machines = [*(["borg-*"] if data.role == Role.BACKUP else []), *(["volume-*"] if data.volumes else [])]
     return render(
         "sshd.conf.j2",
         port=data.sshd_port,
         host_key=HOST_KEY,
         rsa_key=RSA_KEY,
         moduli=MODULI,
-        backup=backup,
-        groups=[CLIENTS, *(["borg-*"] if backup else [])],
+        groups=[CLIENTS, *machines],
+        accounts=machines,
         people=HARDWARE if data.hardware_keys else ("ssh-ed25519", *HARDWARE),
         machines=MACHINES,
         keys=KEYS,
