@@ -223,6 +223,7 @@ def test_what_is_no_page_is_not_shown(lab: Lab) -> None:
 
 def test_a_certificate_is_made_up_until_the_real_one_comes(lab: Lab) -> None:
     document = counted(lab, "web1")
+    assert "no quota" not in notices(document)  # so that the next test can fail
     assert f"{UNITS[0]} has a certificate that nobody trusts" in notices(document)
     assert "docs.example has a certificate" not in notices(document).replace(UNITS[0], "").replace(UNITS[1], "")
     tls = "/etc/seawall/tls"
@@ -234,7 +235,6 @@ def test_a_certificate_is_made_up_until_the_real_one_comes(lab: Lab) -> None:
 
 
 def test_a_quota_that_can_not_be_is_said_and_no_error(lab: Lab) -> None:
-    assert "no quota" not in notices(counted(lab, "web1"))
     edited(lab, r"(user = \"evil\".*?tasks = 32)", r"\1, disk_mb = 100")
     assert "no quota: the file system of /srv/vhosts (overlay)" in notices(counted(lab, "web1"))
 
@@ -314,4 +314,3 @@ def test_a_removal_that_died_in_the_middle_is_completed(lab: Lab) -> None:
     counted(lab, "web1", "--remove", POOLS[0])
     assert lab.run("web1", f"ls -d /srv/vhosts/{POOLS[0]} /etc/seawall/vhosts/{POOLS[0]}.json").out == ""
     assert get(lab, POOLS[1]) == "mine"
-    assert changes(counted(lab, "web1")) == {"web1": 0}
