@@ -16,7 +16,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from inventory.access import CLIENTS, KEYS, STAFF, ClientData, PersonData
-from playbooks.operations import File, ask, differs, files, look, put
+from playbooks.operations import Directory, File, ask, differs, directories, files, look, put
 from templates import render
 
 SUDOERS = "/etc/sudoers.d/seawall"
@@ -185,6 +185,7 @@ def accounts() -> None:
     data = host.data
     wanted = authorized(data.staff, data.sftp)
     groups(name="accounts: groups", names=[STAFF, CLIENTS, NOBODY_SU])
+    directories(name="accounts: who sees who may what", wanted={"/etc/sudoers.d": Directory(mode="750")})
     sudo_rules(name="accounts: sudo", wanted=File(sudoers(data.staff), "440"))
     files(
         name="accounts: keys, and how long sudo's log is kept",

@@ -13,7 +13,7 @@ from pyinfra.api.operation import operation
 
 from playbooks.operations import File, Unit, ask, files, look, units
 
-PACKAGES = ("apparmor", "systemd-timesyncd|chrony|ntpsec|openntpd")
+PACKAGES = ("apparmor", "apparmor-utils", "systemd-timesyncd|chrony|ntpsec|openntpd")
 WARNING = """\
 Private system: access for authorized people only. What is done here is monitored and recorded, and may be used as
 evidence. Disconnect now if you were not given access.

@@ -47,7 +47,9 @@ EVERYWHERE = (
     *WATCHING,
     "logrotate",
     "sudo",
+    "debsums",  # once a week, whether programs are still those of their packages
     "libpam-pwquality",
+    "libpam-tmpdir",  # nobody meets another's files in /tmp
     "cracklib-runtime",  # its dictionary: without it every new password is refused
 )
 

@@ -80,7 +80,7 @@ def live(text: str) -> Generator[StringCommand]:
     wanted = {key.replace(".", "/"): value for key, value in settings(text).items()}
     rows = "".join(f"{path} {value}\n" for path, value in wanted.items())
     now = (line.removeprefix("/proc/sys/").split(":", 1) for line in ask(READ, stdin=rows))
-    if any(value != _ours(path, wanted) for path, value in now):
+    if any(" ".join(value.split()) != _ours(path, wanted) for path, value in now):  # the kernel writes tabs
         yield StringCommand(f'{WRITE}; [ -z "$bad" ]', _stdin=rows)
 
 

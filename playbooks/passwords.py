@@ -35,6 +35,8 @@ SETTINGS: Mapping[str, tuple[str, Mapping[str, str]]] = {  # a file's separator,
             "UMASK": "027",
             "HOME_MODE": "0700",
             "ENCRYPT_METHOD": "YESCRYPT",
+            "SHA_CRYPT_MIN_ROUNDS": "65536",  # for what asks for SHA-512 all the same
+            "SHA_CRYPT_MAX_ROUNDS": "65536",
         },
     ),
     "/etc/default/useradd": ("=", {"INACTIVE": str(INACTIVE)}),

@@ -32,7 +32,15 @@ def scanners() -> None:
         name="scanners: directory", wanted={"/var/lib/seawall": Directory(mode="711"), FOLDER: Directory(mode="700")}
     )
     pyinfra_files.put(name="scanners: content", src=data.content, dest=remote, mode="600")
+    only_when_asked(name="scanners: none runs by itself")
     unpacked(name="scanners: content is unpacked", package=remote, sha256=data.content_sha256)
+
+
+@operation()
+def only_when_asked() -> Generator[StringCommand]:
+    """Debian's lynis has a timer of its own, which would also fetch package lists every day."""
+    if ask("systemctl is-enabled lynis.timer 2>/dev/null || true") == ["enabled"]:
+        yield StringCommand("systemctl disable --now --quiet lynis.timer")
 
 
 @operation()

@@ -1,8 +1,9 @@
 """sshd: keys only, modern ciphers, its own port; root from control alone; and never lock ourselves out.
 
 `sshd -t` accepts six ways to lock oneself out. So: sshd's own evaluation (`sshd -T -C`) is judged, then it listens on
-the old port and the new, then a real login on the new one decides, and only then the old is left. Its rules stand in
-one file, and sshd_config includes that one alone: another drop-in would beat it by its name, or by a Match block.
+the old port and the new, then a real login on the new one decides, and only then the old is left. All rules stand in
+sshd_config, where auditors look, and it includes nothing: a drop-in would beat it by its name, or by a Match block.
+The same rules wait in a drop-in, which is read where Debian's own sshd_config comes back.
 
 Who may log in is a matter of groups, so that people come and go without a change of these rules.
 """
@@ -21,8 +22,8 @@ from playbooks.guard import TOOLS, WORK, confirm
 from playbooks.operations import LOADED, File, Unit, ask, differs, files, look, put, units
 from templates import render
 
-MAIN = "/etc/ssh/sshd_config"
-RULES = "/etc/ssh/sshd_config.d/00-seawall.conf"
+RULES = "/etc/ssh/sshd_config"
+MAIN = "/etc/ssh/sshd_config.d/00-seawall.conf"  # the same, for the day when Debian's sshd_config includes it
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"  # the one that the estate pins
 RSA_KEY = "/etc/ssh/seawall/ssh_host_rsa_key"  # for clients' programs without Ed25519
 PENALTIES = "PerSourcePenaltyExemptList"
@@ -50,12 +51,16 @@ def key_exchange(known: set[str], cryptography: str) -> list[str]:
     return [name for name in wanted if name in known]
 
 
-def rules(known: set[str], *, penalties: bool) -> str:
-    """Everything sshd goes by; `known` are the key exchanges of its OpenSSH, which from 9.8 has `penalties`."""
+def rules(known: set[str], *, penalties: bool, included: bool = False) -> str:
+    """Everything sshd goes by; `known` are the key exchanges of its OpenSSH, which from 9.8 has `penalties`.
+
+    `included`: without what Debian's sshd_config has too, and sshd refuses to be told twice.
+    """
     data = host.data
     machines = [*(["borg-*"] if data.role == Role.BACKUP else []), *(["volume-*"] if data.volumes else [])]
     return render(
         "sshd.conf.j2",
+        included=included,
         port=data.sshd_port,
         host_key=HOST_KEY,
         rsa_key=RSA_KEY,
@@ -78,8 +83,11 @@ def _config() -> dict[str, File]:
     known = set(
         ask(f"ssh -Q kex; /usr/sbin/sshd -t -f /dev/null -h {HOST_KEY} -o {PENALTIES}=::1 && echo penalties; true")
     )
-    text = rules(known, penalties="penalties" in known)
-    return {"main": File(render("sshd_config.j2", rules=RULES), "600"), "rules": File(text, "600")}
+    penalties = "penalties" in known
+    return {
+        "main": File(rules(known, penalties=penalties, included=True), "600"),
+        "rules": File(rules(known, penalties=penalties), "600"),
+    }
 
 
 @operation()

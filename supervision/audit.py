@@ -9,7 +9,7 @@ from effects.reach import first_open
 from effects.remote import Remote
 from estate.model import Estate, Host
 from estate.problem import Failed, Problem, Unreachable
-from inventory.data import FRESH_PORT
+from inventory.data import FRESH_PORT, WEB
 from supervision import exposure, lynis, scap, sshaudit
 from supervision.exclusions import Rules
 from supervision.findings import Judged, Scan, Scanner, judge
@@ -56,7 +56,7 @@ def audit(estate: Estate, host: Host, rules: Rules, *, only: Collection[Scanner]
 
     `lacking` says why Lynis and OpenSCAP could not be put there; "" where they are.
     """
-    traits = frozenset({host.role.value, estate.policy.ssh.cryptography.value})
+    traits = _traits(estate, host)
     at = now()
     try:
         scans, more = _scans(estate, host, rules, only, lacking, say)
@@ -64,8 +64,14 @@ def audit(estate: Estate, host: Host, rules: Rules, *, only: Collection[Scanner]
     except Problem as problem:
         say(host.name, f"unknown: {problem.what}")
         scans = [Scan(scanner, error=problem.what) for scanner in Scanner if scanner in only]
-    judged = [judge(scan, rules.exclusions, rules.goal(scan.scanner), traits) for scan in scans]
+    judged = [judge(scan, rules.exclusions, rules.goal(scan.scanner, traits), traits) for scan in scans]
     return Audit(host.name, at, traits, tuple(judged))
+
+
+def _traits(estate: Estate, host: Host) -> frozenset[str]:
+    routing = "strict-routing" if host.strict_routing else "loose-routing"
+    web = {"web"} if host.role in WEB else set[str]()
+    return frozenset({host.role.value, estate.policy.ssh.cryptography.value, routing} | web)
 
 
 def _scans(

@@ -2,6 +2,8 @@
 
     [goals]
     lynis = { raw = 92, declared = 96 }          # percent; a scan without a goal is shown and never fails
+    [goals_when.container]                        # in the place of those above, on hosts with this trait
+    lynis = { raw = 86, declared = 96 }
     [limits]
     exposure = 2.5                                # of a unit, by systemd-analyze security: 0 is best, 10 worst
     [[exclusion]]
@@ -10,7 +12,8 @@
     reason = "why this does not apply, or what protects instead"
     when = ["container"]                          # traits of a host that must all hold; nothing: everywhere
 
-Traits: container; debian12, debian13; the host's role; compatible or strict (ssh's cryptography).
+Traits: container; debian12, debian13; the host's role, and web where that serves it; compatible or strict (ssh's
+cryptography); loose-routing or strict-routing (the host's strict_routing).
 """
 
 import tomllib
@@ -50,6 +53,7 @@ class _Exclusion(_Strict):
 
 class _File(_Strict):
     goals: dict[Scanner, _Goal]
+    goals_when: dict[str, dict[Scanner, _Goal]] = {}
     limits: _Limits
     exclusion: list[_Exclusion] = []
 
@@ -59,12 +63,14 @@ class Rules:
     """What must be reached, and what is excused."""
 
     goals: Mapping[Scanner, Goal]
+    goals_when: Mapping[str, Mapping[Scanner, Goal]]  # by trait
     exposure: float
     exclusions: tuple[Exclusion, ...]
 
-    def goal(self, scanner: Scanner) -> Goal:
-        """Of one scanner; an empty one where the file has none."""
-        return self.goals.get(scanner, Goal())
+    def goal(self, scanner: Scanner, traits: frozenset[str]) -> Goal:
+        """Of one scanner for a host with these traits; an empty one where the file has none."""
+        special = (goals[scanner] for trait, goals in self.goals_when.items() if trait in traits and scanner in goals)
+        return next(special, self.goals.get(scanner, Goal()))
 
 
 def load(path: Path = OURS) -> Rules:
@@ -79,12 +85,17 @@ def load(path: Path = OURS) -> Rules:
         said = "".join(f"\n  {_place(each)}: {each['msg']}" for each in fault.errors())
         raise BadEstate(f"{path}:{said}", hint="give every exclusion a scanner, ids and a reason") from None
     return Rules(
-        goals={name: Goal(goal.raw, goal.declared) for name, goal in found.goals.items()},
+        goals=_goals(found.goals),
+        goals_when={trait: _goals(goals) for trait, goals in found.goals_when.items()},
         exposure=found.limits.exposure,
         exclusions=tuple(
             Exclusion(each.scanner, tuple(each.ids), each.reason, tuple(each.when)) for each in found.exclusion
         ),
     )
+
+
+def _goals(found: Mapping[Scanner, _Goal]) -> dict[Scanner, Goal]:
+    return {name: Goal(goal.raw, goal.declared) for name, goal in found.items()}
 
 
 def _place(fault: Any) -> str:

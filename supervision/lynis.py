@@ -15,9 +15,14 @@ TEST = re.compile(r"Performing test ID (\S+) \((.*)\)")
 PARTIAL = re.compile(r"Hardening: assigned partial number of hardening points \((\d+) of (\d+)\)")
 WHOLE = re.compile(r"Hardening: assigned maximum number of hardening points for this item \((\d+)\)")
 # What an item is about, where one test gives points for several things.
-SUBJECT = re.compile(r"Result: (?:sysctl key (\S+) |Option (\S+) found|(/\S+) not found in mount list)")
+SUBJECT = re.compile(
+    r"Result: (?:sysctl key (\S+) |Option (\S+) found|(/\S+) not found in mount list)|File system: +(/\S+)"
+)
 # The part of the log and of the report that is worth carrying home.
-WANTED = r"Performing test ID|Hardening: assigned|Result: sysctl key|Result: Option .* found|not found in mount list"
+WANTED = (
+    r"Performing test ID|Hardening: assigned|Result: sysctl key|Result: Option .* found|not found in mount list"
+    r"|File system:"
+)
 
 
 @dataclass(slots=True)

@@ -162,6 +162,15 @@ def test_our_own_file_is_sound_and_names_nothing_twice() -> None:
     assert len(named) == len(set(named))
 
 
+def test_a_goal_for_a_kind_of_host_takes_the_place_of_the_one_for_all(tmp_path: Path) -> None:
+    special = "[goals_when.container]\ncis = { raw = 50 }\n"
+    (tmp_path / "rules.toml").write_text(RULES.format(reason=REASON).replace("[limits]", f"{special}[limits]"))
+    rules = exclusions.load(tmp_path / "rules.toml")
+    assert rules.goal(Scanner.CIS, frozenset({"debian12"})) == Goal(declared=95)
+    assert rules.goal(Scanner.CIS, EVERYWHERE) == Goal(raw=50)
+    assert rules.goal(Scanner.LYNIS, EVERYWHERE) == Goal()
+
+
 def test_content_that_is_not_the_pinned_package_is_never_used(tmp_path: Path) -> None:
     with pytest.raises(Missing, match="no SCAP content"):
         content.find(tmp_path / "none.deb")
