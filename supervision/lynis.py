@@ -1,8 +1,8 @@
 """Lynis: its report for what it advises, its log for the points it gives.
 
 The report (`report.dat`) has one hardening index for all. The log says for each item how many points were given of how
-many, below the test it belongs to; their sums are what the index is made of (Lynis 3.0 and 3.1: points * 100 / total,
-rounded down), so an item can be left out together with its denominator.
+many, below the test it belongs to; their sums are what the index is made of (points * 100 / total; 3.0 rounds down,
+3.1 to the nearest), so an item can be left out together with its denominator.
 """
 
 import re

@@ -74,7 +74,12 @@ def test_settings_that_break_routed_addresses_are_asked_for() -> None:
     assert rendered(strict=True)["net.ipv4.conf.all.rp_filter"] == "1"
     assert {key for key in rendered(strict=True).keys() - rendered(strict=False).keys() if "default" not in key} == {
         f"net.{key.format(name)}" for name in ("all", "*")
-        for key in ("ipv4.conf.{}.arp_ignore", "ipv4.conf.{}.arp_announce", "ipv6.conf.{}.accept_ra")
+        for key in (
+            *("ipv4.conf.{}.arp_ignore", "ipv4.conf.{}.arp_announce", "ipv4.conf.{}.arp_filter"),
+            *("ipv4.conf.{}.drop_gratuitous_arp", "ipv6.conf.{}.accept_ra", "ipv6.conf.{}.accept_ra_defrtr"),
+            *("ipv6.conf.{}.accept_ra_pinfo", "ipv6.conf.{}.accept_ra_rtr_pref", "ipv6.conf.{}.autoconf"),
+            *("ipv6.conf.{}.max_addresses", "ipv6.conf.{}.router_solicitations"),
+        )
     }  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def test_its_figures_are_those_of_the_scanners_own_files(lab: Lab, whole: Result
     report = lab.run("web1", f"cat {FOLDER}/lynis.dat").out
     index = re.search(r"^hardening_index=(\d+)$", report, re.MULTILINE)
     assert index
-    assert int(found["lynis"]["raw"]["percent"]) == int(index[1])
+    assert abs(found["lynis"]["raw"]["percent"] - int(index[1])) < 1  # 3.0 rounds down, 3.1 to the nearest
     for name in ("cis", "anssi"):
         said = re.findall(
             r"^Result\r?\n?\t?\s*(\w+)$", lab.run("web1", f"tr -d '\\r' < {FOLDER}/{name}.txt").out, re.MULTILINE
