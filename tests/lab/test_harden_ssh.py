@@ -346,7 +346,21 @@ def test_in_the_end_a_run_changes_nothing(door: Door) -> None:
 
 def good_password() -> str:
     """One that nobody had before."""
-    return f"{secrets.token_hex(6)}-{secrets.token_hex(6).upper()}"
+    words = [
+        "Verdant",
+        "Quay",
+        "Heron",
+        "Umber",
+        "Trellis",
+        "Kite",
+        "Ochre",
+        "Lintel",
+        "Wren",
+        "Russet",
+        "Gable",
+        "Plover",
+    ]
+    return "-".join(secrets.SystemRandom().sample(words, 4)) + "-7"
 
 
 def as_bob(command: str) -> str:
