@@ -65,8 +65,7 @@ class Server:
 def server(engine: Engine) -> Server:
     """The server of `engine` on this machine. Raises Missing where there is none."""
     if engine is Engine.MARIADB:
-        # On an encrypted host a link into the store, beside which a restore puts things together.
-        return Server(engine, "mariadb.service", Path("/var/lib/mysql").resolve(), "mysql")
+        return Server(engine, "mariadb.service", Path("/var/lib/mysql"), "mysql")
     version, cluster, data = _cluster()
     return Server(engine, f"postgresql@{version}-{cluster}.service", data, "postgres")
 

@@ -58,14 +58,6 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class Encryption:
-    """Encryption at rest: the data lies in a store whose passphrase the host asks for whenever it starts."""
-
-    key_server: str  # the backup server that hands the passphrase out
-    passphrase: Secret  # as the control machine keeps it
-
-
-@dataclass(frozen=True, slots=True)
 class Host:
     """One Debian server."""
 
@@ -81,7 +73,6 @@ class Host:
     passphrase: Secret | None  # of its repositories
     packages: tuple[str, ...] = ()  # Debian packages it has beside those of its role
     listens: tuple[str, ...] = ()  # what it answers beside its role, as "tcp/8080"
-    encryption: Encryption | None = None  # None: what the host keeps lies there as it is
     strict_routing: bool = False  # drop what comes in where no answer would go out: breaks routed additional addresses
 
     @property

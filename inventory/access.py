@@ -7,7 +7,6 @@ from estate.model import Estate, Host, Role
 
 STAFF, CLIENTS = "seawall-staff", "seawall-sftp"  # groups that tell which accounts are ours
 KEYS = "/etc/ssh/seawall/authorized_keys"  # one file an account
-HOSTS = ("borg-", "volume-")  # how accounts of hosts begin, which run one command and need a shell for it
 VHOSTS = "/srv/vhosts"  # clients can't leave it, nor see what is in it
 
 

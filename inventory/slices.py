@@ -61,8 +61,7 @@ def cut(estate: Estate, host: Host) -> Estate:
 
 def _stranger(host: Host) -> Host:
     """Of a server somebody else looks after: where it is, and by which key it is known."""
-    bare = replace(host, twin=None, backup={}, passphrase=None, packages=(), listens=(), strict_routing=False)
-    return replace(bare, encryption=None)
+    return replace(host, twin=None, backup={}, passphrase=None, packages=(), listens=(), strict_routing=False)
 
 
 def _named(estate: Estate, name: str) -> Host:
@@ -85,9 +84,7 @@ def _zones(estate: Estate, host: Host) -> tuple[Zone, ...]:
 
 
 def _with_secret(host: Host) -> Host:
-    """Its passphrase is kept there; that of its encrypted data is kept anywhere but there."""
-    kept = None if host.passphrase is None else _kept(_passphrase(host))
-    return replace(host, passphrase=kept, encryption=None)
+    return host if host.passphrase is None else replace(host, passphrase=_kept(_passphrase(host)))
 
 
 def _passphrase(host: Host) -> str:

@@ -13,16 +13,13 @@ from pyinfra.context import host
 
 from estate.model import Runtime
 from inventory.data import WEB, VhostData
-from inventory.encryption import EncryptionData
 from playbooks.accounts import accounts, clients
 from playbooks.baseline import PACKAGES as BASELINE
 from playbooks.baseline import baseline
-from playbooks.encryption import encryption, packages_for
 from playbooks.fail2ban import fail2ban
 from playbooks.firewall import firewall
 from playbooks.guard import guard
 from playbooks.kernel import kernel
-from playbooks.key_server import key_server
 from playbooks.mounts import mounts
 from playbooks.origins import origins
 from playbooks.packages import packages
@@ -59,14 +56,12 @@ def harden() -> None:
     """All concerns; a second run changes nothing."""
     origins()
     before_packages()
-    packages(name="packages", names=needed(host.data.role, host.data.vhosts, host.data.encryption))
+    packages(name="packages", names=needed(host.data.role, host.data.vhosts))
     guard()
     accounts()
     sshd()
     firewall()
     kernel()
-    key_server()
-    encryption()
     vhosts()
     clients()
     passwords()
@@ -78,11 +73,10 @@ def harden() -> None:
     watch()
 
 
-def needed(role: str, vhosts: Sequence[VhostData], encrypted: EncryptionData | None) -> list[str]:
+def needed(role: str, vhosts: Sequence[VhostData]) -> list[str]:
     """The packages that hardening installs on a host of that role with these vhosts."""
     php = any(vhost["runtime"] == Runtime.PHP for vhost in vhosts)
-    web = ["nginx", "openssl"] if role in WEB else []
-    return [*EVERYWHERE, *web, *(["php-fpm"] if php else []), *packages_for(encrypted)]
+    return [*EVERYWHERE, *(["nginx", "openssl"] if role in WEB else []), *(["php-fpm"] if php else [])]
 
 
 if pyinfra.is_cli:
