@@ -4,20 +4,23 @@
     a NEW login from here  →  the host disarms, and only then writes what it loads at boot
     no login               →  nothing is said to the host; it goes back alone
 
-If this process dies anywhere in between, the host goes back too.
+If this process dies anywhere in between, the host goes back too; the next run waits for that before it looks.
 """
 
 import posixpath
+from collections.abc import Generator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import OperationError
+from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from effects.clock import wait_until
 from effects.reach import known_hosts_line, login
 from estate.problem import Problem, Unreachable
-from playbooks.operations import File, files
+from playbooks.operations import File, ask, files
 from templates import render
 
 SECONDS = 15  # until the host goes back; a host was reachable again after 17 s
@@ -26,8 +29,17 @@ PATIENCE = 5  # seconds that a new login is tried for; a try that hangs takes up
 WORK = "/run/seawall/guard"  # what is being tried; gone after a reboot
 
 
+@operation()
+def settled() -> Generator[StringCommand]:
+    """No change of a run that died is about to be undone: what still stands is not to stay, and is no way back."""
+    waiting = "systemctl list-units --plain --no-legend --state=active,activating 'seawall-undo-*'"
+    if ask(waiting):
+        yield StringCommand(f'for n in $(seq {2 * SECONDS}); do [ -n "$({waiting})" ] || exit 0; sleep 1; done; exit 1')
+
+
 def guard() -> None:
     """Put the host's side of it there."""
+    settled(name="guard: nothing waits to be undone")
     files(
         name="guard: the way back",
         wanted={posixpath.join(TOOLS, "guard"): File(render("guard.sh.j2", seconds=SECONDS, work=WORK), "755")},
