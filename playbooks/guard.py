@@ -4,10 +4,10 @@
     a NEW login from here  →  the host disarms, and only then writes what it loads at boot
     no login               →  nothing is said to the host; it goes back alone
 
-If this process dies anywhere in between, the host goes back too; the next run waits for that before it looks.
+If this process dies anywhere in between, the host goes back too, and the next run waits for that before it looks. If
+the host itself goes down, it goes back at its next boot.
 """
 
-import posixpath
 from collections.abc import Generator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,13 +20,17 @@ from pyinfra.context import host
 from effects.clock import wait_until
 from effects.reach import known_hosts_line, login
 from estate.problem import Problem, Unreachable
-from playbooks.operations import File, ask, files
+from playbooks.operations import Directory, File, Unit, ask, directories, files, units
 from templates import render
 
 SECONDS = 15  # until the host goes back; a host was reachable again after 17 s
 TOOLS = "/usr/local/lib/seawall"
 PATIENCE = 5  # seconds that a new login is tried for; a try that hangs takes up to four more
-WORK = "/run/seawall/guard"  # what is being tried; gone after a reboot
+STATE = "/var/lib/seawall"
+WORK = f"{STATE}/guard"  # what is being tried, and the way back: a reboot must not lose it
+TOOL = f"{TOOLS}/guard"
+UNIT = "seawall-guard.service"
+UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
 
 @operation()
@@ -40,10 +44,17 @@ def settled() -> Generator[StringCommand]:
 def guard() -> None:
     """Put the host's side of it there."""
     settled(name="guard: nothing waits to be undone")
+    directories(
+        name="guard: where the way back is kept", wanted={STATE: Directory(mode="711"), WORK: Directory(mode="700")}
+    )
     files(
         name="guard: the way back",
-        wanted={posixpath.join(TOOLS, "guard"): File(render("guard.sh.j2", seconds=SECONDS, work=WORK), "755")},
+        wanted={
+            TOOL: File(render("guard.sh.j2", seconds=SECONDS, work=WORK), "755"),
+            UNIT_FILE: File(render("guard.service.j2", tool=TOOL)),
+        },
     )
+    units(name="guard: the way back at a boot", wanted=[Unit(UNIT, watches=())])
 
 
 def confirm() -> None:

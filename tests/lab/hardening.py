@@ -96,6 +96,12 @@ def ssh_port_answers(lab: Lab, host: str) -> bool:
     return answers(lab.address(host), 2222, timeout=1)
 
 
+def lets_in(lab: Lab, host: str) -> bool:
+    """Whether control's key opens it, over a new connection."""
+    argv = ["ssh", *ANY_KEY.split(), "-o", "ConnectTimeout=3", "-o", "LogLevel=ERROR", "-i", str(lab.ssh_key), "-p"]
+    return attempt([*argv, "2222", f"root@{lab.address(host)}", "true"], timeout=30).ok
+
+
 def copied_estate(lab: Lab, folder: Path) -> Path:
     """A copy of the estate that a test may spoil."""
     shutil.copytree(lab.directory / "secrets", folder / "secrets")
