@@ -18,7 +18,7 @@ from effects import files
 from effects.run import attempt, run
 from estate.model import Vhost
 from estate.points import Archive
-from estate.problem import Refused
+from estate.problem import Failed, Refused
 
 RESTORED = paths.STATE / "restored"
 COPY = 4 * 3600.0  # seconds; a limit, not an expectation
@@ -26,7 +26,10 @@ COPY = 4 * 3600.0  # seconds; a limit, not an expectation
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Which archive stands where. The inode binds the mark to one directory, whatever was renamed since."""
+    """Which archive stands where. It is bound to one directory, whatever was renamed since.
+
+    By inode and time of birth: file systems give the inode of a directory that was removed to the next one.
+    """
 
     subject: str  # a vhost's domain, or an engine
 
@@ -37,15 +40,20 @@ class Mark:
     def write(self, archive: Archive, directory: Path) -> None:
         """Say that `directory`, wherever it is moved to, holds `archive`."""
         RESTORED.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write(self._file, json.dumps({"archive": archive.id, "inode": directory.stat().st_ino}), mode=0o600)
+        files.write(self._file, json.dumps({"archive": archive.id, "directory": _identity(directory)}), mode=0o600)
 
     def holds(self, archive: Archive, directory: Path) -> bool:
         """Whether `directory` is the one that `archive` was restored into."""
         try:
             known = json.loads(self._file.read_text(encoding="utf-8"))
-            return bool(known == {"archive": archive.id, "inode": directory.stat().st_ino})
-        except (OSError, json.JSONDecodeError):
+            return bool(known == {"archive": archive.id, "directory": _identity(directory)})
+        except (OSError, Failed, json.JSONDecodeError):
             return False
+
+
+def _identity(directory: Path) -> str:
+    """Python has no call for statx(2), which knows the time of birth. Raises Failed where nothing stands there."""
+    return run(["stat", "--format=%i %w", str(directory)], timeout=10).strip()
 
 
 def placed(archive: Archive, vhost: Vhost) -> bool:

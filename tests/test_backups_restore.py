@@ -91,6 +91,24 @@ def test_a_host_on_which_nothing_stood_gets_it_all(repository: Repository, vhost
     assert not (tmp_path / "kept").exists()
 
 
+def test_a_directory_that_was_made_anew_is_not_the_one_that_was_restored(
+    repository: Repository, vhost: Vhost, tmp_path: Path
+) -> None:
+    one, directory = archive(FILES), Path(vhost.directory)
+    stood_there(vhost)
+    place(repository, vhost, one, tmp_path / "kept")
+    restored = directory.stat().st_ino
+    shutil.rmtree(directory)
+    for n in range(2000):  # file systems give a free inode to one of the next
+        other = directory.with_name(f"other{n}")
+        other.mkdir()
+        if other.stat().st_ino == restored:
+            other.rename(directory)
+            assert not Mark("shop.example").holds(one, directory)
+            return
+    pytest.skip("this file system gives no inode twice")
+
+
 def _boundaries(monkeypatch: pytest.MonkeyPatch, fuse: list[int]) -> None:
     """Every act that touches the disk may be the last, or the last before it."""
 
