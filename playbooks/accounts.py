@@ -22,7 +22,7 @@ from templates import render
 SUDOERS = "/etc/sudoers.d/seawall"
 SHELL = "/bin/bash"
 FORMER = "/home/.former"  # homes of those who left; root's
-NOBODY_SU = "seawall-su"  # who may use su: nobody is in it
+NOBODY_SU = "sugroup"  # who may use su: nobody is in it
 
 
 class Account(NamedTuple):

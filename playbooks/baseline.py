@@ -18,12 +18,13 @@ WARNING = """\
 Private system: access for authorized people only. What is done here is monitored and recorded, and may be used as
 evidence. Disconnect now if you were not given access.
 """
-JOURNAL = "/etc/systemd/journald.conf.d/seawall.conf"
+JOURNAL = "/etc/systemd/journald.conf"
 JOURNALD = """\
 # playbooks/baseline.py: it outlives a boot, and never fills the disk (CIS 6.1.1).
 [Journal]
 Storage=persistent
 Compress=yes
+ForwardToSyslog=no
 SystemMaxUse=1G
 SystemKeepFree=1G
 """

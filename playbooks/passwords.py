@@ -141,7 +141,7 @@ def passwords() -> None:
             TOOL: File(
                 render("pam.sh.j2", work=WORK, tools=TOOLS, profiles=PROFILES, group=NOBODY_SU, lock=LOCK), "755"
             ),
-            "/etc/security/pwquality.conf.d/seawall.conf": File(render("pwquality.conf.j2")),
+            "/etc/security/pwquality.conf": File(render("pwquality.conf.j2")),
             "/etc/profile.d/seawall.sh": File(render("profile.sh.j2")),
             **{f"/usr/share/pam-configs/{name}": File(render(f"{name}.j2", lock=LOCK)) for name in PROFILES},
         },

@@ -316,12 +316,12 @@ def test_wrong_passwords_lock_and_su_is_for_nobody(door: Door) -> None:
     door.run(f"chage -d $(date +%F) bob; echo alice:{hers} | chpasswd")
     su = as_bob(f"echo {hers} | su alice -c 'id -un'")
     assert "Permission denied" in door.run(su).err
-    door.run("gpasswd -a bob seawall-su; faillock --user alice --reset")
+    door.run("gpasswd -a bob sugroup; faillock --user alice --reset")
     assert door.run(su).out == "alice\n"  # so the rest can fail
     door.run(as_bob("for n in 1 2 3 4 5; do (echo wrong | su alice -c id) & done; wait"))
     assert not door.run(su).ok
     assert door.from_control("alice", "id -un").out == "alice\n"
-    door.run("faillock --user alice --reset; gpasswd -d bob seawall-su")
+    door.run("faillock --user alice --reset; gpasswd -d bob sugroup")
     assert door.run("su alice -c 'id -un'").out == "alice\n"  # root, as ever
 
 
