@@ -14,7 +14,9 @@ import lab as labs
 from effects.reach import answers
 from effects.run import Result, attempt
 from lab import Lab
+from lab.image import own_suite
 
+SUITE = os.environ.get("SEAWALL_TEST_SUITE") or own_suite()
 SEAWALL = str(Path(sys.executable).with_name("seawall"))
 HOSTS = ("web1", "vault-even", "vault-odd", "ns1", "bastion", "twin1", "ns2")
 SITES = ("shop.example", "ledger.example", "docs.example")
@@ -111,11 +113,11 @@ def copied_estate(lab: Lab, folder: Path) -> Path:
 
 
 @contextmanager
-def own_lab(hosts: Collection[str] = ()) -> Iterator[Lab]:
+def own_lab(hosts: Collection[str] = (), *, suite: str | None = None) -> Iterator[Lab]:
     """A lab of its own, never hardened; `hosts`: only these are booted. SEAWALL_KEEP_LAB=1 leaves it to look at."""
     name = os.environ.get("SEAWALL_TEST_LAB", "test")
     network = int(os.environ.get("SEAWALL_TEST_NETWORK", "78")) + 11
-    made = labs.up(f"{name[:8]}h", network, suite=os.environ.get("SEAWALL_TEST_SUITE"), hosts=hosts)
+    made = labs.up(f"{name[:8]}h", network, suite=suite or SUITE, hosts=hosts)
     yield made
     if "SEAWALL_KEEP_LAB" not in os.environ:
         made.down()
