@@ -23,6 +23,7 @@ from inventory import load
 from inventory.data import host_data
 from lab import Lab
 from playbooks.drive import check, drive
+from playbooks.guard import WORK
 from playbooks.sshd import MAIN, RULES
 
 pytestmark = pytest.mark.lab
@@ -240,7 +241,7 @@ def spoiled(rules: str, bad: str) -> str:
 @pytest.mark.parametrize("bad", BAD)
 def test_rules_that_sshd_accepts_and_that_lock_out_are_refused(door: Door, bad: str) -> None:
     rules = door.run(f"cat {RULES}").out
-    work = "/run/seawall/guard/sshd"
+    work = f"{WORK}/sshd"
     door.lab.run(HOST, f"mkdir -p {work}; cp {MAIN} {work}/main; cat > {work}/rules", stdin=spoiled(rules, bad))
     assert door.run(f"/usr/sbin/sshd -t -f {work}/rules").ok  # sshd itself sees nothing wrong
     tried = door.run("/usr/local/lib/seawall/sshd try")
