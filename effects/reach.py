@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import paramiko
 
 CONNECT = 4.0  # seconds
+BANNER = 10  # lines that a server may say before it says that it speaks ssh
+LONGEST = 35_000  # bytes of a packet (RFC 4253 section 6.1): nobody is known yet, so nobody is believed
 ALIVE = 5  # seconds between signs of life, of which as many may be missing
 PARAMIKO = (  # key exchanges of paramiko 4.0.0 that are still safe
     "curve25519-sha256@libssh.org",
@@ -59,11 +61,12 @@ def key_exchanges(address: str, port: int) -> tuple[str, ...]:
     with socket.create_connection((address, port), timeout=CONNECT) as wire, wire.makefile("rwb") as stream:
         stream.write(b"SSH-2.0-seawall\r\n")
         stream.flush()
-        while not (line := stream.readline(512)).startswith(b"SSH-"):
-            if not line:
-                raise ValueError("no ssh server")
+        if not any(stream.readline(512).startswith(b"SSH-") for _ in range(BANNER)):
+            raise ValueError("no ssh server")
         try:
             (size,) = struct.unpack(">IB", stream.read(5))[:1]
+            if not 0 < size <= LONGEST:
+                raise ValueError("no ssh server")
             body = stream.read(size - 1)
             (length,) = struct.unpack_from(">I", body, 17)  # after the message's number and a cookie of 16 bytes
         except struct.error:
@@ -121,7 +124,12 @@ def login(address: str, port: int, *, user: str, key: str, known_hosts: Path) ->
             allow_agent=False,
             sock=paramiko.ProxyCommand(aside) if aside else None,
         )
-        client.exec_command("true", timeout=CONNECT)[1].channel.recv_exit_status()
+        channel = client.exec_command("true", timeout=CONNECT)[1].channel
+        # A session that PAM refuses, or a shell that lets nobody in, has been authenticated all the same.
+        code = channel.recv_exit_status() if channel.status_event.wait(CONNECT) else None
+        if code != 0:
+            said = "no answer" if code is None else f"exit code {code}"
+            raise Unreachable(f"{address} port {port}: {user} can log in and run nothing: {said}", hint="look at PAM")
     except (paramiko.BadHostKeyException, paramiko.AuthenticationException) as fault:
         raise Untrusted(
             f"{address} port {port}: {fault}", hint="look at the pinned host key and the control key"

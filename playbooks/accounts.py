@@ -152,12 +152,12 @@ def _welcome(person: PersonData) -> str:
 
 
 def _mend(name: str, home: str, ends: str) -> str:
-    quoted = shlex.quote(home)
+    quoted, stage = shlex.quote(home), shlex.quote(f"{home}.stage")
     return (
         f"usermod --groups {STAFF} --shell {SHELL} --expiredate {ends} {name}"
         f" && if getent shadow {name} | grep -q '^{name}:!'; then usermod --password '*' {name}; fi"
-        f" && if [ ! -d {quoted} ]; then cp -rT /etc/skel {quoted} && chown -R {name}: {quoted}"
-        f" && chmod 700 {quoted}; fi"
+        f" && if [ ! -d {quoted} ]; then rm -rf {stage} && cp -rT /etc/skel {stage} && chown -R {name}: {stage}"
+        f" && chmod 700 {stage} && mv -T {stage} {quoted}; fi"
     )
 
 

@@ -18,7 +18,8 @@ from pyinfra.api.exceptions import OperationError
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from playbooks.operations import File, ask, put
+from inventory.access import VHOSTS
+from playbooks.operations import File, ask, notice, put
 from playbooks.vhosts import records
 
 Options = tuple[str, ...]
@@ -149,6 +150,7 @@ def safe_mounts(asked: Callable[[], Mapping[str, Options]]) -> Generator[StringC
     """Mounted with the safe options now, and after the next boot. Places that do not exist are left out."""
     places = asked()
     now = _look([*places, PROC])
+    places = {place: options for place, options in places.items() if not _led_away(place, now.places.get(place, place))}
     there = {now.places[place]: options for place, options in places.items() if place in now.places}
     wanted = declared(now.fstab, there) | {PROC: (*INERT, "hidepid=invisible", f"gid={now.group}")}
     memory = [place for place in wanted if place in now.mounted and now.mounted[place].kind == "tmpfs"]
@@ -157,6 +159,14 @@ def safe_mounts(asked: Callable[[], Mapping[str, Options]]) -> Generator[StringC
         yield StringCommand("systemctl daemon-reload")
     for place, options in wanted.items():
         yield from _live(place, options, now.mounted.get(place), bind=place in there)
+
+
+def _led_away(place: str, real: str) -> bool:
+    """Whether a vhost's user has put a link on the way: root mounts nothing where a client says."""
+    if not place.startswith(f"{VHOSTS}/") or place == real:
+        return False
+    notice(f"{place} leads to {real} and was not mounted: look at it, then put a directory there")
+    return True
 
 
 def _live(place: str, options: Options, now: Mounted | None, *, bind: bool) -> Generator[StringCommand]:

@@ -82,7 +82,7 @@ def look(paths: Sequence[str]) -> dict[str, Seen]:
     find = 'find "$@" -maxdepth 0 -printf "%p\\t%y\\t%m\\t%u\\t%g\\t%l\\n"'
     script = (
         f"l=$(cat); echo \"$l\" | xargs -d '\\n' sh -c '{find}' _ 2>/dev/null; echo;"
-        " echo \"$l\" | xargs -d '\\n' sha256sum 2>/dev/null; true"
+        " echo \"$l\" | xargs -d '\\n' sh -c 'find \"$@\" -maxdepth 0 -type f -exec sha256sum {} +' _ 2>/dev/null; true"
     )
     lines = ask(script, stdin="\n".join(paths))
     split = lines.index("") if "" in lines else len(lines)
@@ -103,12 +103,9 @@ def put(path: str, file: File, *, owner: str = "root:root") -> StringCommand:
 
 
 def differs(seen: Seen | None, file: File) -> bool:
-    """Whether what stands there is not `file`."""
-    return seen is None or (seen.kind, seen.mode, seen.digest) != (
-        "f",
-        file.mode,
-        sha256(file.content.encode()).hexdigest(),
-    )
+    """Whether what stands there is not `file`, or not root's: whoever owns it can change it."""
+    digest = sha256(file.content.encode()).hexdigest()
+    return seen is None or (seen.kind, seen.mode, seen.owner, seen.digest) != ("f", file.mode, "root", digest)
 
 
 @operation()

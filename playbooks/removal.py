@@ -9,6 +9,7 @@ Databases stay where they are: who else reads them is not known here.
 
 import shlex
 from collections.abc import Generator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from pyinfra.api.command import StringCommand
@@ -32,30 +33,33 @@ Record = Mapping[str, Any]
 def removal() -> None:
     """Each of `remove`, copied first."""
     users = {vhost["user"]: vhost["domain"] for vhost in host.data.vhosts}
-    removed(name="vhosts: removed", domains=list(host.data.remove), users=users)
+    needed = [path for vhost in host.data.vhosts for path in (vhost["directory"], vhost["root"], *vhost["paths"])]
+    removed(name="vhosts: removed", domains=list(host.data.remove), users=users, needed=needed)
 
 
 @operation()
-def removed(domains: Sequence[str], users: Mapping[str, str]) -> Generator[StringCommand]:
-    """Vhosts that are gone; `users` of the estate's own vhosts stay, whoever else had them."""
+def removed(domains: Sequence[str], users: Mapping[str, str], needed: Sequence[str]) -> Generator[StringCommand]:
+    """Vhosts that are gone; `users` of the estate's own vhosts stay, and the paths `needed` by them."""
     known = records()
     for domain in domains:
         if domain not in known:
             raise OperationError(f"no vhost {domain} is on {host.name}; it has {', '.join(known) or 'none'}")
         others = [row for name, row in known.items() if name != domain]
         archive = f"{KEPT}/{domain}-{now():%Y%m%dT%H%M%SZ}.tar.gz"
-        yield StringCommand("sh -s", _stdin=script(known[domain], others, users, archive))
+        yield StringCommand("sh -s", _stdin=script(known[domain], others, users, archive, needed=needed))
         notice(f"{domain} is gone; all of it but its databases is in {archive}, and what that holds in {archive}.list")
 
 
-def script(row: Record, others: Sequence[Record], users: Mapping[str, str], archive: str) -> str:
+def script(
+    row: Record, others: Sequence[Record], users: Mapping[str, str], archive: str, *, needed: Sequence[str] = ()
+) -> str:
     """What is run on the host. What `others` use as well, a user or a path, is neither copied nor removed."""
     domain, user = row["domain"], row["user"]
-    taken = {path for other in others for path in other["paths"]}
+    taken = [PurePosixPath(path) for path in (*needed, *(path for other in others for path in other["paths"]))]
     alone = user not in users and all(other["user"] != user for other in others)
     links = [enabled(domain), available(domain)]
     services = [f"{UNITS}/{own_unit(user)}", configuration(user)] if alone else []
-    paths = [path for path in row["paths"] if path not in taken]
+    paths = [path for path in row["paths"] if not any(_overlap(PurePosixPath(path), other) for other in taken)]
     mail = [f"/var/spool/cron/crontabs/{user}", f"/var/mail/{user}"] if alone else []
     files = [row["directory"], f"{LOGS}/{domain}", row["certificates"], *paths, *mail]
     quoted = {
@@ -80,3 +84,8 @@ def script(row: Record, others: Sequence[Record], users: Mapping[str, str], arch
         logs=shlex.quote(f"{LOGS}/{domain}".lstrip("/")),
         **quoted,
     )
+
+
+def _overlap(one: PurePosixPath, other: PurePosixPath) -> bool:
+    """Whether taking one away would take something of the other's along, or leave it without its place."""
+    return one.is_relative_to(other) or other.is_relative_to(one)

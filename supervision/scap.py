@@ -13,7 +13,6 @@ PREFIX = "xccdf_org.ssgproject.content_profile_"
 PROFILES = {Scanner.CIS: f"{PREFIX}cis_level1_server", Scanner.ANSSI: f"{PREFIX}anssi_bp28_intermediary"}
 REDUCE = Path(__file__).with_name("reduce.py").read_text(encoding="utf-8")
 APPLIES = {"pass", "fail", "error", "unknown"}
-ENDED = (0, 2)  # exit codes of oscap: all rules pass; a rule failed
 
 
 def parse(scanner: Scanner, reduced: str, version: str, seconds: float = 0.0) -> Scan:

@@ -40,6 +40,7 @@ LEGACY = re.compile(  # CIS Debian Linux 12 Benchmark v1.1.0, 2.2: clients, and 
     r"(inetutils-)?telnetd?(-ssl)?|rsh-(redone-)?(client|server)|nis|ypbind-mt|ypserv|yp-tools|tn?ftp|(inetutils-)?ftpd?|"
     r"(a?tftp(-hpa)?|tftpd(-hpa)?|atftpd)|(inetutils-)?talkd?|(x|openbsd-|inetutils-)inetd|ldap-utils|finger(d)?"
 )
+DEBIAN = ("Debian", "Debian Backports")  # origins, as its archives call themselves
 CLIENTS = {("udp", 68), ("udp", 546)}  # sockets of a DHCP client, for the address of the host itself
 
 
@@ -65,6 +66,7 @@ class Surface:
     changed: tuple[str, ...] = ()  # files that are not as their package brought them
     unknown: str = ""
     kept: frozenset[str] = frozenset()  # packages that are needed, and what they need
+    official: frozenset[str] = frozenset()  # files with a source that is known; all, where apt has never asked any
 
     @property
     def ok(self) -> bool:
@@ -78,13 +80,13 @@ class Surface:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Files of sources that the estate does not know."""
+        """Files of nothing but sources that the estate does not know. Without Debian's no patch would ever come."""
         entries = (source.rpartition("(")[2].rpartition(":")[0] for source in self.sources)
-        return tuple(dict.fromkeys(entries))
+        return tuple(entry for entry in dict.fromkeys(entries) if entry not in self.official)
 
     def plain(self) -> dict[str, Any]:
         """As `--json` prints it."""
-        return {key: value for key, value in asdict(self).items() if key != "kept"} | {"ok": self.ok}
+        return {key: value for key, value in asdict(self).items() if key not in ("kept", "official")} | {"ok": self.ok}
 
 
 def _question(estate: Estate, host: Host, hardened: Sequence[str]) -> dict[str, Any]:
@@ -118,6 +120,7 @@ def judge(estate: Estate, host: Host, seen: Mapping[str, Any]) -> Surface:
     """What is there, weighed. `seen` is the answer of `effects.onhost.surface`."""
     expected = CLIENTS | {(opening["protocol"], opening["port"]) for opening in openings(estate, host)}
     sites = {urlsplit(origin.uri).hostname for origin in estate.policy.origins_of(host.name)}
+    known = [it for it in seen["sources"] if it["origin"] in DEBIAN or urlsplit(it["uri"]).hostname in sites]
     return Surface(
         host.name,
         packages=tuple(extra for package in seen["packages"] if (extra := _extra(package, set(host.packages)))),
@@ -127,10 +130,11 @@ def judge(estate: Estate, host: Host, seen: Mapping[str, Any]) -> Surface:
         )),
         sources=tuple(
             f"{it['uri']} ({it['entry']})" for it in seen["sources"]
-            if it["origin"] != "Debian" and urlsplit(it["uri"]).hostname not in sites
+            if it not in known
         ),
         changed=tuple(seen["changed"]),
         kept=frozenset(it["name"] for it in seen["packages"] if it["needed"] or it["vital"]),
+        official=frozenset(it["entry"].rpartition(":")[0] for it in known or seen["sources"]),
     )  # fmt: skip
 
 
