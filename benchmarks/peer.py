@@ -29,7 +29,7 @@ managed() { grep -rlIE 'playbooks/[a-z0-9_]+\.py' /etc /usr/local 2>/dev/null; }
 managed | xargs -d '\n' stat -c 'file%t%n%t%U%t%G%t%a' | sed 's/%t/\t/g'
 find /srv/vhosts /etc/seawall -maxdepth 2 -type d -printf 'directory\t%p\t%u\t%g\t%m\n' 2>/dev/null
 find /etc/nginx/sites-enabled -type l -printf 'link\t%p\t%l\n' 2>/dev/null
-ls /run/seawall/loaded | sed 's/^/unit\t/'
+ls /run/seawall/loaded | grep -v '^walls-' | sed 's/^/unit\t/'
 awk '$1 !~ /^#/ && $4 ~ /nosuid/ {print "mount\t" $2}' /etc/fstab
 getent passwd | awk -F: '$6 ~ "^/srv/vhosts/" {print "user\t" $1 "\t" $6 "\t" $7}'
 """
@@ -94,7 +94,7 @@ def _variables(lab: Lab, host: str, source: Path) -> dict[str, object]:
         target.write_bytes((lab.guest(host).root / file["path"].lstrip("/")).read_bytes())
     return {
         "source": str(source),
-        "packages": list(EVERYWHERE),
+        "packages": [name.partition("|")[0] for name in EVERYWHERE],
         "files": files,
         "directories": [dict(zip(named, row, strict=True)) for row in of("directory")],
         "links": [dict(zip(("path", "target"), row, strict=True)) for row in of("link")],
