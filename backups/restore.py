@@ -16,7 +16,7 @@ from backups.engines import Server
 from backups.repository import Repository
 from effects import files
 from effects.run import attempt, run
-from estate.model import Vhost
+from estate.model import VHOSTS, Vhost
 from estate.points import Archive
 from estate.problem import Failed, Refused
 
@@ -184,4 +184,4 @@ def _unmount(vhost: Vhost) -> None:
 
 def kept_below(seal: str) -> Path:
     """Where the files go that a job found in its way."""
-    return Path("/srv/vhosts") / f".seawall-kept-{seal[:12]}"
+    return Path(VHOSTS) / f".seawall-kept-{seal[:12]}"

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from estate.policy import Limits, Php, Policy
 
+VHOSTS = PurePosixPath("/srv/vhosts")  # a directory in it for each
+
 
 class Role(StrEnum):
     """What a host is for."""
@@ -111,7 +113,7 @@ class Vhost:
     @property
     def directory(self) -> PurePosixPath:
         """Where everything of the vhost lives."""
-        return PurePosixPath("/srv/vhosts") / self.domain
+        return VHOSTS / self.domain
 
     @property
     def names(self) -> tuple[str, ...]:

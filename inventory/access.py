@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import TypedDict
 
+import estate.model
 from estate.model import Estate, Host, Role
 
 STAFF, CLIENTS = "seawall-staff", "seawall-sftp"  # groups that tell which accounts are ours
 KEYS = "/etc/ssh/seawall/authorized_keys"  # one file an account
-VHOSTS = "/srv/vhosts"  # clients can't leave it, nor see what is in it
+VHOSTS = str(estate.model.VHOSTS)  # clients can't leave it, nor see what is in it
 
 
 class PersonData(TypedDict):

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from estate.model import (
+    VHOSTS,
     BackupPolicy,
     Check,
     Control,
@@ -22,7 +23,6 @@ from estate.model import (
 from estate.policy import Firewall, Patches, Policy, Ssh
 from inventory.policy_build import credential, limits, origin, person
 from inventory.raw import RawControl, RawDrp, RawEstate, RawHost, RawSecret, RawTsig, RawVhost, RawZone
-from inventory.vhosts_check import VHOSTS
 
 T = TypeVar("T")
 

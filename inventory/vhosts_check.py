@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from estate.model import Role, Runtime
+from estate.model import VHOSTS, Role, Runtime
 from inventory.draft import Draft, doubles
 from inventory.faults import Fault, Place, quoted
 from inventory.raw import RawVhost
-
-VHOSTS = PurePosixPath("/srv/vhosts")
 
 
 def check_vhosts(draft: Draft) -> Iterator[Fault]:

@@ -109,10 +109,11 @@ def staff(people: Sequence[PersonData]) -> Generator[StringCommand]:
 @operation()
 def members(users: Sequence[str]) -> Generator[StringCommand]:
     """Vhosts' users whose clients come by sftp; the sessions of those who may no longer are ended."""
-    now = next((line.split(":")[3] for line in ask("getent group") if line.startswith(f"{CLIENTS}:")), "")
-    if set(filter(None, now.split(","))) != set(users):
+    named = next((line.split(":")[3] for line in ask("getent group") if line.startswith(f"{CLIENTS}:")), "")
+    now = set(filter(None, named.split(",")))
+    if now != set(users):
         yield StringCommand(f"gpasswd -M {shlex.quote(','.join(users))} {CLIENTS} >/dev/null")
-        for gone in sorted(set(filter(None, now.split(","))) - set(users)):
+        for gone in sorted(now - set(users)):
             yield StringCommand(f"pkill -KILL -u {gone} -x 'sshd|sshd-session' || true")
 
 

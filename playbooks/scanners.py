@@ -13,13 +13,14 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 from pyinfra.operations import files as pyinfra_files
 
+from playbooks.guard import STATE
 from playbooks.operations import Directory, ask, directories
 from playbooks.packages import packages
 
 # linux-base comes with every kernel. Where it is missing, as in a container, OpenSCAP takes it for a system without a
 # kernel and leaves out 251 of 403 rules: a score that flatters.
 PACKAGES = ("lynis", "openscap-scanner", "linux-base", "python3")
-FOLDER = "/var/lib/seawall/audit"  # also where the scanners' own results stay, for root to read
+FOLDER = f"{STATE}/audit"  # also where the scanners' own results stay, for root to read
 
 
 @deploy("Scanners")
@@ -28,9 +29,7 @@ def scanners() -> None:
     data = host.data
     remote = posixpath.join(FOLDER, posixpath.basename(data.content))
     packages(name="scanners: packages", names=PACKAGES)
-    directories(
-        name="scanners: directory", wanted={"/var/lib/seawall": Directory(mode="711"), FOLDER: Directory(mode="700")}
-    )
+    directories(name="scanners: directory", wanted={STATE: Directory(mode="711"), FOLDER: Directory(mode="700")})
     pyinfra_files.put(name="scanners: content", src=data.content, dest=remote, mode="600")
     only_when_asked(name="scanners: none runs by itself")
     unpacked(name="scanners: content is unpacked", package=remote, sha256=data.content_sha256)
