@@ -12,23 +12,21 @@ from backups import paths
 from effects.run import attempt, run
 from estate.model import Runtime, Vhost
 from estate.problem import Missing
+from estate.web import WebServer
 
-AVAILABLE = Path("/etc/nginx/sites-available")
-ENABLED = Path("/etc/nginx/sites-enabled")
 RELOADED = Path("/run/seawall-web-reloaded")  # touched after a reload that held; gone after a reboot, like what it says
 
 
-def enabled(vhost: Vhost) -> bool:
+def enabled(server: WebServer, vhost: Vhost) -> bool:
     """Whether the site is switched on."""
-    return (ENABLED / f"{vhost.domain}.conf").exists()
+    return Path(server.enabled(vhost.domain)).exists()
 
 
-def enable(vhost: Vhost) -> None:
+def enable(server: WebServer, vhost: Vhost) -> None:
     """Switch the site on; the next reload serves it."""
-    source = AVAILABLE / f"{vhost.domain}.conf"
+    source, link = Path(server.available(vhost.domain)), Path(server.enabled(vhost.domain))
     if not source.exists():
         raise Missing(f"{source} is not there", hint="deploy it from the control machine with: seawall harden")
-    link = ENABLED / source.name
     if not link.exists():
         link.unlink(missing_ok=True)  # a link that leads nowhere
         link.symlink_to(source)
@@ -55,7 +53,7 @@ def frozen_at(vhosts: tuple[Vhost, ...]) -> datetime:
     return datetime.fromtimestamp(int(latest), UTC)
 
 
-def loaded(*vhosts: Vhost) -> bool:
+def loaded(server: WebServer, *vhosts: Vhost) -> bool:
     """Whether the servers were reloaded after the last switch: a reload owed by a run that died is still owed.
 
     Certificates of `vhosts` count too: brought back by a rename, they are read at the next reload and not before. So
@@ -65,16 +63,16 @@ def loaded(*vhosts: Vhost) -> bool:
         since = RELOADED.stat().st_mtime_ns
     except FileNotFoundError:
         return False
-    switches = [ENABLED, paths.MAINTENANCE, *(Path(vhost.certificates) for vhost in vhosts)]
+    switches = [Path(server.sites), paths.MAINTENANCE, *(Path(vhost.certificates) for vhost in vhosts)]
     return all(path.stat().st_ctime_ns <= since for path in switches if path.exists()) and all(map(_sees, vhosts))
 
 
-def reload(*vhosts: Vhost) -> None:
+def reload(server: WebServer, *vhosts: Vhost) -> None:
     """Judge the configuration, then load it. PHP of `vhosts` is restarted: no request from before is still writing."""
-    run(["nginx", "-t"], timeout=60)
+    run(server.judge, timeout=60)
     if services := [*_own(vhosts), *_shared(vhosts)]:
         run(["systemctl", "restart", *services], timeout=120)
-    run(["systemctl", "reload-or-restart", "nginx.service"], timeout=60)
+    run(["systemctl", "reload-or-restart", server.unit], timeout=60)
     RELOADED.touch()
 
 

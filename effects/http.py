@@ -57,7 +57,7 @@ def get(  # one question, every part of it named
     except (OSError, http.client.HTTPException) as fault:
         raise Unreachable(
             f"{server}: no answer over HTTPS: {str(fault) or type(fault).__name__}",
-            hint="look whether its web server runs and the port is open: systemctl status nginx",
+            hint="look whether its web server runs and the port is open: systemctl status nginx apache2",
         ) from None
     return Response(status, body, headers, round(time.monotonic() - start, 3))
 

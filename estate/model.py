@@ -9,8 +9,10 @@ from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
 
 from estate.policy import Limits, Php, Policy
+from estate.web import Web
 
 VHOSTS = PurePosixPath("/srv/vhosts")  # a directory in it for each
+TLS = PurePosixPath("/etc/seawall/tls")  # likewise, for its certificates
 
 
 class Role(StrEnum):
@@ -76,6 +78,7 @@ class Host:
     packages: tuple[str, ...] = ()  # Debian packages it has beside those of its role
     listens: tuple[str, ...] = ()  # what it answers beside its role, as "tcp/8080"
     strict_routing: bool = False  # drop what comes in where no answer would go out: breaks routed additional addresses
+    web: Web = Web.NGINX  # what serves its vhosts
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -129,7 +132,7 @@ class Vhost:
     @property
     def certificates(self) -> PurePosixPath:
         """`fullchain.pem` and `privkey.pem`; saved and restored with the vhost's files."""
-        return PurePosixPath("/etc/seawall/tls") / self.domain
+        return TLS / self.domain
 
 
 @dataclass(frozen=True, slots=True)

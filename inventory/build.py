@@ -21,6 +21,7 @@ from estate.model import (
     Zone,
 )
 from estate.policy import Firewall, Patches, Policy, Ssh
+from estate.web import Web
 from inventory.policy_build import credential, limits, origin, person
 from inventory.raw import RawControl, RawDrp, RawEstate, RawHost, RawSecret, RawTsig, RawVhost, RawZone
 
@@ -79,6 +80,7 @@ def _host(name: str, raw: RawHost) -> Host:
         packages=tuple(raw.packages),
         listens=tuple(raw.listens),
         strict_routing=raw.strict_routing,
+        web=raw.web or Web.NGINX,
     )
 
 

@@ -106,6 +106,7 @@ class HostData(TypedDict):
     patch_day: str
     patching: Patching
     strict_routing: bool
+    web: str  # what serves the vhosts, where the role serves any
     origins: list[OriginData]
 
 
@@ -135,6 +136,7 @@ def host_data(estate: Estate, host: Host, *, port: int | None = None) -> HostDat
         patch_day=patch_day(estate, host),
         patching=_patching(estate, host),
         strict_routing=host.strict_routing,
+        web=host.web.value,
         origins=[_origin(origin) for origin in estate.policy.origins_of(host.name)],
     )
 

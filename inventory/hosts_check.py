@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from estate.model import Role, Side
+from estate.web import Web
 from inventory.draft import Draft, doubles
 from inventory.faults import Fault, Place, quoted
 from inventory.raw import RawHost
@@ -15,6 +16,7 @@ def check_hosts(draft: Draft) -> Iterator[Fault]:
         yield from draft.refers((*place, "datacenter"), "datacenters", host.datacenter)
         yield from _check_twin(draft, place, host)
         yield from _check_backup(draft, place, host)
+        yield from _check_web(draft, place, host)
     yield from _check_needs(draft)
     yield from _check_unique(draft)
 
@@ -31,6 +33,17 @@ def _check_twin(draft: Draft, place: Place, host: RawHost) -> Iterator[Fault]:
         yield Fault(
             here, f"{quoted(host.twin)} is in the same datacenter, and would be lost with it; use one elsewhere"
         )
+
+
+def _check_web(draft: Draft, place: Place, host: RawHost) -> Iterator[Fault]:
+    """A twin serves with what production serves with: a site is written for one of them."""
+    if host.web is not None and host.role not in (None, Role.PRODUCTION, Role.DRP):
+        yield Fault((*place, "web"), f"a {host.role} host serves no vhosts; leave it out")
+    twin = draft.host(host.twin)
+    mine = host.web or Web.NGINX
+    if host.role is Role.PRODUCTION and twin and mine != (twin.web or Web.NGINX):
+        said = f"{quoted(str(place[1]))} has {quoted(mine)}, and this is its twin; write web = {quoted(mine)}"
+        yield Fault(("hosts", str(host.twin), "web"), said)
 
 
 def _check_backup(draft: Draft, place: Place, host: RawHost) -> Iterator[Fault]:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from estate.model import Engine, Role, Runtime, Side
 from estate.policy import Php
+from estate.web import Web
 from inventory import policy_words, words
 from inventory.raw_policy import (
     Label,
@@ -100,6 +101,7 @@ class RawHost(Table):
     packages: list[Annotated[str, AfterValidator(policy_words.package)]] = []
     listens: list[Annotated[str, AfterValidator(policy_words.listens)]] = []
     strict_routing: bool = False
+    web: Annotated[Web, BeforeValidator(words.one_of(Web))] | None = None
 
 
 class RawCheck(Table):

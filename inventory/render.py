@@ -5,6 +5,7 @@ from typing import Any
 
 from estate.model import Control, Drp, Estate, Host, Secret, Tickets, Vhost, Zone
 from estate.policy import Limits, Php
+from estate.web import Web
 from inventory.policy_build import plain_policy
 
 
@@ -54,6 +55,7 @@ def _host(host: Host) -> dict[str, Any]:
         packages=list(host.packages) or None,
         listens=list(host.listens) or None,
         strict_routing=host.strict_routing or None,
+        web=None if host.web is Web.NGINX else str(host.web),
     )
 
 

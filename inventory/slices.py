@@ -7,6 +7,7 @@ from pathlib import Path
 from estate.model import Estate, Host, Role, Secret, Slice, Zone
 from estate.policy import Policy
 from estate.problem import BadEstate
+from estate.web import Web
 from inventory.faults import did_you_mean, quoted
 from inventory.loading import load
 from inventory.render import plain
@@ -61,7 +62,8 @@ def cut(estate: Estate, host: Host) -> Estate:
 
 def _stranger(host: Host) -> Host:
     """Of a server somebody else looks after: where it is, and by which key it is known."""
-    return replace(host, twin=None, backup={}, passphrase=None, packages=(), listens=(), strict_routing=False)
+    blank = replace(host, packages=(), listens=(), strict_routing=False, web=Web.NGINX)
+    return replace(blank, twin=None, backup={}, passphrase=None)
 
 
 def _named(estate: Estate, name: str) -> Host:

@@ -14,6 +14,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from estate.model import Role, Runtime
+from estate.web import WEB_SERVERS, Web
 from inventory.data import WEB, Opening, VhostData
 from playbooks.firewall import BANS
 from playbooks.operations import File, Unit, ask, files, units
@@ -21,7 +22,6 @@ from playbooks.php import LOGS
 from templates import render
 
 FOLDER = "/etc/fail2ban"
-NGINX_LOGS = "/var/log/nginx"  # what no vhost answers
 TMPFILES = "/etc/tmpfiles.d/seawall-fail2ban.conf"
 DROP_IN = "/etc/systemd/system/fail2ban.service.d/seawall.conf"
 FILTERS = ("sshd.local", "nginx-bad-request.local", "seawall-scan.conf", "seawall-login.conf", "seawall-xmlrpc.conf")
@@ -38,12 +38,12 @@ class Jail:
     settings: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
 
 
-def jails_for(role: str, openings: Sequence[Opening], vhosts: Sequence[VhostData]) -> list[Jail]:
+def jails_for(role: str, openings: Sequence[Opening], vhosts: Sequence[VhostData], web: str = Web.NGINX) -> list[Jail]:
     """Jails for what the host serves, and no others."""
     ports = {opening["port"] for opening in openings if opening["protocol"] == "tcp"}
     found = [_sshd(role), Jail("recidive", {"backend": "polling", "findtime": "1d", "maxretry": "3", "bantime": "1w"})]
     if role in WEB:
-        found += _web(vhosts)
+        found += _web(vhosts, Web(web))
     if ports & SUBMISSION:
         # Its unit is postfix@- on Debian 12, postfix on 13.
         units_of_both = "_SYSTEMD_UNIT=postfix@-.service + _SYSTEMD_UNIT=postfix.service"
@@ -64,12 +64,10 @@ def _sshd(role: str) -> Jail:
     return Jail("sshd", {"backend": "systemd", "mode": mode, "journalmatch": programs})
 
 
-def _web(vhosts: Sequence[VhostData]) -> list[Jail]:
-    access, error = logs(vhosts, "access"), logs(vhosts, "error")
+def _web(vhosts: Sequence[VhostData], web: Web) -> list[Jail]:
+    access, error = logs(vhosts, "access", web), logs(vhosts, "error", web)
     found = [
-        Jail("nginx-http-auth", {"backend": "polling", "logpath": error}),
-        Jail("nginx-botsearch", {"backend": "polling", "logpath": [*error, *access]}),
-        Jail("nginx-bad-request", {"backend": "polling", "logpath": access}),
+        *(_nginx(access, error) if web is Web.NGINX else _apache(access, error)),
         # Sixty a minute: a site with a broken link on every page shows its visitors fewer.
         Jail("seawall-scan", {"backend": "polling", "logpath": access, "findtime": "1m", "maxretry": "60"}),
         Jail("seawall-login", {"backend": "polling", "logpath": access, "maxretry": "10"}),
@@ -80,15 +78,34 @@ def _web(vhosts: Sequence[VhostData]) -> list[Jail]:
     return found
 
 
-def logs(vhosts: Sequence[VhostData], kind: str) -> list[str]:
+def _nginx(access: Sequence[str], error: Sequence[str]) -> list[Jail]:
+    return [
+        Jail("nginx-http-auth", {"backend": "polling", "logpath": error}),
+        Jail("nginx-botsearch", {"backend": "polling", "logpath": [*error, *access]}),
+        Jail("nginx-bad-request", {"backend": "polling", "logpath": access}),
+        # Who is told a hundred times that it is too often, and goes on.
+        Jail("nginx-limit-req", {"backend": "polling", "logpath": error, "maxretry": "100"}),
+    ]
+
+
+def _apache(access: Sequence[str], error: Sequence[str]) -> list[Jail]:
+    """Its access logs have the words of nginx's, so nginx's filters read them."""
+    return [
+        Jail("apache-auth", {"backend": "polling", "logpath": error}),
+        Jail("apache-botsearch", {"backend": "polling", "logpath": access, "filter": "nginx-botsearch"}),
+        Jail("apache-bad-request", {"backend": "polling", "logpath": access, "filter": "nginx-bad-request"}),
+    ]
+
+
+def logs(vhosts: Sequence[VhostData], kind: str, web: Web) -> list[str]:
     """The web server's logs: what no vhost answers, then each vhost's. `kind` is access or error."""
-    return [f"{NGINX_LOGS}/{kind}.log", *(f"{LOGS}/{vhost['domain']}/{kind}.log" for vhost in vhosts)]
+    return [f"{WEB_SERVERS[web].logs}/{kind}.log", *(f"{LOGS}/{vhost['domain']}/{kind}.log" for vhost in vhosts)]
 
 
-def owners(vhosts: Sequence[VhostData]) -> dict[str, str]:
+def owners(vhosts: Sequence[VhostData], web: Web) -> dict[str, str]:
     """User and group of each of the web server's logs, by path."""
     groups = ["adm", *(vhost["user"] for vhost in vhosts)]
-    kinds = [zip(logs(vhosts, kind), groups, strict=True) for kind in ("access", "error")]
+    kinds = [zip(logs(vhosts, kind, web), groups, strict=True) for kind in ("access", "error")]
     return {path: f"www-data {group}" for pairs in kinds for path, group in pairs}
 
 
@@ -127,8 +144,8 @@ echo "$jails"; echo "$sets" """)
 def fail2ban() -> None:
     """sshd and who comes back everywhere; the web and mail where they are served."""
     data = host.data
-    wanted = jails_for(data.role, data.openings, data.vhosts)
-    web_logs = owners(data.vhosts) if data.role in WEB else {}
+    wanted = jails_for(data.role, data.openings, data.vhosts, data.web)
+    web_logs = owners(data.vhosts, Web(data.web)) if data.role in WEB else {}
     files(
         name="fail2ban: jails, filters, action",
         wanted={

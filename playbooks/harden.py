@@ -12,6 +12,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from estate.model import Runtime
+from estate.web import WEB_SERVERS, Web
 from inventory.data import WEB, VhostData
 from playbooks.accounts import accounts, clients
 from playbooks.baseline import PACKAGES as BASELINE
@@ -31,6 +32,7 @@ from playbooks.sshd import sshd
 from playbooks.vhosts import vhosts
 from playbooks.watch import PACKAGES as WATCHING
 from playbooks.watch import before_packages, watch
+from playbooks.web import before_packages as before_web
 
 EVERYWHERE = (
     "openssh-server",
@@ -56,7 +58,8 @@ def harden() -> None:
     """All concerns; a second run changes nothing."""
     origins()
     before_packages()
-    packages(name="packages", names=needed(host.data.role, host.data.vhosts))
+    before_web()
+    packages(name="packages", names=needed(host.data.role, host.data.vhosts, host.data.web))
     guard()
     accounts()
     sshd()
@@ -73,10 +76,11 @@ def harden() -> None:
     watch()
 
 
-def needed(role: str, vhosts: Sequence[VhostData]) -> list[str]:
+def needed(role: str, vhosts: Sequence[VhostData], web: str) -> list[str]:
     """The packages that hardening installs on a host of that role with these vhosts."""
     php = any(vhost["runtime"] == Runtime.PHP for vhost in vhosts)
-    return [*EVERYWHERE, *(["nginx", "openssl"] if role in WEB else []), *(["php-fpm"] if php else [])]
+    server = [WEB_SERVERS[Web(web)].package, "openssl"] if role in WEB else []
+    return [*EVERYWHERE, *server, *(["php-fpm"] if php else [])]
 
 
 if pyinfra.is_cli:

@@ -19,10 +19,11 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from effects.clock import now
+from estate.web import WEB_SERVERS
 from playbooks.operations import notice
 from playbooks.php import LOGS, UNITS, configuration, own_unit
+from playbooks.sites import MAINTENANCE
 from playbooks.vhosts import record, records
-from playbooks.web import MAINTENANCE, available, enabled
 from templates import render
 
 KEPT = "/var/backups/seawall/removed"
@@ -57,7 +58,8 @@ def script(
     domain, user = row["domain"], row["user"]
     taken = [PurePosixPath(path) for path in (*needed, *(path for other in others for path in other["paths"]))]
     alone = user not in users and all(other["user"] != user for other in others)
-    links = [enabled(domain), available(domain)]
+    servers = list(WEB_SERVERS.values())
+    links = [path for server in servers for path in (server.enabled(domain), server.available(domain))]
     services = [f"{UNITS}/{own_unit(user)}", configuration(user)] if alone else []
     paths = [path for path in row["paths"] if not any(_overlap(PurePosixPath(path), other) for other in taken)]
     mail = [f"/var/spool/cron/crontabs/{user}", f"/var/mail/{user}"] if alone else []
@@ -74,6 +76,7 @@ def script(
     return render(
         "remove-vhost.sh.j2",
         domain=shlex.quote(domain),
+        servers=servers,
         user=shlex.quote(user) if alone else None,
         service=own_unit(user) if alone else None,
         directory=shlex.quote(row["directory"]),

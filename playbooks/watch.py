@@ -25,7 +25,7 @@ IMMUTABLE = "/etc/audit/rules.d/99-seawall.rules"
 VOLATILE = (
     *("/etc/adjtime", "/etc/letsencrypt", "/etc/ld.so.cache", "/etc/mtab", "/etc/resolv.conf", "/etc/ssl/certs"),
     *("/etc/.pwd.lock", "/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-"),
-    *("/etc/nginx/sites-enabled", "/etc/seawall/maintenance", "/etc/seawall/tls"),
+    *("/etc/nginx/sites-enabled", "/etc/apache2/sites-enabled", "/etc/seawall/maintenance", "/etc/seawall/tls"),
     "/etc/systemd/system/multi-user.target.wants/seawall-backup.service",
 )
 # Made by the triggers of packages, and so in no package's list: believed only where packages were handled since.

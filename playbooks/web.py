@@ -1,78 +1,43 @@
-"""nginx: one site a vhost, one way of TLS for all, logs that only their vhost reads, and a sandbox around it.
+"""The web server: one site a vhost, one way of TLS for all, logs that only their vhost reads, and a sandbox around it.
 
 On production the sites are enabled here. On a twin they are only laid ready: what serves there, and when, is the
 activation's to decide, so this deploy neither enables nor disables them.
+
+Where the estate names another server than the one that runs, that one takes over in one step: its files are judged
+while the old one still serves; the old one can't be started any more, not even by its package, and comes back if
+the new one does not start.
 """
 
 import posixpath
 import shlex
 from collections.abc import Generator, Mapping, Sequence
-from pathlib import PurePosixPath
 
 from pyinfra.api.command import StringCommand
+from pyinfra.api.exceptions import OperationError
 from pyinfra.api.operation import operation
+from pyinfra.context import host
 
-from inventory.data import VhostData
-from playbooks.operations import Directory, File, Unit, ask, files, links, logs, look, notice, units
-from playbooks.php import LOGS, log, socket, with_php
+from estate.model import TLS
+from estate.web import Web, WebServer, other_server
+from inventory.data import WEB, VhostData
+from playbooks.apache import APACHE
+from playbooks.nginx import NGINX
+from playbooks.operations import ENABLED, Directory, File, Unit, ask, files, links, logs, look, notice, show, units
+from playbooks.php import LOGS, log, with_php
+from playbooks.sites import MAINTENANCE, PAGES, Kit
 from templates import render
 
-MAINTENANCE = "/etc/seawall/maintenance"  # a file DOMAIN in it makes the site answer 503
-PAGES = "/usr/local/share/seawall"
-NGINX = "/etc/nginx"
-COMMON = f"{NGINX}/snippets/seawall.conf"
-HEADERS = f"{NGINX}/snippets/seawall-headers.conf"
-SANDBOX = "/etc/systemd/system/nginx.service.d/seawall.conf"
+KITS = {Web.NGINX: NGINX, Web.APACHE: APACHE}
 PLACEHOLDER = "placeholder.pem"  # beside a certificate: a copy of the one that was made up on the host
+LOOPBACK = ("127.0.0.0/8", "::1")
 
 
-def site(vhost: VhostData) -> str:
-    """The nginx configuration of a vhost."""
-    return render(
-        "site.conf.j2",
-        vhost=vhost,
-        maintenance=MAINTENANCE,
-        pages=PAGES,
-        logs=LOGS,
-        common=COMMON,
-        headers=HEADERS,
-        socket=socket(vhost),
-        inert=inert(vhost),
-        content=content(vhost),
-    )
+def _kit() -> Kit:
+    return KITS[Web(host.data.web)]
 
 
-def available(domain: str) -> str:
-    """Where the site of a vhost is written."""
-    return f"{NGINX}/sites-available/{domain}.conf"
-
-
-def enabled(domain: str) -> str:
-    """The link that makes nginx serve it."""
-    return f"{NGINX}/sites-enabled/{domain}.conf"
-
-
-def inert(vhost: VhostData) -> list[str]:
-    """URL prefixes of upload directories below the document root: nothing in them is ever executed."""
-    root = PurePosixPath(vhost["root"])
-    return [
-        f"/{PurePosixPath(path).relative_to(root)}/"
-        for path in vhost["uploads"]
-        if PurePosixPath(path).is_relative_to(root)
-    ]
-
-
-def content(vhost: VhostData) -> list[str]:
-    """URL prefixes served from the vhost's own directory, where the document root lies outside it.
-
-    The root is then a packaged application: Debian's WordPress keeps its code in /usr/share/wordpress, and
-    `wp-content` in the vhost's directory.
-    """
-    root, directory = PurePosixPath(vhost["root"]), PurePosixPath(vhost["directory"])
-    if root.is_relative_to(directory):
-        return []
-    own = (PurePosixPath(path).relative_to(directory).parts[0] for path in vhost["uploads"])
-    return [f"/{name}/" for name in dict.fromkeys(own)]
+def _sandbox(server: WebServer) -> str:
+    return f"/etc/systemd/system/{server.unit}.d/seawall.conf"
 
 
 def directories_of(vhosts: Sequence[VhostData]) -> dict[str, Directory]:
@@ -81,37 +46,120 @@ def directories_of(vhosts: Sequence[VhostData]) -> dict[str, Directory]:
     return shared | {f"{LOGS}/{v['domain']}": Directory("root", v["user"], "751") for v in vhosts}
 
 
+def before_packages() -> None:
+    """A second web server is installed beside one that serves, and must not be started, now or at a boot."""
+    data = host.data
+    one_server(name="web: no second server", web=data.web if data.role in WEB else None)
+
+
 def prepare_sites(vhosts: Sequence[VhostData], *, web: bool, serves: bool) -> None:
     """Everything that a site refers to, and the sites themselves; none is switched on here."""
+    kit, spared = _kit(), [*LOOPBACK, *host.data.control, *host.data.allow]
     files(
         name="web: sites",
-        wanted=_files(vhosts) if web else {},
-        absent=[f"{NGINX}/sites-enabled/default"] if web else [],
+        wanted=_files(kit, vhosts, spared) if web else {},
+        absent=kit.unwanted if web else [],
     )
+    links_only(name="web: modules", wanted=kit.modules if web else {})
     logs(name="web: logs", wanted={path: whose for vhost in vhosts for path, whose in _logs(vhost).items()})
-    placeholders(name="web: certificates", wanted={v["domain"]: v["certificates"] for v in vhosts if serves})
+    placeholders(
+        name="web: certificates",
+        wanted={v["domain"]: v["certificates"] for v in vhosts if serves},
+        nobodys=kit.certificate if web else {},
+    )
 
 
 def serve_sites(vhosts: Sequence[VhostData], *, web: bool, serves: bool) -> None:
-    """Switched on where this host serves; then nginx, which judges them before it reads them."""
+    """Switched on where this host serves; then the server, which judges them before it reads them."""
+    kit = _kit()
     links(
         name="web: sites enabled",
-        wanted={enabled(v["domain"]): available(v["domain"]) for v in vhosts if serves},
+        wanted={kit.server.enabled(v["domain"]): kit.server.available(v["domain"]) for v in vhosts if serves},
     )
-    nginx = Unit("nginx.service", watches=(NGINX, "/etc/seawall/tls"), judge="nginx -tq", restarts=(SANDBOX,))
-    units(name="web: server", wanted=[nginx] if web else [])
+    take_over(name="web: one server", web=host.data.web if web else None)
+    units(name="web: server", wanted=[_unit(kit)] if web else [])
 
 
-def _files(vhosts: Sequence[VhostData]) -> Mapping[str, File]:
+def _unit(kit: Kit) -> Unit:
+    server = kit.server
+    return Unit(
+        server.unit,
+        watches=(server.folder, str(TLS)),
+        judge=" ".join(server.judge),
+        restarts=(_sandbox(server), *({posixpath.dirname(path) for path in kit.modules})),
+    )
+
+
+def _files(kit: Kit, vhosts: Sequence[VhostData], spared: Sequence[str]) -> Mapping[str, File]:
     return {
         f"{PAGES}/maintenance.html": File(render("maintenance.html.j2")),
-        f"{NGINX}/conf.d/seawall.conf": File(render("nginx.conf.j2", common=COMMON)),
-        COMMON: File(render("nginx.common.conf.j2")),
-        HEADERS: File(render("nginx.headers.conf.j2")),
-        SANDBOX: File(render("nginx.sandbox.conf.j2", logs=LOGS)),
-        "/etc/logrotate.d/seawall-vhosts": File(render("logrotate.conf.j2", logs=LOGS)),
-        **{available(vhost["domain"]): File(site(vhost)) for vhost in vhosts},
+        **kit.common(spared),
+        _sandbox(kit.server): File(render(kit.sandbox, logs=LOGS)),
+        "/etc/logrotate.d/seawall-vhosts": File(render("logrotate.conf.j2", logs=LOGS, reopen=kit.server.reopen)),
+        **{kit.server.available(vhost["domain"]): File(kit.site(vhost)) for vhost in vhosts},
     }
+
+
+@operation()
+def one_server(web: str | None) -> Generator[StringCommand]:
+    """Where the other server serves and the wanted one is not there yet, that one can't be started."""
+    if web is None:
+        return
+    kit, other = KITS[Web(web)], other_server(Web(web))
+    now = show([kit.server.unit, other.unit])
+    if _lives(now[other.unit]) and not now[kit.server.unit]["UnitFileState"]:
+        yield StringCommand(f"systemctl -q mask {kit.server.unit}")
+
+
+@operation()
+def take_over(web: str | None) -> Generator[StringCommand]:
+    """The wanted server serves, the other neither does nor can. A run that dies in between leaves one for a boot."""
+    if web is None:
+        return
+    kit, other = KITS[Web(web)], other_server(Web(web))
+    now = show([kit.server.unit, other.unit])
+    if not _lives(now[other.unit]) and now[kit.server.unit]["UnitFileState"] != "masked":
+        return
+    if _lives(now[other.unit]) and not look([_sandbox(other)]):
+        raise OperationError(
+            f"{other.package} serves here with sites that are not the estate's, which says web = {web}; change it, or,"
+            f" where they may go, type on the host: systemctl disable --now {other.package}"
+        )
+    yield StringCommand(_taken_over(kit.server, other))
+
+
+def _lives(now: Mapping[str, str]) -> bool:
+    return now["ActiveState"] not in ("inactive", "failed") or now["UnitFileState"] in ENABLED
+
+
+def _taken_over(server: WebServer, other: WebServer) -> str:
+    new, old = server.unit, other.unit
+    return f"""
+{" ".join(server.judge)} || exit 1
+systemctl -q unmask {new} && systemctl daemon-reload && systemctl -q enable {new} || exit 1
+systemctl is-active -q {old} && serves=yes
+[ ! -e /lib/systemd/system/{old} ] || systemctl -q mask {old} || exit 1
+systemctl stop {old} 2>/dev/null
+systemctl restart {new} && exit 0
+journalctl -qn 8 --no-pager -u {new} >&2
+[ "$serves" ] || exit 1
+systemctl stop {new}; systemctl -q unmask {old}; systemctl start {old}; systemctl -q mask {new}
+exit 1"""
+
+
+@operation()
+def links_only(wanted: Mapping[str, str]) -> Generator[StringCommand]:
+    """Links from path to target, and nothing else in their directories."""
+    folders = sorted({posixpath.dirname(path) for path in wanted})
+    if not folders:
+        return
+    rows = ask(f"find {' '.join(folders)} -mindepth 1 -maxdepth 1 -printf '%p\\t%l\\n' 2>/dev/null || true")
+    there = dict(row.split("\t", 1) for row in rows)
+    for path, target in wanted.items():
+        if posixpath.normpath(posixpath.join(posixpath.dirname(path), there.get(path, ""))) != target:
+            yield StringCommand(f"ln -sfnT {shlex.quote(target)} {shlex.quote(path)}")
+    if others := sorted(there.keys() - wanted.keys()):
+        yield StringCommand("rm", "-f", *map(shlex.quote, others))
 
 
 def _logs(vhost: VhostData) -> dict[str, tuple[str, str]]:
@@ -121,14 +169,16 @@ def _logs(vhost: VhostData) -> dict[str, tuple[str, str]]:
 
 
 @operation()
-def placeholders(wanted: Mapping[str, str]) -> Generator[StringCommand]:
-    """A certificate that nobody trusts, where there is none yet: without one nginx serves no other site either.
+def placeholders(wanted: Mapping[str, str], nobodys: Mapping[str, str]) -> Generator[StringCommand]:
+    """A certificate that nobody trusts, where there is none yet: without one the server serves no other site either.
 
     `wanted` are directories of certificates by domain. A real one simply replaces it; until then the operator is told.
+    `nobodys` are made up likewise, and nothing is missing there.
     """
     names = ("fullchain.pem", "privkey.pem", PLACEHOLDER)
-    there = look([f"{folder}/{name}" for folder in wanted.values() for name in names])
-    for domain, folder in wanted.items():
+    folders = {**wanted, **nobodys}
+    there = look([f"{folder}/{name}" for folder in folders.values() for name in names])
+    for domain, folder in folders.items():
         chain, key, begun = (f"{folder}/{name}" in there for name in names)
         if not chain and (begun or not key):
             yield StringCommand(_made_up(domain, folder))

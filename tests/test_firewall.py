@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from estate.model import Role, Runtime
+from estate.web import Web
 from inventory.data import Opening, VhostData
 from inventory.policy_words import network
 from playbooks.fail2ban import FAMILIES, Jail, jails_for
@@ -105,8 +106,8 @@ def test_everybody_is_no_network_to_allow_or_to_block(everybody: str) -> None:
 def test_jails_watch_what_the_host_serves_and_nothing_else() -> None:
     assert names(jails_for(Role.DNS, [an_opening(53)], [])) == {"sshd", "recidive"}
     web = names(jails_for(Role.PRODUCTION, [an_opening(443)], [a_vhost(Runtime.STATIC)]))
-    assert web == {"sshd", "recidive", "nginx-http-auth", "nginx-botsearch", "nginx-bad-request", "seawall-scan",
-                   "seawall-login"}  # fmt: skip
+    assert web == {"sshd", "recidive", "nginx-http-auth", "nginx-botsearch", "nginx-bad-request", "nginx-limit-req",
+                   "seawall-scan", "seawall-login"}  # fmt: skip
     assert "seawall-xmlrpc" in names(jails_for(Role.DRP, [], [a_vhost(Runtime.PHP)]))
     assert names(jails_for(Role.BASTION, [an_opening(port) for port in (587, 993)], [])) >= {"postfix", "dovecot"}
 
@@ -118,5 +119,6 @@ def test_a_backup_server_does_not_ban_a_host_whose_connection_ends_early() -> No
 
 def test_every_jail_can_name_its_sets() -> None:
     openings = [an_opening(25), an_opening(143)]
-    for jail in jails_for(Role.PRODUCTION, openings, [a_vhost(Runtime.PHP)]):
+    found = [jail for web in Web for jail in jails_for(Role.PRODUCTION, openings, [a_vhost(Runtime.PHP)], web)]
+    for jail in found:
         assert all(len(f"f2b-{jail.name}-{family}") <= LONGEST_SET for family in FAMILIES)

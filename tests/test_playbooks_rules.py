@@ -14,8 +14,8 @@ from estate.model import BackupPolicy, Check, Control, Drp, Estate, Host, Role, 
 from estate.problem import BadEstate, Failed, Missing, Unreachable, Untrusted
 from inventory.data import HostData, VhostData, host_data, known_ports
 from playbooks.drive import Outcome, check, drive
+from playbooks.nginx import site
 from playbooks.php import pool
-from playbooks.web import site
 
 PAIR = {Side.EVEN: "even", Side.ODD: "odd"}
 CONTROL = ("10.0.0.1", "fd00::1")

@@ -15,10 +15,10 @@ from estate.policy import Limits, Php
 from estate.problem import BadEstate, Refused
 from inventory import load
 from inventory.data import VhostData, host_data
+from playbooks.nginx import site
 from playbooks.php import pool, socket, unit
 from playbooks.quota import hard_limits
 from playbooks.removal import script
-from playbooks.web import site
 from seawall.commands.harden import require_removable
 
 EXAMPLE = files("inventory").joinpath("example.toml").read_text(encoding="utf-8")

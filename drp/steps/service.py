@@ -12,8 +12,14 @@ from effects.clock import wait_until
 from effects.run import attempt, run
 from estate.model import Vhost
 from estate.problem import Failed, Problem
+from estate.web import WEB_SERVERS, WebServer
 
 BACKUP_UNIT = "seawall-backup.service"
+
+
+def server_of(world: World) -> WebServer:
+    """The web server of this host."""
+    return WEB_SERVERS[world.site.host.web]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +30,19 @@ class Serve(OfVhost):
     kind = "serve"
 
     def proof(self, world: World) -> str | None:
+        server = server_of(world)
         ready = (
-            web.enabled(self.vhost) and not (self.public and web.in_maintenance(self.vhost)) and web.loaded(self.vhost)
+            web.enabled(server, self.vhost)
+            and not (self.public and web.in_maintenance(self.vhost))
+            and web.loaded(server, self.vhost)
         )
         return "enabled" + (" and open" if self.public else "") if ready else None
 
     def act(self, world: World) -> None:
-        web.enable(self.vhost)
+        web.enable(server_of(world), self.vhost)
         if self.public:
             web.set_maintenance(self.vhost, on=False)
-        web.reload(self.vhost)
+        web.reload(server_of(world), self.vhost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +93,13 @@ class Freeze:
         return frozenset(vhost.domain for vhost in self.frozen)
 
     def proof(self, world: World) -> str | None:
-        frozen = all(web.in_maintenance(vhost) for vhost in self.frozen) and web.loaded()
+        frozen = all(web.in_maintenance(vhost) for vhost in self.frozen) and web.loaded(server_of(world))
         return f"503 since {web.frozen_at(self.frozen).isoformat()}" if frozen else None
 
     def act(self, world: World) -> None:
         for vhost in self.frozen:
             web.set_maintenance(vhost, on=True)
-        web.reload(*self.frozen)
+        web.reload(server_of(world), *self.frozen)
 
 
 @dataclass(frozen=True, slots=True)
