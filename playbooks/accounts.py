@@ -80,11 +80,11 @@ def groups(names: Sequence[str]) -> Generator[StringCommand]:
 
 @operation()
 def sudo_rules(wanted: File) -> Generator[StringCommand]:
-    """Judged by visudo before sudo reads it: a file it can't read would leave nobody sudo."""
+    """Judged by visudo, where it is installed by now, before sudo reads it: a bad file would leave nobody sudo."""
     if differs(look([SUDOERS]).get(SUDOERS), wanted):
         stage = "/run/seawall/sudoers"
         yield put(stage, wanted)
-        yield StringCommand(f"visudo -cqf {stage} && rm {stage}")
+        yield StringCommand(f"{{ ! command -v visudo >/dev/null || visudo -cqf {stage}; }} && rm {stage}")
         yield put(SUDOERS, wanted)
 
 

@@ -49,6 +49,21 @@ LIMITS: Mapping[str, Limit] = {
     "/root": Limit("700"),
 }
 
+# needrestart of Debian 12 brings an assembler and a linker. Vhosts' programs come from elsewhere than this host.
+BUILDERS = ("as", "ld", "ld.bfd", "ld.gold", "cc", "gcc", "c++", "g++", "clang", "go", "rustc", "tcc")
+OURS_ALONE = """
+for each in {names}; do readlink -e "/usr/bin/$each"; done | sort -u | while read -r file; do
+  [ "$(stat -c '%a %u %g' "$file")" = '750 0 0' ] && dpkg-statoverride --list "$file" >/dev/null || echo "$file"
+done"""
+
+
+@operation()
+def builders() -> Generator[StringCommand]:
+    """Whatever builds programs is root's alone. dpkg keeps it so when it brings a newer one (dpkg-statoverride(1))."""
+    for path in ask(OURS_ALONE.format(names=" ".join(BUILDERS))):
+        rule = f"dpkg-statoverride --force-statoverride-add --add root root 0750 {path}"
+        yield StringCommand(f"{rule} && chown root:root {path} && chmod 750 {path}")
+
 
 @operation()
 def no_wider(limits: Mapping[str, Limit]) -> Generator[StringCommand]:
@@ -83,5 +98,6 @@ def baseline() -> None:
         },
     )
     no_wider(name="baseline: who may read and schedule", limits=LIMITS)
+    builders(name="baseline: programs are built by root alone")
     units(name="baseline: journal", wanted=[Unit("systemd-journald.service", watches=(JOURNAL,), act="restart")])
     lasting_journal(name="baseline: journal outlives a boot")

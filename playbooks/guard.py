@@ -35,10 +35,15 @@ UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
 @operation()
 def settled() -> Generator[StringCommand]:
-    """No change of a run that died is about to be undone: what still stands is not to stay, and is no way back."""
-    waiting = "systemctl list-units --plain --no-legend --state=active,activating 'seawall-undo-*'"
-    if ask(waiting):
-        yield StringCommand(f'for n in $(seq {2 * SECONDS}); do [ -n "$({waiting})" ] || exit 0; sleep 1; done; exit 1')
+    """No change of a run that died is about to be undone: what still stands is not to stay, and is no way back.
+
+    What has lost its timer, say because its way back failed half way, is undone as at a boot.
+    """
+    timers = "systemctl list-units --plain --no-legend --state=active,activating 'seawall-undo-*'"
+    left = f"ls {WORK}/*/armed {WORK}/*/undoing 2>/dev/null"
+    if ask(f"{timers}; {left}; true"):
+        waited = f'for n in $(seq {2 * SECONDS}); do [ -n "$({timers})" ] || break; sleep 1; done'
+        yield StringCommand(f'{waited}; [ -z "$({timers})" ] && {{ [ -z "$({left})" ] || {TOOL} boot; }}')
 
 
 def guard() -> None:

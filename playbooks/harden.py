@@ -1,8 +1,9 @@
 """Make a Debian host safe: `seawall harden`, or `pyinfra inventory/hosts.py playbooks/harden.py`.
 
-Order: accounts, ssh and the firewall first, under guard, so that a run that dies later leaves a host that is closed and
-reachable; fail2ban after the firewall whose chains it joins and the logs it watches. Every host gets the same list
-of operations, with its own data: pyinfra merges operations by their place in the list.
+Order: what needs no package comes first, so that a mirror that is down leaves no host with an open ssh; then the
+firewall, under guard like ssh: a run that dies later leaves a host that is closed and reachable; fail2ban after the
+firewall whose chains it joins and the logs it watches. Every host gets the same list of operations, with its own data:
+pyinfra merges operations by their place in the list.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ from playbooks.services import services
 from playbooks.sshd import sshd
 from playbooks.vhosts import vhosts
 from playbooks.watch import PACKAGES as WATCHING
-from playbooks.watch import before_packages, watch
+from playbooks.watch import before_changes, before_packages, watch
 from playbooks.web import before_packages as before_web
 
 EVERYWHERE = (
@@ -56,15 +57,16 @@ EVERYWHERE = (
 @deploy("Harden")
 def harden() -> None:
     """All concerns; a second run changes nothing."""
+    before_changes()
+    guard()
+    accounts()
+    sshd()
+    kernel()
     origins()
     before_packages()
     before_web()
     packages(name="packages", names=needed(host.data.role, host.data.vhosts, host.data.web))
-    guard()
-    accounts()
-    sshd()
     firewall()
-    kernel()
     vhosts()
     clients()
     passwords()

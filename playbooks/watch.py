@@ -12,13 +12,14 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
 
 from playbooks.guard import TOOLS
-from playbooks.operations import File, Unit, ask, files, units
+from playbooks.operations import File, Unit, ask, files, notice, units
 from templates import render
 
 TOOL = f"{TOOLS}/aide"
 STATE = "/var/lib/aide"
 CONFIG = "/etc/aide/aide.conf"
 UNIT = "seawall-aide"
+SHOWN = 10  # paths in a notice
 RULES = "/etc/audit/rules.d/50-seawall.rules"
 IMMUTABLE = "/etc/audit/rules.d/99-seawall.rules"
 # Below these, things change by themselves, by a renewal, or by an activation.
@@ -85,10 +86,25 @@ def audited() -> Generator[StringCommand]:
 
 
 @operation()
+def others() -> Generator[StringCommand]:
+    """Says what other hands have changed since the last run: after this one it is the state that is known."""
+    if changed := ask(f"[ ! -x {TOOL} ] || {TOOL} others"):
+        more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+        notice(f"changed since the last run, not by it: {', '.join(changed[:SHOWN])}{more}; AIDE takes it as known")
+    yield from ()
+
+
+@operation()
 def known() -> Generator[StringCommand]:
     """What this run has left is what the next comparison starts from; the first makes the database, in its own time."""
     if ask(f"[ ! -x {TOOL} ] || {TOOL} owed"):
         yield StringCommand(f"{TOOL} want && systemctl start --no-block {UNIT}.service")
+
+
+@deploy("Watch: what comes first")
+def before_changes() -> None:
+    """Asked before this run has changed anything itself."""
+    others(name="watch: who else was here")
 
 
 @deploy("Watch: what must be there before its packages")

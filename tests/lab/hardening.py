@@ -94,8 +94,8 @@ def status(lab: Lab, url: str) -> str:
     return lab.run("probe", f"curl -so /dev/null -w '%{{http_code}}' {url}").out
 
 
-def ssh_port_answers(lab: Lab, host: str) -> bool:
-    return answers(lab.address(host), 2222, timeout=1)
+def ssh_port_answers(lab: Lab, host: str, port: int = 2222) -> bool:
+    return answers(lab.address(host), port, timeout=1)
 
 
 def lets_in(lab: Lab, host: str) -> bool:

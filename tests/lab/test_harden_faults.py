@@ -91,6 +91,31 @@ def test_what_waits_to_be_confirmed_is_undone_at_a_boot(lab: Lab) -> None:
     assert changes(counted(lab, "ns1")) == {"ns1": 0}
 
 
+def test_a_way_back_that_broke_off_is_gone_to_its_end_by_the_next_run(lab: Lab) -> None:
+    """And it is not written over: what it would put back then is the change that nobody has confirmed."""
+    before = lab.run("ns1", f"cat {SSHD}").out
+    broken = f"""set -e
+        d=/var/lib/seawall/guard/sshd; cp -p {SSHD} $d/before
+        echo "[ -e /run/mended ] && cp -p $d/before {SSHD} && systemctl --no-block reload ssh" > $d/undo
+        touch $d/undoing; echo 'PermitTTY no' >> {SSHD}"""
+    assert lab.run("ns1", f"{broken}; touch /run/mended").ok
+    assert changes(counted(lab, "ns1"))["ns1"] >= 1
+    assert lab.run("ns1", f"cat {SSHD}").out == before
+    assert lab.run("ns1", "ls /var/lib/seawall/guard/sshd/undoing").code != 0
+
+
+def test_a_second_driver_leaves_the_way_back_of_the_first_alone(lab: Lab) -> None:
+    state = "/var/lib/seawall/guard/pam"
+    armed = f"mkdir -p {state}; echo true > {state}/undo; /usr/local/lib/seawall/guard arm pam"
+    assert lab.run("ns1", armed).ok
+    second = lab.run("ns1", "/usr/local/lib/seawall/pam try seawall-faillock")
+    assert second.code != 0
+    assert "another change of pam waits to be confirmed" in second.err
+    assert lab.run("ns1", f"cat {state}/undo").out == "true\n"
+    assert changes(counted(lab, "ns1"))["ns1"] == 1  # it has waited
+    assert changes(counted(lab, "ns1"))["ns1"] == 0
+
+
 def test_a_reload_that_a_dead_run_owed_is_done(lab: Lab) -> None:
     lab.run("web1", "touch /etc/nginx/conf.d/seawall.conf")
     assert changes(counted(lab, "web1")) == {"web1": 1}

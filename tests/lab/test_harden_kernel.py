@@ -117,7 +117,11 @@ def test_what_was_changed_by_hand_is_found_and_put_right(lab: Lab) -> None:
     said(lab, "sed -i 's/^proc /# &/; s#^\\(/srv .*\\),nosuid#\\1#' /etc/fstab; chmod 777 /etc/cron.d")
     said(lab, "echo net.ipv4.tcp_syncookies=0 > /etc/sysctl.d/zzz.conf; sysctl -qp /etc/sysctl.d/zzz.conf")
     assert changes(counted(lab, "--dry-run", "web1"))["web1"] >= 4
-    assert changes(counted(lab, "web1"))["web1"] >= 4
+    done = counted(lab, "web1")
+    assert changes(done)["web1"] >= 4
+    (other_hands,) = (said for said in done["hosts"]["web1"]["notices"] if "changed since the last run" in said)
+    assert other_hands.partition(": ")[2].partition(";")[0] == "/etc/fstab, /etc/sysctl.d/zzz.conf"
+    assert "changed since" not in str(counted(lab, "web1")["hosts"])
     holds(lab)
     assert said(lab, "sysctl -n net.ipv4.tcp_syncookies; cat /etc/sysctl.d/zzz.conf").split("\n") == [
         "1", "# seawall: net.ipv4.tcp_syncookies=0"

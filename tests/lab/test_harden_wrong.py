@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hardening import SEAWALL, changes, counted, harden, own_lab, ssh_port_answers, status
+from hardening import ANY_KEY, SEAWALL, changes, counted, harden, own_lab, ssh_port_answers, status
 
 from effects.clock import wait_until
 from effects.run import attempt, run
@@ -128,6 +128,14 @@ def start_anew(story: Story) -> None:
     story.lab.boot("web1")
 
 
+def through_the_bastion(lab: Lab, port: str, words: str) -> str:
+    """What a login with control's key says that goes through the bastion's sshd."""
+    ssh = f"ssh {ANY_KEY} -o ConnectTimeout=5 -i {lab.ssh_key} -p"
+    way = f"{ssh} 2222 -W {lab.address('web1')}:{port} root@{lab.address('bastion')}"
+    done = attempt([*ssh.split(), "2222", "-o", f"ProxyCommand={way}", *words.split()], timeout=30)
+    return done.out if done.ok else done.err
+
+
 class Dying:
     """A run on web1 that is killed, it and all its children, at the moment that is asked for."""
 
@@ -212,6 +220,11 @@ def test_what_hands_changed_in_any_area_is_found_and_mended(story: Story) -> Non
     assert differences(story.listing, listing(lab)) == []
 
 
+def test_root_comes_through_the_bastion_which_leads_to_ssh_alone(lab: Lab) -> None:
+    assert through_the_bastion(lab, "2222", "root@web1 whoami") == "root\n"
+    assert "administratively prohibited" in through_the_bastion(lab, "80", "root@web1 whoami")
+
+
 def test_a_mirror_that_is_down_matters_only_to_who_needs_a_package(lab: Lab) -> None:
     lab.run("web1", "dpkg --purge --force-depends logrotate; rm -rf /var/lib/apt/lists")
     with repository.down(lab):
@@ -244,8 +257,20 @@ def test_one_silent_host_among_twenty_is_named_and_holds_up_nobody(lab: Lab) -> 
     assert len({host.operations for host in outcomes.values()}) == 1
 
 
-def test_a_run_that_is_killed_again_and_again_is_completed_by_the_next(story: Story) -> None:
+def test_a_new_host_without_a_mirror_is_closed_as_far_as_that_goes(story: Story) -> None:
+    """ssh and the kernel need no package; the test after this one goes on from here."""
     start_anew(story)
+    assert ssh_port_answers(story.lab, "web1", 22)
+    with repository.down(story.lab):
+        result = harden(story.lab, "web1")
+    assert result.code == 7
+    assert "could not install" in result.err
+    assert not ssh_port_answers(story.lab, "web1", 22)
+    assert story.lab.run("web1", "/usr/sbin/sshd -T | grep -x 'passwordauthentication no'").ok
+    assert story.lab.run("web1", "sysctl -n net.ipv4.conf.all.accept_redirects").out == "0\n"
+
+
+def test_a_run_that_is_killed_again_and_again_is_completed_by_the_next(story: Story) -> None:
     Dying(story.lab).killed_when(lambda: story.lab.run("web1", "pgrep -x dpkg").ok)
     kills = 1
     while Dying(story.lab).killed_after(6):

@@ -84,6 +84,10 @@ def test_a_host_with_another_key_than_the_pinned_one_is_told_nothing(
     other_estate.write_text(text.replace(pinned[1], another_key(tmp_path)), encoding="utf-8")
     fault(typed(lab, "drp", "status", estate=other_estate), 5, "twin1")
     fault(typed(lab, "drp", "plan", estate=other_estate), 5, "twin1")
+    told = "/etc/seawall/secrets"
+    before = lab.run("twin1", f"stat -c '%n %z' {told} {told}/*").out
+    fault(install(lab, other_estate), 5, "twin1")
+    assert lab.run("twin1", f"stat -c '%n %z' {told} {told}/*").out == before
 
 
 def test_a_secret_that_is_missing_is_missed_before_any_host_is_touched(lab: Lab, other_estate: Path) -> None:
