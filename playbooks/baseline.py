@@ -20,7 +20,7 @@ evidence. Disconnect now if you were not given access.
 """
 JOURNAL = "/etc/systemd/journald.conf"
 JOURNALD = """\
-# playbooks/baseline.py: it outlives a boot, and never fills the disk (CIS 6.1.1).
+# playbooks/baseline.py: it outlives a boot, and never fills the disk (CIS 6.1.2.2 to 6.1.2.4).
 [Journal]
 Storage=persistent
 Compress=yes

@@ -14,6 +14,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 from pyinfra.operations import files as pyinfra_files
 
+from playbooks.guard import STATE
 from playbooks.operations import Directory, File, ask, directories, files
 from playbooks.watch import known
 from templates import render
@@ -61,7 +62,7 @@ def _client(name: str, piece: str, known_hosts: str, secrets: Mapping[str, str])
     """The slice of the estate, the pinned keys of the servers it may reach, its secrets, and a key of its own."""
     directories(name="toolkit: private directories", wanted={
         "/etc/seawall/secrets": Directory(mode="700"), "/etc/seawall/ssh": Directory(mode="700"),
-        "/etc/seawall/maintenance": Directory(), "/var/lib/seawall": Directory(mode="711"),
+        "/etc/seawall/maintenance": Directory(), STATE: Directory(mode="711"),
     })  # fmt: skip
     files(name="toolkit: slice, pinned host keys, secrets", wanted={
         "/etc/seawall/estate.json": File(piece, mode="600"),

@@ -17,8 +17,8 @@ install() {{ said="$(apt install --no-install-recommends {names})"; }}
 interrupted() {{ echo "$said" | grep -q 'dpkg --configure -a'; }}
 lists="$(apt update | grep '^[EW]: Failed' | head -n 1)"
 install || {{ interrupted && dpkg --force-confold --configure -a >/dev/null && install; }} || {{
-  echo "could not install {names}: $(echo "$said" | grep '^E:' | tail -n 2) $lists" >&2
-  echo "look at the host's package mirror; on the host: apt-get update && apt-get install {names}" >&2
+  echo "could not install {few}: $(echo "$said" | grep '^E:' | tail -n 2) $lists" >&2
+  echo "look at the host's package mirror; on the host: apt-get update && apt-get install {first}" >&2
   exit 1
 }}"""
 
@@ -29,4 +29,5 @@ def packages(names: Sequence[str]) -> Generator[StringCommand]:
     installed = set(ask("dpkg-query -W -f '${db:Status-Status} ${Package}\\n' | sed -n 's/^installed //p'"))
     missing = [name.split("|")[0] for name in names if not installed & set(name.split("|"))]
     if missing:
-        yield StringCommand(INSTALL.format(names=" ".join(missing), patience=LOCK_PATIENCE))
+        few = missing[0] if len(missing) == 1 else f"{missing[0]} and {len(missing) - 1} more"
+        yield StringCommand(INSTALL.format(names=" ".join(missing), few=few, first=missing[0], patience=LOCK_PATIENCE))
