@@ -16,6 +16,8 @@ from pyinfra.api.exceptions import OperationError
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from effects.shell import Shell
+
 LOADED = "/run/seawall/loaded"  # one marker a unit, touched when it has read its files
 ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")  # as for systemctl is-enabled
 
@@ -69,25 +71,32 @@ def notice(text: str) -> None:
 
 def ask(script: str, *, stdin: str = "") -> list[str]:
     """Lines of standard output of a read-only shell script on the host; OperationError where it fails."""
-    fine, output = host.run_shell_command(StringCommand(script), _stdin=stdin or None)
-    if not fine:
-        raise OperationError(output.stderr.strip()[-600:] or f"could not look at the host: {script[:80]}")
-    return list(output.stdout_lines)
+    try:
+        answer = _shell().ask(script, stdin=stdin)
+    except (OSError, EOFError) as fault:
+        raise OperationError(f"the connection was lost: {fault}") from None
+    if not answer.ok:
+        raise OperationError(answer.err.strip()[-600:] or f"could not look at the host: {script[:80]}")
+    return answer.out.removesuffix("\n").split("\n") if answer.out else []
+
+
+def _shell() -> Shell:
+    """The one that this connection's questions are asked in; another where somebody on the host has ended it."""
+    shell: Shell | None = host.connector_data.get("shell")
+    if shell is None or shell.ended:
+        shell = Shell(host.connector.client)  # type: ignore[attr-defined]  # the ssh connector's
+        host.connector_data["shell"] = shell
+    return shell
 
 
 def look(paths: Sequence[str]) -> dict[str, Seen]:
     """What stands at each of `paths`; paths that do not exist are left out."""
     if not paths:
         return {}
-    find = 'find "$@" -maxdepth 0 -printf "%p\\t%y\\t%m\\t%u\\t%g\\t%l\\n"'
-    script = (
-        f"l=$(cat); echo \"$l\" | xargs -d '\\n' sh -c '{find}' _ 2>/dev/null; echo;"
-        " echo \"$l\" | xargs -d '\\n' sh -c 'find \"$@\" -maxdepth 0 -type f -exec sha256sum {} +' _ 2>/dev/null; true"
-    )
-    lines = ask(script, stdin="\n".join(paths))
-    split = lines.index("") if "" in lines else len(lines)
-    digests = {path: digest for digest, path in (line.split("  ", 1) for line in lines[split + 1 :])}
-    rows = [line.split("\t") for line in lines[:split]]
+    find = r"find {} -maxdepth 0 -printf '%p\t%y\t%m\t%u\t%g\t%l\n' -type f -exec sha256sum {{}} + 2>/dev/null; true"
+    lines = ask(find.format(shlex.join(paths)))
+    rows = [line.split("\t") for line in lines if "\t" in line]
+    digests = {path: digest for digest, path in (line.split("  ", 1) for line in lines if "\t" not in line)}
     return {path: Seen(*about, digests.get(path, "")) for path, *about in rows}  # type: ignore[call-arg]  # six fields
 
 
@@ -210,36 +219,46 @@ def no_units(names: Sequence[str] | Callable[[], Sequence[str]]) -> Generator[St
 
 def show(names: Sequence[str]) -> dict[str, dict[str, str]]:
     """What systemd knows of each unit, in one look: its state, and since when, as seconds of Unix time after "@"."""
+    return dict(zip(names, systemd_and_files(names, ())[0], strict=True))
+
+
+def systemd_and_files(units: Sequence[str], paths: Sequence[str]) -> tuple[list[dict[str, str]], dict[str, float]]:
+    """What systemd knows of units, which may be patterns, and when the newest file at or below each path was changed.
+
+    One look for both; paths that do not exist are left out. Times of files are seconds of Unix time.
+    """
     wanted = "Id,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestamp"
-    blocks = "\n".join(ask(f"systemctl show --timestamp=unix -p {wanted} {' '.join(names)}")).split("\n\n")
-    return {
-        name: dict(line.split("=", 1) for line in block.splitlines() if line)
-        for name, block in zip(names, blocks, strict=True)
-    }
+    show = f"systemctl show --timestamp=unix -p {wanted} {shlex.join(units)} || exit 1" if units else ""
+    find = f"find {shlex.join(dict.fromkeys(paths))} -printf '%T@ %H\\n' 2>/dev/null; true" if paths else ""
+    lines = ask(f"{show}\n{find}")
+    changed: dict[str, float] = {}
+    for at, path in (line.split(" ", 1) for line in lines if line[:1].isdigit()):
+        changed[path] = max(float(at), changed.get(path, 0.0))
+    blocks = "\n".join(line for line in lines if not line[:1].isdigit()).split("\n\n")
+    return [dict(line.split("=", 1) for line in block.splitlines() if line) for block in blocks], changed
+
+
+def entered(unit: Mapping[str, str]) -> float:
+    """When a unit became what it is, as seconds of Unix time; 0 for never."""
+    return float(unit["ActiveEnterTimestamp"].lstrip("@") or 0)
 
 
 def _owed(wanted: Sequence[Unit]) -> list[tuple[Unit, str]]:
     """Units that do not run as they should, each with what systemd has to do."""
     files = [path for unit in wanted for path in (*unit.watches, *unit.restarts, f"{LOADED}/{unit.name}")]
-    find = "xargs -d '\\n' sh -c 'find \"$@\" -printf \"%T@ %p\\n\" 2>/dev/null || true' _"
-    changed = [(path, float(at)) for at, path in (row.split(" ", 1) for row in ask(find, stdin="\n".join(files)))]
+    states, changed = systemd_and_files([unit.name for unit in wanted], files)
     found = []
-    for (name, now), unit in zip(show([unit.name for unit in wanted]).items(), wanted, strict=True):
-        read = max([float(now["ActiveEnterTimestamp"].lstrip("@") or 0), *_newest(changed, (f"{LOADED}/{name}",))])
+    for now, unit in zip(states, wanted, strict=True):
+        read = max(entered(now), changed.get(f"{LOADED}/{unit.name}", 0.0))
         runs = now["ActiveState"] in ("active", "reloading")
         sound = runs and now["UnitFileState"] in ENABLED and now["NeedDaemonReload"] == "no"
         if not runs:
             found.append((unit, "start"))
-        elif any(at > read for at in _newest(changed, unit.restarts)):
+        elif any(changed.get(path, 0.0) > read for path in unit.restarts):
             found.append((unit, "restart"))
-        elif not sound or any(at > read for at in _newest(changed, unit.watches)):
+        elif not sound or any(changed.get(path, 0.0) > read for path in unit.watches):
             found.append((unit, unit.act))
     return found
-
-
-def _newest(changed: Sequence[tuple[str, float]], below: Sequence[str]) -> list[float]:
-    """When each of the files at or below these paths was changed."""
-    return [at for path, at in changed if any(path == top or path.startswith(f"{top}/") for top in below)]
 
 
 def _mend(units: Sequence[Unit], act: str) -> str:

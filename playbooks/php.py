@@ -109,7 +109,8 @@ def retire_php(vhosts: Sequence[VhostData]) -> None:
 
 def php_version() -> str:
     """Of the newest php-fpm on the host, as "8.2"; empty where there is none yet."""
-    return "".join(ask("ls -d /etc/php/*/fpm 2>/dev/null | sort -V | tail -n 1 | cut -d / -f 4"))
+    found = [path.split("/")[3] for path in ask('for d in /etc/php/*/fpm; do [ ! -d "$d" ] || echo "$d"; done')]
+    return max(found, key=lambda version: [int(part) for part in version.split(".")], default="")
 
 
 def _files(vhosts: Sequence[VhostData]) -> Mapping[str, File]:

@@ -7,7 +7,8 @@ Exposure by `systemd-analyze security` (252): mariadb 8.6 → 1.5, postgresql 9.
 fail2ban 9.6 → 2.4.
 """
 
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 from pyinfra.api.command import StringCommand
@@ -15,7 +16,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
 
 from playbooks.mounts import GROUP
-from playbooks.operations import LOADED, File, ask, differs, files, look, notice
+from playbooks.operations import LOADED, File, differs, entered, files, look, notice, systemd_and_files
 from templates import render
 
 NETWORK = "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6"
@@ -63,21 +64,26 @@ def drop_in(unit: str) -> str:
 @operation()
 def walled(units: list[str]) -> Generator[StringCommand]:
     """Units that run have been started with their walls. One that cannot runs on without, and its walls are refused."""
-    for unit, instance in (line.split() for line in ask("\n".join(map(_older, units)))):
+    for unit, instance in _older(units):
         yield StringCommand(_restart(drop_in(unit), instance))
 
 
-def _older(unit: str) -> str:
-    """Prints the unit and each of its running instances that was started before its drop-in was written.
+def _older(units: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each unit with those of its running instances that were started before its drop-in was written.
 
     The marker tells what happened within the second that systemd's time of a start is exact to.
     """
-    return f"""
-for u in $(systemctl list-units --plain --no-legend --state=active '{unit.replace("@.", "@*.")}' | cut -d' ' -f1); do
-  m={LOADED}/walls-$u; [ -e $m ] && newer="-newer $m" || newer=
-  since="$(systemctl show -p ActiveEnterTimestamp --value $u)"
-  if find {drop_in(unit)} $newer -newermt "$since" 2>/dev/null | grep -q .; then echo {unit} $u; fi
-done"""
+    states, _ = systemd_and_files([unit.replace("@.", "@*.") for unit in units], ())
+    runs = {now["Id"]: entered(now) for now in states if now.get("ActiveState") == "active"}
+    of = {instance: re.sub("@.*", "@.service", instance) for instance in runs}
+    _, changed = systemd_and_files((), [*map(drop_in, of.values()), *map(_marker, runs)])
+    for instance, since in runs.items():
+        if changed.get(drop_in(of[instance]), 0.0) > max(since, changed.get(_marker(instance), 0.0)):
+            yield of[instance], instance
+
+
+def _marker(unit: str) -> str:
+    return f"{LOADED}/walls-{unit}"
 
 
 def _restart(path: str, unit: str) -> str:

@@ -22,7 +22,21 @@ from estate.web import Web, WebServer, other_server
 from inventory.data import WEB, VhostData
 from playbooks.apache import APACHE
 from playbooks.nginx import NGINX
-from playbooks.operations import ENABLED, Directory, File, Unit, ask, files, links, logs, look, notice, show, units
+from playbooks.operations import (
+    ENABLED,
+    Directory,
+    File,
+    Seen,
+    Unit,
+    ask,
+    files,
+    links,
+    logs,
+    look,
+    notice,
+    show,
+    units,
+)
 from playbooks.php import LOGS, log, with_php
 from playbooks.sites import MAINTENANCE, PAGES, Kit
 from templates import render
@@ -182,8 +196,14 @@ def placeholders(wanted: Mapping[str, str], nobodys: Mapping[str, str]) -> Gener
         chain, key, begun = (f"{folder}/{name}" in there for name in names)
         if not chain and (begun or not key):
             yield StringCommand(_made_up(domain, folder))
-    for domain in _placeholding(wanted):
-        notice(f"{domain} has a certificate that nobody trusts; put the real one into {wanted[domain]}")
+        trusted = chain and not _same(*(there.get(f"{folder}/{name}") for name in ("fullchain.pem", PLACEHOLDER)))
+        if domain in wanted and not trusted:
+            notice(f"{domain} has a certificate that nobody trusts; put the real one into {folder}")
+
+
+def _same(one: Seen | None, other: Seen | None) -> bool:
+    """Whether both are files with the same content. A link is none: it leads to a real certificate."""
+    return one is not None and other is not None and one.digest == other.digest != ""
 
 
 def _made_up(domain: str, folder: str) -> str:
@@ -195,11 +215,3 @@ def _made_up(domain: str, folder: str) -> str:
         f" -pkeyopt ec_paramgen_curve:prime256v1 -subj /O=placeholder -addext subjectAltName=DNS:{domain}"
         f" -keyout {key}.stage -out {mark} 2>/dev/null && mv -f {key}.stage {key} && cp {mark} {chain}"
     )
-
-
-def _placeholding(wanted: Mapping[str, str]) -> list[str]:
-    """Domains whose certificate is the one that was made up, or was about to be."""
-    script = f"""while read -r domain folder; do
-if [ ! -e "$folder/fullchain.pem" ] || cmp -s "$folder/{PLACEHOLDER}" "$folder/fullchain.pem"; then echo "$domain"; fi
-done"""
-    return ask(script, stdin="".join(f"{domain} {folder}\n" for domain, folder in wanted.items()))
