@@ -34,7 +34,6 @@ class Shell:
         self._channel.exec_command("exec sh")
         self._channel.sendall(BEGIN.format(mark=self._mark).encode())
 
-    @property
     def ended(self) -> bool:
         """Whether nothing can be asked any more."""
         return self._channel.closed or self._channel.exit_status_ready()

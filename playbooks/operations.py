@@ -83,7 +83,7 @@ def ask(script: str, *, stdin: str = "") -> list[str]:
 def _shell() -> Shell:
     """The one that this connection's questions are asked in; another where somebody on the host has ended it."""
     shell: Shell | None = host.connector_data.get("shell")
-    if shell is None or shell.ended:
+    if shell is None or shell.ended():
         shell = Shell(host.connector.client)  # type: ignore[attr-defined]  # the ssh connector's
         host.connector_data["shell"] = shell
     return shell

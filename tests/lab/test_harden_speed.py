@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import paramiko
 import pytest
+from hardening import own_lab
 
 from effects.reach import leave
 from effects.shell import Shell
 from lab import Lab
-from tests.lab.hardening import own_lab
 
 pytestmark = pytest.mark.lab
 
@@ -53,8 +53,8 @@ def test_a_question_gets_its_own_input_and_changes_nothing_for_the_next(client: 
 
 def test_a_shell_that_ends_answers_no_more(lab: Lab, client: paramiko.SSHClient) -> None:
     shell = Shell(client)
-    assert not shell.ended
+    assert not shell.ended()
     with pytest.raises(EOFError):
         shell.ask("kill -9 $$")
-    assert shell.ended
+    assert shell.ended()
     assert Shell(client).ask("echo again").out == "again\n"
