@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from backups import paths
 from backups.engines import Server
 from backups.repository import Repository
 from effects import files
-from effects.run import attempt, run
+from effects.onhost import uploads
+from effects.run import run
 from estate.model import VHOSTS, Vhost
 from estate.points import Archive
 from estate.problem import Failed, Refused
@@ -59,8 +61,8 @@ def _identity(directory: Path) -> str:
 def placed(archive: Archive, vhost: Vhost) -> bool:
     """Whether `place_files` has come to its end: the content is there, uploads are mounted, nothing is left over."""
     directory = Path(vhost.directory)
-    mounted = all(attempt(["mountpoint", "--quiet", path], timeout=30).ok for path in _declared(vhost))
-    return Mark(vhost.domain).holds(archive, directory) and mounted and not _stage(archive, vhost).exists()
+    owed = any(uploads.state(path) == uploads.OWED for path in _declared(vhost))
+    return Mark(vhost.domain).holds(archive, directory) and not owed and not _stage(archive, vhost).exists()
 
 
 def place_files(repository: Repository, archive: Archive, vhost: Vhost, kept: Path) -> None:
@@ -74,9 +76,7 @@ def place_files(repository: Repository, archive: Archive, vhost: Vhost, kept: Pa
     shutil.rmtree(stage, ignore_errors=True)
     if not Mark(vhost.domain).holds(archive, Path(vhost.directory)):
         _bring(repository, archive, vhost, stage, kept)
-    for upload in _declared(vhost):
-        if not attempt(["mountpoint", "--quiet", upload], timeout=30).ok:
-            run(["mount", upload], timeout=30)
+    _all(uploads.bind, _declared(vhost))
     shutil.rmtree(stage, ignore_errors=True)
 
 
@@ -87,7 +87,9 @@ def _stage(archive: Archive, vhost: Vhost) -> Path:
 def _bring(repository: Repository, archive: Archive, vhost: Vhost, stage: Path, kept: Path) -> None:
     directory = Path(vhost.directory)
     stage.mkdir(mode=0o700, parents=True)
-    wanted = [directory, *(Path(path) for path in (vhost.certificates, *vhost.paths))]
+    # What lies within its directory comes with it; on the way there its user may have put links.
+    outside = [Path(path) for path in (vhost.certificates, *vhost.paths) if not path.is_relative_to(vhost.directory)]
+    wanted = [directory, *outside]
     repository.extract(archive, stage, [str(path).lstrip("/") for path in wanted])
     _disarm(stage)
     for path in wanted[1:]:
@@ -162,24 +164,32 @@ def _remove(path: Path) -> None:
 
 
 def _declared(vhost: Vhost) -> list[str]:
-    """Upload directories that fstab mounts. Raises Refused where one is not bound over itself but a disk of its own."""
-    found = []
-    for path in map(str, vhost.uploads):
-        seen = attempt(["findmnt", "--fstab", "--noheadings", "--output", "SOURCE", path], timeout=30)
-        if seen.ok and seen.out.strip() != path:
-            raise Refused(
-                f"{path} is a file system of its own ({seen.out.strip()}), which would hide what is brought back",
-                hint="move its content into the vhost's directory, take its line out of fstab, run: seawall harden",
-            )
-        found += [path] if seen.ok else []
-    return found
+    """Upload directories that hardening mounts. Raises Refused where one is a disk of an administrator's own.
+
+    Where a client has put nothing, or a link, there is nothing to mount: the next `seawall harden` says so.
+    """
+    mine = set(map(str, vhost.uploads))
+    if own := sorted(mine & uploads.awaited()):
+        raise Refused(
+            f"{own[0]} is a file system of its own, which would hide what is brought back",
+            hint="move its content into the vhost's directory, take its line out of fstab, run: seawall harden",
+        )
+    return sorted(mine & {*uploads.listed()})
 
 
 def _unmount(vhost: Vhost) -> None:
-    """Take the mounts out of the way; they are given back after the swap."""
-    for path in _declared(vhost):
-        while attempt(["mountpoint", "--quiet", path], timeout=30).ok:
-            run(["umount", path], timeout=60)
+    """Take mounts out of the way, also those moved with their parents; they are given back after the swap."""
+    _declared(vhost)
+    disks = uploads.awaited()
+    _all(uploads.unmount, [place for place in uploads.below(str(vhost.directory)) if place not in disks])
+
+
+def _all(act: Callable[[str], None], paths: Sequence[str]) -> None:
+    if uploads.attend(act, paths):
+        raise Failed(
+            f"the kernel refuses to mount or unmount one of {', '.join(paths)}",
+            hint="look at `findmnt` and at `dmesg` on this host, then run the same command again",
+        )
 
 
 def kept_below(seal: str) -> Path:

@@ -25,8 +25,9 @@ KINDS: Mapping[str, tuple[type[Problem], str]] = {
     ),
     "untrusted": (Untrusted, "look at the host's pinned key in the estate, and at [control] ssh_key"),
     "failed": (Failed, "mend that, then run the same command again; what is done already is not done twice"),
+    "partly": (Failed, "everything else is done; mend what is named, then run the same command again"),
 }
-WORST_FIRST = ("untrusted", "failed", "unreachable")
+WORST_FIRST = ("untrusted", "failed", "unreachable", "partly")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ must see them all, and is not the whole of root, is in the group `proc`: for log
 
 import re
 import shlex
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pyinfra.api.command import StringCommand
@@ -19,8 +19,8 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from inventory.access import VHOSTS
-from playbooks.operations import File, ask, notice, put
-from playbooks.vhosts import records
+from playbooks.operations import File, ask, put
+from playbooks.uploads import TOOL, prepare_uploads, upload_directories, uploads_of
 
 Options = tuple[str, ...]
 DATA: Options = ("nosuid", "nodev")
@@ -55,20 +55,29 @@ def fstab(text: str, places: Mapping[str, Options], memory: Iterable[str] = ()) 
     An administrator's own line for a place gets the missing options; places without one stand in a block
     between two comments, as tmpfs where they are in `memory`, and bound over themselves elsewhere.
     """
-    kept = re.sub(rf"{re.escape(BEGIN)}\n.*?{re.escape(END)}\n", "", text, flags=re.DOTALL)
+    kept = _theirs(text)
     kept = kept if not kept or kept.endswith("\n") else kept + "\n"
     lines = [_safer(line, places) for line in kept.splitlines()]
-    own = {fields[1] for fields in map(str.split, lines) if _is_entry(fields)}
+    own = mounted_by("\n".join(lines))
     block = [_entry(place, options, place in memory) for place, options in places.items() if place not in own]
     return "".join(f"{line}\n" for line in [*lines, *([BEGIN, *block, END] if block else [])])
 
 
 def declared(text: str, places: Mapping[str, Options]) -> dict[str, Options]:
     """`places`, and what an administrator's fstab mounts that deserves the same: parents first."""
-    own = [fields[1] for line in text.splitlines() if _is_entry(fields := line.split())]
+    own = mounted_by(text)
     more = {place: OWN[place] for place in own if place in OWN}
     more |= {place: DATA for place in own if place.startswith(tuple(f"{top}/" for top in BELOW))}
     return dict(sorted({**more, **places}.items()))
+
+
+def mounted_by(text: str) -> list[str]:
+    """Where an administrator's lines of fstab mount something."""
+    return [fields[1] for line in _theirs(text).splitlines() if _is_entry(fields := line.split())]
+
+
+def _theirs(text: str) -> str:
+    return re.sub(rf"{re.escape(BEGIN)}\n.*?{re.escape(END)}\n", "", text, flags=re.DOTALL)
 
 
 def missing(options: Sequence[str], wanted: Options) -> Options:
@@ -146,27 +155,21 @@ def _mounted(row: Sequence[str]) -> Mounted:
 
 
 @operation()
-def safe_mounts(asked: Callable[[], Mapping[str, Options]]) -> Generator[StringCommand]:
-    """Mounted with the safe options now, and after the next boot. Places that do not exist are left out."""
-    places = asked()
+def safe_mounts(places: Mapping[str, Options], uploads: Sequence[str]) -> Generator[StringCommand]:
+    """Mounted with the safe options now, and after the next boot. Places that do not exist are left out.
+
+    Of `uploads` those that an administrator's own line of fstab mounts: what is theirs to bind has no line.
+    """
     now = _look([*places, PROC])
-    places = {place: options for place, options in places.items() if not _led_away(place, now.places.get(place, place))}
     there = {now.places[place]: options for place, options in places.items() if place in now.places}
-    wanted = declared(now.fstab, there) | {PROC: (*INERT, "hidepid=invisible", f"gid={now.group}")}
+    own = {place: INERT for place in uploads if place in mounted_by(now.fstab)}
+    wanted = declared(now.fstab, there) | own | {PROC: (*INERT, "hidepid=invisible", f"gid={now.group}")}
     memory = [place for place in wanted if place in now.mounted and now.mounted[place].kind == "tmpfs"]
     if (safe := fstab(now.fstab, wanted, memory)) != now.fstab:
         yield put("/etc/fstab", File(safe))
         yield StringCommand("systemctl daemon-reload")
     for place, options in wanted.items():
         yield from _live(place, options, now.mounted.get(place), bind=place in there)
-
-
-def _led_away(place: str, real: str) -> bool:
-    """Whether a vhost's user has put a link on the way: root mounts nothing where a client says."""
-    if not place.startswith(f"{VHOSTS}/") or place == real:
-        return False
-    notice(f"{place} leads to {real} and was not mounted: look at it, then put a directory there")
-    return True
 
 
 def _live(place: str, options: Options, now: Mounted | None, *, bind: bool) -> Generator[StringCommand]:
@@ -177,6 +180,9 @@ def _live(place: str, options: Options, now: Mounted | None, *, bind: bool) -> G
     if now is None:
         yield StringCommand(f"mount --rbind {name} {name}")
     if now is None or missing(now.options, options):
+        if place.startswith(f"{VHOSTS}/"):  # where a client may put a link on the way at any instant
+            yield StringCommand(f"{TOOL} remount {name}")
+            return
         how = "remount" if place == PROC else "remount,bind"
         yield StringCommand(f"mount -o {how},{','.join(options)} {name}")
 
@@ -196,11 +202,8 @@ def readers() -> Generator[StringCommand]:
 @deploy("Mounts")
 def mounts() -> None:
     """No program where anybody may write, no device and no set-user-id where clients' files are."""
-    uploads = {path: INERT for vhost in host.data.vhosts for path in vhost["uploads"]}
+    uploads = uploads_of(host.data.vhosts)
     readers(name="mounts: who sees all processes")
-    safe_mounts(name="mounts: safe, now and at boot", asked=lambda: {**PLACES, **_strays(), **uploads})
-
-
-def _strays() -> dict[str, Options]:
-    """Uploads of vhosts that the estate has no more: until they are removed nothing is executed there either."""
-    return {path: INERT for row in records().values() for path in row["uploads"]}
+    prepare_uploads(uploads)
+    safe_mounts(name="mounts: safe, now and at boot", places=PLACES, uploads=uploads)
+    upload_directories(name="mounts: upload directories, now and at boot", paths=uploads)

@@ -22,6 +22,7 @@ LOADED = "/run/seawall/loaded"  # one marker a unit, touched when it has read it
 ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")  # as for systemctl is-enabled
 
 NOTICES: dict[str, list[str]] = {}  # of this process, by host; the runner hands them on
+LEFT_OUT: dict[str, list[str]] = {}  # likewise: a host with some of these is not done
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,11 @@ class Seen(NamedTuple):
 def notice(text: str) -> None:
     """Words about this host for the operator, where nothing is changed and nothing failed."""
     NOTICES.setdefault(host.name, []).append(text)
+
+
+def left_out(text: str) -> None:
+    """What could not be done for one vhost, and what to type: the rest is done, but the run says that this is not."""
+    LEFT_OUT.setdefault(host.name, []).append(text)
 
 
 def ask(script: str, *, stdin: str = "") -> list[str]:

@@ -19,10 +19,12 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from effects.clock import now
+from effects.onhost import text, uploads
 from estate.web import WEB_SERVERS
-from playbooks.operations import notice
+from playbooks.operations import File, files, notice
 from playbooks.php import LOGS, UNITS, configuration, own_unit
 from playbooks.sites import MAINTENANCE
+from playbooks.uploads import TOOL
 from playbooks.vhosts import record, records
 from templates import render
 
@@ -35,6 +37,8 @@ def removal() -> None:
     """Each of `remove`, copied first."""
     users = {vhost["user"]: vhost["domain"] for vhost in host.data.vhosts}
     needed = [path for vhost in host.data.vhosts for path in (vhost["directory"], vhost["root"], *vhost["paths"])]
+    # It comes before the rest of a run, so what hardened this host last may not have known the program.
+    files(name="vhosts: what unmounts them", wanted={TOOL: File(text("uploads"), "755")})
     removed(name="vhosts: removed", domains=list(host.data.remove), users=users, needed=needed)
 
 
@@ -63,6 +67,7 @@ def script(
     services = [f"{UNITS}/{own_unit(user)}", configuration(user)] if alone else []
     paths = [path for path in row["paths"] if not any(_overlap(PurePosixPath(path), other) for other in taken)]
     mail = [f"/var/spool/cron/crontabs/{user}", f"/var/mail/{user}"] if alone else []
+    paths = [path for path in paths if not PurePosixPath(path).is_relative_to(row["directory"])]
     files = [row["directory"], f"{LOGS}/{domain}", row["certificates"], *paths, *mail]
     quoted = {
         "links": list(map(shlex.quote, links)),
@@ -85,6 +90,8 @@ def script(
         record=shlex.quote(record(domain)),
         saved=saved,
         logs=shlex.quote(f"{LOGS}/{domain}".lstrip("/")),
+        uploads=TOOL,
+        listed=uploads.LIST,
         **quoted,
     )
 

@@ -31,7 +31,7 @@ from pyinfra.context import ctx_host, ctx_state  # noqa: E402
 from effects.clock import Stopwatch  # noqa: E402
 from effects.reach import no_delay  # noqa: E402
 from estate.problem import Problem  # noqa: E402
-from playbooks.operations import NOTICES  # noqa: E402
+from playbooks.operations import LEFT_OUT, NOTICES  # noqa: E402
 
 CONNECT = 8  # seconds
 Emit = Callable[..., None]
@@ -83,7 +83,8 @@ class Run:
         except (PyinfraError, Problem, OSError, EOFError) as fault:
             self._end(error=fault.what if isinstance(fault, Problem) else str(fault), kind="failed")
         else:
-            self._end()
+            missing = dict.fromkeys(LEFT_OUT.pop(self.host.name, ()))
+            self._end(error="\n  ".join(missing), kind="partly" if missing else "")
 
     def _connect(self) -> None:
         self.host.connect(raise_exceptions=True, show_errors=False)
@@ -126,7 +127,7 @@ class Run:
             seconds=self._watch.seconds,
             error=error,
             kind=kind,
-            notices=list(dict.fromkeys(NOTICES.get(self.host.name, ()))),
+            notices=list(dict.fromkeys([*NOTICES.get(self.host.name, ()), *LEFT_OUT.get(self.host.name, ())])),
         )
 
     def _name(self, number: str) -> str:
