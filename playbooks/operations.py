@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import OperationError
 from pyinfra.api.operation import operation
-from pyinfra.context import host
+from pyinfra.context import host, state
 
 from effects.shell import Shell
 
@@ -52,6 +52,7 @@ class Unit:
     judge: str = "true"  # a shell command that must accept the files before the unit reads them
     act: str = "reload-or-restart"
     restarts: tuple[str, ...] = ()  # what it takes in when it starts and not when it is reloaded: a sandbox
+    apart: bool = False  # one vhost's: where it does not run it is left out, and the others go on
 
 
 class Seen(NamedTuple):
@@ -142,17 +143,31 @@ def files(
 
 @operation()
 def directories(wanted: Mapping[str, Directory]) -> Generator[StringCommand]:
-    """Directories with exactly this owner and mode, parents first."""
+    """Directories with exactly this owner and mode, parents first; what its owner can't make is left out."""
+    theirs = []
+    for path in _unlike(wanted):
+        it = wanted[path]
+        made = f"install -d -m {it.mode} {shlex.quote(path)}"
+        if it.by_owner:
+            theirs.append(path)
+            yield StringCommand(f"runuser -u {it.owner} -- {made} || true")
+        else:
+            yield StringCommand(f"{made} -o {it.owner} -g {it.group}")
+    if theirs and state.is_executing:
+        for path in _unlike({path: wanted[path] for path in theirs}):
+            it = wanted[path]
+            left_out(
+                f"{path} is no directory of {it.owner}'s with mode {it.mode}, and could not become one: look at it"
+                f" (ls -ld {path}), and move away what stands there"
+            )
+
+
+def _unlike(wanted: Mapping[str, Directory]) -> list[str]:
+    """Those that are not as they should be."""
     seen = look(list(wanted))
-    for path, it in wanted.items():
-        now = seen.get(path)
-        if now is None or now[:4] != ("d", it.mode, it.owner, it.group):
-            yield StringCommand(_directory(path, it))
-
-
-def _directory(path: str, it: Directory) -> str:
-    made = f"install -d -m {it.mode} {shlex.quote(path)}"
-    return f"runuser -u {it.owner} -- {made}" if it.by_owner else f"{made} -o {it.owner} -g {it.group}"
+    return [
+        path for path, it in wanted.items() if path not in seen or seen[path][:4] != ("d", it.mode, it.owner, it.group)
+    ]
 
 
 @operation()
@@ -203,11 +218,14 @@ def units(wanted: Sequence[Unit] | Callable[[], Sequence[Unit]]) -> Generator[St
     One look for all; those that are mended in the same way are mended at once.
     """
     wanted = wanted() if callable(wanted) else wanted
-    owed: dict[str, list[Unit]] = {}
+    owed: dict[tuple[str, bool], list[Unit]] = {}
     for unit, act in _owed(wanted) if wanted else ():
-        owed.setdefault(act, []).append(unit)
-    for act, those in owed.items():
-        yield StringCommand(_mend(those, act))
+        owed.setdefault((act, unit.apart), []).append(unit)
+    for (act, apart), those in owed.items():
+        yield StringCommand(_mend_each(those, act) if apart else _mend(those, act))
+        if apart and state.is_executing:
+            for unit, _ in _owed(those):
+                left_out(f"{unit.name} does not run as it should: look at journalctl -u {unit.name}")
 
 
 @operation()
@@ -283,3 +301,13 @@ systemctl daemon-reload && systemctl -q enable {names} || exit 1
 systemctl {act} {names} || fail "did not start or reload"
 for n in 1 2 3 4 5; do up || fail "did not stay up"; sleep 0.1; done
 for u in {names}; do mv -f {LOADED}/.$u {LOADED}/$u; done"""
+
+
+def _mend_each(units: Sequence[Unit], act: str) -> str:
+    """As `_mend`, but whatever one of them does, the others run."""
+    judged = "".join(f'{{ {unit.judge}; }} && set -- "$@" {unit.name}\n' for unit in units)
+    return f"""
+set --
+{judged}mkdir -p {LOADED} && for u in "$@"; do touch {LOADED}/.$u; done
+systemctl daemon-reload; systemctl -q enable "$@"; systemctl {act} "$@"; sleep 0.5
+for u in "$@"; do ! systemctl -q is-active $u || mv -f {LOADED}/.$u {LOADED}/$u; done; true"""

@@ -158,6 +158,7 @@ def _own(vhosts: Sequence[VhostData]) -> list[Unit]:
             watches=(configuration(vhost["user"]), f"{UNITS}/{vhost['service']}", f"{ini}/php.ini", f"{ini}/conf.d"),
             judge=f"runuser -u {vhost['user']} -- php-fpm{version} -t -y {configuration(vhost['user'])}",
             act="restart",
+            apart=True,
         )
         for vhost in vhosts
         if vhost["service"] and version

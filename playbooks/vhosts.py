@@ -13,11 +13,11 @@ from typing import Any
 from pyinfra.api.command import StringCommand
 from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
-from pyinfra.context import host
+from pyinfra.context import host, state
 
 from inventory.access import VHOSTS
 from inventory.data import WEB, VhostData
-from playbooks.operations import Directory, File, ask, directories, files, look, notice, users
+from playbooks.operations import Directory, File, ask, directories, files, left_out, look, notice, users
 from playbooks.php import CONFIGURATIONS, retire_php, scratch, start_php
 from playbooks.quota import quotas
 from playbooks.web import directories_of, prepare_sites, serve_sites
@@ -67,10 +67,13 @@ def strays(known: Sequence[str]) -> Generator[StringCommand]:
 @operation()
 def roots(wanted: Mapping[str, str]) -> Generator[StringCommand]:
     """Document roots, from path to owner, where there is none: a client's release may be a link, and stays one."""
-    there = look(list(wanted))
-    for path, user in wanted.items():
-        if path not in there:
-            yield StringCommand(f"runuser -u {user} -- install -d -m 755 {shlex.quote(path)}")
+    if not (absent := wanted.keys() - look(list(wanted))):
+        return
+    for path in sorted(absent):
+        yield StringCommand(f"runuser -u {wanted[path]} -- install -d -m 755 {shlex.quote(path)} || true")
+    if state.is_executing:
+        for path in sorted(absent - look(sorted(absent)).keys()):
+            left_out(f"{path} could not be made by {wanted[path]}: look at what stands on the way (namei -l {path})")
 
 
 def _roots(vhosts: Sequence[VhostData]) -> dict[str, str]:
