@@ -17,7 +17,8 @@ from pyinfra.context import host, state
 
 from inventory.access import VHOSTS
 from inventory.data import WEB, VhostData
-from playbooks.operations import Directory, File, ask, directories, files, left_out, look, notice, users
+from playbooks.operations import Directory, File, ask, directories, files, left_out, look, notice
+from playbooks.owners import users
 from playbooks.php import CONFIGURATIONS, retire_php, scratch, start_php
 from playbooks.quota import quotas
 from playbooks.web import directories_of, prepare_sites, serve_sites
