@@ -265,7 +265,7 @@ def test_a_vhost_that_leaves_the_estate_is_named_and_stays(lab: Lab) -> None:
     edited(lab, rf'\[vhosts\."{UNITS[0]}"\].*?expect = "mine" }}\n', "")
     assert f"{UNITS[0]} is on this host and not in the estate" in notices(counted(lab, "web1"))
     assert get(lab, UNITS[0], "/mine.txt") == "mine"
-    assert f"/srv/vhosts/{UNITS[0]}/public/files" in lab.run("web1", "cat /etc/fstab").out
+    assert f"/srv/vhosts/{UNITS[0]}/public/files" in lab.run("web1", "cat /etc/seawall/uploads").out
 
 
 def test_it_all_survives_a_reboot(lab: Lab) -> None:
@@ -302,7 +302,7 @@ def test_a_vhost_is_removed_when_asked_and_its_copy_is_whole(lab: Lab) -> None:
     left = f"find / -xdev -name '*{UNITS[0]}*' -not -path '{KEPT}/*' -o -xdev -name '*seawall-php-evil.service*'"
     assert lab.run("web1", left).out == ""
     assert not lab.run("web1", "getent passwd evil").ok
-    assert UNITS[0] not in lab.run("web1", "cat /etc/fstab /proc/self/mountinfo").out
+    assert UNITS[0] not in lab.run("web1", "cat /etc/fstab /etc/seawall/uploads /proc/self/mountinfo").out
     assert status(lab, UNITS[0]) == "000"
     assert get(lab, UNITS[1]) == "mine"
     assert changes(counted(lab, "web1")) == {"web1": 0}
