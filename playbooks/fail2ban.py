@@ -24,7 +24,10 @@ from templates import render
 FOLDER = "/etc/fail2ban"
 TMPFILES = "/etc/tmpfiles.d/seawall-fail2ban.conf"
 DROP_IN = "/etc/systemd/system/fail2ban.service.d/seawall.conf"
-FILTERS = ("sshd.local", "nginx-bad-request.local", "seawall-scan.conf", "seawall-login.conf", "seawall-xmlrpc.conf")
+FILTERS = (
+    *("sshd.local", "nginx-bad-request.local", "apache-auth.local"),
+    *("seawall-scan.conf", "seawall-login.conf", "seawall-xmlrpc.conf"),
+)
 SUBMISSION = frozenset((25, 465, 587))
 MAILBOXES = frozenset((110, 143, 993, 995))
 FAMILIES = ("inet", "inet6")

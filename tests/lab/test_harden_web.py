@@ -1,0 +1,342 @@
+"""Sites behind nginx, then behind Apache, then behind nginx again: what visitors get, and what nobody gets.
+
+First run all tests that take `web` with nginx, then these with Apache, then the rest. Who is to be banned has an
+address of their own, so that no other test is banned with them.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hardening import SITES, changes, counted, harden, own_lab, ssh_port_answers
+
+import drp
+from effects.clock import wait_until
+from effects.run import attempt
+from estate.problem import Failed
+from estate.web import WEB_SERVERS, Web, WebServer
+from inventory import load
+from inventory.data import host_data
+from lab import Lab
+from playbooks.drive import Outcome, drive
+
+pytestmark = pytest.mark.lab
+LEDGER, DOCS = "/srv/vhosts/ledger.example/public", "/srv/vhosts/docs.example/public"
+UPLOADS = "/srv/vhosts/shop.example/wp-content/uploads"
+SECRET = "a secret of ledger"
+LEFT = (".env", ".git/config", "config.php.bak", "config.php~", "dump.sql", "dump.sql.gz", "a.PHP", "b.phtml",
+        "composer.lock", "debug.log", "db.inc")  # fmt: skip
+CONTENT = f"""
+cd {LEDGER}; mkdir -p .git
+for name in secret.txt {" ".join(LEFT)}; do echo '{SECRET}' > $name; done; chown -R ledger: .
+mkdir -p {DOCS}/page; cp {DOCS}/index.html {DOCS}/page/; for n in $(seq 30); do echo > {DOCS}/page/$n.css; done
+chown -R docs: {DOCS}/page; ln -sf {LEDGER}/secret.txt {DOCS}/link.txt; chown -h docs: {DOCS}/link.txt
+cd {UPLOADS}; echo '<?php echo 6 * 7;' > run.php; cp run.php run.PHP; echo here > pic.png; cp pic.png dump.sql
+chown shop: *"""
+OWN_HEADER = "<?php header('X-Frame-Options: DENY'); echo $_SERVER['PHP_AUTH_USER'] ?? 'nobody';"
+HEADERS = ("strict-transport-security", "x-content-type-options", "x-frame-options", "referrer-policy")
+APP = """
+[vhosts."app.docs.example"]
+host = "web1"
+user = "app"
+runtime = "proxy"
+upstream = "http://127.0.0.1:8099"
+check = { path = "/", expect = "for" }
+"""
+UPSTREAM = """
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Echo(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write("for {X-Forwarded-For} by {X-Forwarded-Proto}".format(**self.headers).encode())
+HTTPServer(("127.0.0.1", 8099), Echo).serve_forever()
+"""
+SWITCH = """
+import sys
+from types import SimpleNamespace
+sys.path.insert(0, "/root/seawall")
+from drp import web
+from estate.model import Runtime
+from estate.web import WEB_SERVERS, Web
+tls = "/etc/seawall/tls/docs.example"
+docs = SimpleNamespace(domain="docs.example", certificates=tls, service=None, runtime=Runtime.STATIC)
+server = WEB_SERVERS[Web(sys.argv[1])]
+before = web.enabled(server, docs)
+web.enable(server, docs)
+owed = not web.loaded(server, docs)
+web.reload(server, docs)
+print(before, owed, web.enabled(server, docs), web.loaded(server, docs))
+"""
+GUARDED = """<Location "/private">
+AuthType Basic
+AuthName private
+AuthUserFile /etc/hosts
+Require valid-user
+</Location>
+"""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with own_lab(("web1", "probe")) as made:
+        text = made.estate_file.read_text(encoding="utf-8").partition(APP)[0]
+        made.estate_file.write_text(text + APP, encoding="utf-8")
+        more = " ".join(another(made, tail) for tail in range(11, 20))
+        made.run("probe", f"for a in {more}; do ip addr replace $a/24 dev eth0; done")
+        yield made
+
+
+@pytest.fixture(scope="module", params=list(Web))
+def web(lab: Lab, request: pytest.FixtureRequest) -> WebServer:
+    """Serves, after one run."""
+    choose(lab, request.param)
+    counted(lab, "web1")
+    lab.run("web1", f"{CONTENT}; fail2ban-client unban --all")
+    lab.run("web1", f"cat > {LEDGER}/own.php", stdin=OWN_HEADER)
+    lab.run("web1", ["systemd-run", "--quiet", "--unit=upstream", "python3", "-c", UPSTREAM])
+    return WEB_SERVERS[request.param]
+
+
+def another(lab: Lab, tail: int) -> str:
+    """One more address of the probe."""
+    return f"{lab.address('probe').rpartition('.')[0]}.{tail}"
+
+
+def choose(lab: Lab, web: Web) -> None:
+    """In the estate, for production and its twin."""
+    text = re.sub(r'(?m)^web = ".*"\n', "", lab.estate_file.read_text(encoding="utf-8"))
+    text = re.sub(r"(\[hosts\.(web1|twin1)\]\n)", rf'\1web = "{web}"\n', text)
+    lab.estate_file.write_text(text, encoding="utf-8")
+
+
+def deployed(lab: Lab) -> Outcome:
+    """The part of hardening that sites are made in."""
+    estate = load(lab.estate_file)
+    return drive([host_data(estate, estate.hosts["web1"])], ["vhosts"])["web1"]
+
+
+def to(lab: Lab, name: str) -> str:
+    """For curl: where `name` is, that no name server knows."""
+    return " ".join(f"--resolve {name}:{port}:{lab.address('web1')}" for port in (80, 443))
+
+
+def ask(lab: Lab, url: str, options: str = "") -> str:
+    """What a visitor gets."""
+    return lab.run("probe", f"curl -sk --max-time 10 {options} '{url}'").out
+
+
+def status(lab: Lab, url: str, options: str = "") -> str:
+    return ask(lab, url, f"-o /dev/null -w '%{{http_code}}' {options}")
+
+
+def is_banned(lab: Lab, jail: str, who: str) -> None:
+    """Raises Failed where that does not come true."""
+    late = Failed(f"{jail} does not ban {who}", hint="look at fail2ban on web1")
+    wait_until(lambda: lab.run("web1", f"ipset test f2b-{jail}-inet {who}").ok, timeout=20, late=late)
+
+
+def test_sites_answer_and_a_second_run_changes_nothing(lab: Lab, web: WebServer) -> None:
+    assert [site for site in SITES if f"Seawall {site.partition('.')[0]}" not in ask(lab, f"https://{site}/")] == []
+    assert ask(lab, "https://ledger.example/no/file") == "not found\n"  # says its index.php
+    listening = lab.run("web1", "ss -Hltnp 'sport = 443 or sport = 80'").out
+    assert set(re.findall(r'users:\(\("([^"]+)"', listening)) == {web.package}
+    assert changes(counted(lab, "web1")) == {"web1": 0}
+
+
+def test_names_that_are_not_served_get_nothing(lab: Lab, web: WebServer) -> None:
+    redirect = "-w '%{http_code} %{redirect_url}' -o /dev/null"
+    assert ask(lab, "http://shop.example/a/b?c=d", redirect) == "301 https://shop.example/a/b?c=d"
+    plain, secure = ("000", "000") if web.package == "nginx" else ("404", "421")
+    there = to(lab, "nobody.example")
+    assert status(lab, "http://nobody.example/", there) == plain
+    assert status(lab, "https://nobody.example/", there) == secure
+    assert status(lab, "https://shop.example/", "-H 'Host: nobody.example'") == "421"
+    shown = f"openssl s_client -connect {lab.address('web1')}:443 -servername nobody.example </dev/null 2>&1"
+    assert not re.search("shop|ledger|docs", lab.run("probe", shown).out)
+
+
+def test_tls_is_modern_and_no_header_is_said_twice(lab: Lab, web: WebServer) -> None:
+    offer = f"openssl s_client -connect {lab.address('web1')}:443 -servername shop.example -cipher 'ALL:@SECLEVEL=0'"
+    assert lab.run("probe", f"{offer} -tls1_2 </dev/null").ok
+    assert not lab.run("probe", f"{offer} -tls1_1 </dev/null").ok
+    head = ask(lab, "https://ledger.example/own.php", "-D - -o /dev/null").lower()
+    assert [name for name in HEADERS if head.count(f"{name}:") != 1] == []
+    assert "x-frame-options: deny" in head
+    assert re.search(r"server: (nginx|apache)\s", head)
+    assert "x-powered-by" not in head
+    assert ask(lab, "https://ledger.example/own.php", "-u ann:x") == "ann"
+    assert status(lab, "https://shop.example/", "-X TRACE") == "405"
+
+
+def test_what_is_no_page_is_not_shown(lab: Lab, web: WebServer) -> None:
+    urls = " ".join(f"https://ledger.example/{name}" for name in LEFT)
+    seen = lab.run("probe", f"for u in {urls}; do curl -sko /dev/null -w '%{{http_code}} ' $u; done").out.split()
+    assert seen == ["404"] * len(LEFT)
+    assert ask(lab, "https://ledger.example/secret.txt").strip() == SECRET  # so this test can fail
+    uploads = "https://shop.example/wp-content/uploads"
+    assert ask(lab, f"{uploads}/pic.png").strip() == "here"
+    assert {status(lab, f"{uploads}/{name}") for name in ("run.php", "run.php/x", "run.PHP", "dump.sql", "")} == {"404"}
+    assert status(lab, "https://docs.example/page/30.css/x.php") == "404"
+    assert "30.css" not in ask(lab, "https://ledger.example/.git/")
+
+
+def test_a_link_leads_to_no_neighbour(lab: Lab, web: WebServer) -> None:
+    assert "Seawall docs" in ask(lab, "https://docs.example/page/")
+    assert SECRET not in ask(lab, "https://docs.example/link.txt")
+    lab.run("web1", f"ln -sfn {DOCS}/index.html {DOCS}/own.html; chown -h docs: {DOCS}/own.html")
+    assert "Seawall docs" in ask(lab, "https://docs.example/own.html")
+
+
+def test_an_application_behind_it_is_told_who_asks(lab: Lab, web: WebServer) -> None:
+    seen = ask(lab, "https://app.docs.example/", f"-4 -H 'X-Forwarded-For: 192.0.2.9' {to(lab, 'app.docs.example')}")
+    assert seen == f"for {lab.address('probe')} by https"
+
+
+def test_maintenance_is_for_everybody_but_the_host_itself(lab: Lab, web: WebServer) -> None:
+    here = "curl -sko /dev/null -w '%{http_code}' --resolve ledger.example:443:127.0.0.1 https://ledger.example/"
+    lab.run("web1", "touch /etc/seawall/maintenance/ledger.example")
+    said, inside = ask(lab, "https://ledger.example/", "-D -"), lab.run("web1", here).out
+    lab.run("web1", "rm /etc/seawall/maintenance/ledger.example")
+    assert re.search(r"^HTTP/\S+ 503", said)
+    assert {"retry-after: 30", "cache-control: no-store"} <= set(said.lower().splitlines())
+    assert "Back in a moment" in said
+    assert inside == "200"
+    assert status(lab, "https://ledger.example/") == "200"
+    assert status(lab, "https://ledger.example/maintenance.html") == "404"
+
+
+def test_an_activation_switches_sites_on(lab: Lab, web: WebServer) -> None:
+    """The functions that its steps are made of, on the host itself: no installation, no other host."""
+    for folder in ("drp", "backups", "effects", "estate"):
+        there = lab.guest("web1").root / "root/seawall" / folder
+        shutil.copytree(Path(drp.__file__).parents[1] / folder, there, dirs_exist_ok=True)
+    lab.run("web1", f"rm {web.enabled('docs.example')}; systemctl reload {web.unit}")
+    assert "Seawall docs" not in ask(lab, "https://docs.example/")
+    name = next(name for name, server in WEB_SERVERS.items() if server is web)
+    assert lab.run("web1", ["python3", "-c", SWITCH, name]).out.split() == ["False", "True", "True", "True"]
+    assert "Seawall docs" in ask(lab, "https://docs.example/")
+
+
+def test_a_faulty_file_never_reaches_it(lab: Lab, web: WebServer) -> None:
+    broken = f"{web.sites}/broken.conf"
+    lab.run("web1", f"echo nonsense > {broken}")
+    outcome = deployed(lab)
+    lab.run("web1", f"rm {broken}")
+    assert "broken.conf" in outcome.error
+    assert status(lab, "https://ledger.example/") == "200"
+    assert deployed(lab).ok
+
+
+def test_it_is_hardly_exposed_and_its_logs_go_on_after_rotation(lab: Lab, web: WebServer) -> None:
+    said = lab.run("web1", f"systemd-analyze security --no-pager {web.unit}").out
+    level = re.search(r"Overall exposure level.*: ([0-9.]+)", said)
+    assert level
+    assert float(level[1]) <= 2.5
+    assert lab.run("web1", "logrotate -f /etc/logrotate.d/seawall-vhosts").ok
+    late = Failed("nothing is written to the new log", hint="look at /var/log/vhosts on web1")
+    tail = "tail -n 1 /var/log/vhosts/ledger.example/access.log"
+    wait_until(
+        lambda: status(lab, "https://ledger.example/after") == "404" and "/after" in lab.run("web1", tail).out,
+        timeout=10, late=late,
+    )  # fmt: skip
+
+
+def test_who_guesses_scans_or_speaks_no_http_is_banned(lab: Lab, web: WebServer) -> None:
+    if web.package == "nginx":
+        pytest.skip("test_harden_net.py and the next test have its jails")
+    lab.run("web1", f"cat > {web.folder}/conf-enabled/zz-guarded.conf; systemctl reload apache2", stdin=GUARDED)
+    guess, scan, noise, auth = (another(lab, tail) for tail in (11, 12, 13, 14))
+    there = f"shop.example:443:{lab.address('web1')}"
+    curl = f"curl -sko /dev/null --resolve {there} --interface"
+    lab.run("probe", f"for n in $(seq 11); do {curl} {guess} -d log=a -d pwd=b https://shop.example/wp-login.php; done")
+    lab.run("probe", f"{curl} {scan} 'https://shop.example/x[1-70].php'")
+    garbage = f"printf '\\026\\003\\001\\r\\n\\r\\n' | curl -s --interface {noise} telnet://{lab.address('web1')}:80"
+    lab.run("probe", f'for n in $(seq 6); do timeout 2 sh -c "{garbage}"; done')
+    lab.run("probe", f"for n in $(seq 6); do {curl} {auth} -u ann:x https://shop.example/private; done")
+    misled = f"{curl} {another(lab, 17)} -H 'Host: docs.example' https://shop.example/"
+    lab.run("probe", f"for n in $(seq 6); do {misled}; done")
+    lab.run("web1", f"rm {web.folder}/conf-enabled/zz-guarded.conf; systemctl reload apache2")
+    is_banned(lab, "seawall-login", guess)
+    is_banned(lab, "seawall-scan", scan)
+    is_banned(lab, "apache-bad-request", noise)
+    is_banned(lab, "apache-auth", auth)
+    assert not lab.run("web1", f"ipset test f2b-apache-auth-inet {another(lab, 17)}").ok
+
+
+def flood(lab: Lab, source: str, url: str, *, options: str = "") -> list[str]:
+    """The status of each of many requests, over few connections."""
+    where = f"--resolve docs.example:443:{lab.address('web1')} --interface {source} {options}"
+    said = lab.run("probe", f"curl -skZ --max-time 60 {where} -o /dev/null -w '%{{http_code}}\\n' '{url}'", timeout=90)
+    return said.out.split()
+
+
+def test_who_asks_too_often_gets_429_then_nothing(lab: Lab, web: WebServer) -> None:
+    if web.package == "apache2":
+        pytest.skip("Apache has no such limit: the firewall and the jails have")
+    visitor, flooder = another(lab, 15), another(lab, 16)
+    pages = [flood(lab, visitor, "https://docs.example/page/[1-30].css") for _ in range(10)]
+    assert set().union(*pages) == {"200"}
+    seen = flood(lab, flooder, "https://docs.example/page/?[1-1200]")
+    assert {"200", "429"} <= set(seen)
+    is_banned(lab, "nginx-limit-req", flooder)
+    assert flood(lab, visitor, "https://docs.example/page/[1-30].css") == ["200"] * 30
+    ours = ["curl", "-skZ", "--resolve", f"docs.example:443:{lab.address('web1')}", "-o", "/dev/null"]
+    said = attempt([*ours, "-w", "%{http_code}\n", "https://docs.example/page/?[1-1200]"], timeout=90)
+    assert set(said.out.split()) == {"200"}
+
+
+def test_a_login_is_tried_ten_times_by_a_whole_network_of_ipv6(lab: Lab, web: WebServer) -> None:
+    if web.package == "apache2":
+        pytest.skip("Apache has no such limit: the firewall and the jails have")
+    six = lab.plan.addresses("probe")[1]
+    lab.run("probe", f"ip addr replace {six}1/64 dev eth0 nodad")
+    post = "for n in $(seq 6); do curl -sk6o /dev/null -w '%{{http_code}} ' --interface {} -d a=b {}; done"
+    seen = [lab.run("probe", post.format(who, "https://docs.example/login")).out.split() for who in (six, f"{six}1")]
+    assert "429" not in seen[0]
+    assert seen[1][-1] == "429"
+    assert status(lab, "https://docs.example/") == "200"
+
+
+def test_a_server_of_somebody_else_is_not_replaced(lab: Lab) -> None:
+    """Its unit has no drop-in of ours."""
+    lab.run("web1", "mv /etc/systemd/system/apache2.service.d /root/; systemctl daemon-reload")
+    choose(lab, Web.NGINX)
+    outcome = deployed(lab)
+    lab.run("web1", "mv /root/apache2.service.d /etc/systemd/system/; systemctl daemon-reload")
+    assert "apache2 serves here with sites that are not the estate's" in outcome.error
+    assert "Seawall docs" in ask(lab, "https://docs.example/")
+
+
+def test_a_server_that_does_not_start_gives_way_to_the_old_one(lab: Lab) -> None:
+    drop_in = "/etc/systemd/system/nginx.service.d/zz.conf"
+    lab.run("web1", f"printf '[Service]\\nExecStartPre=/bin/false\\n' > {drop_in}")
+    outcome = deployed(lab)
+    lab.run("web1", f"rm {drop_in}; systemctl daemon-reload")
+    assert "nginx" in outcome.error
+    assert "server: apache" in ask(lab, "https://docs.example/", "-I").lower()
+    assert lab.run("web1", "systemctl is-enabled nginx apache2").out.split() == ["masked", "enabled"]
+
+
+def test_a_run_that_died_between_the_two_is_completed_and_all_of_it_survives_a_reboot(lab: Lab) -> None:
+    lab.run("web1", "systemctl -q mask --now apache2")
+    assert status(lab, "https://docs.example/") == "000"
+    counted(lab, "web1")
+    lab.reboot("web1")
+    late = Failed("web1 does not come back", hint="look at it")
+    wait_until(lambda: ssh_port_answers(lab, "web1"), timeout=30, late=late)
+    assert "server: nginx" in ask(lab, "https://docs.example/", "-I").lower()
+    assert lab.run("web1", "systemctl is-enabled nginx apache2").out.split() == ["enabled", "masked"]
+    assert changes(counted(lab, "web1")) == {"web1": 0}
+    assert lab.run("web1", "systemctl --failed --no-legend").out == ""
+
+
+def test_a_pair_serves_with_one_server(lab: Lab) -> None:
+    text = lab.estate_file.read_text(encoding="utf-8")
+    lab.estate_file.write_text(text.replace('[hosts.web1]\nweb = "nginx"', '[hosts.web1]\nweb = "apache"'), "utf-8")
+    refused = harden(lab, "web1")
+    lab.estate_file.write_text(text, encoding="utf-8")
+    assert refused.code == 2
+    assert 'hosts.twin1.web: "web1" has "apache", and this is its twin' in refused.err
