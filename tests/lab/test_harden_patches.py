@@ -3,28 +3,21 @@
 The tests run in the order of the file, on a host that is hardened once.
 """
 
-import json
-import os
 import re
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import patched
 import pytest
 from feeds import mirror
-from hardening import SEAWALL, changes, counted, harden, own_lab, ssh_port_answers
+from hardening import changes, counted, harden, own_lab, ssh_port_answers
+from patched import FOREIGN, answered, broken, seawall, sites_answer, started, version
 
-from effects.clock import now, wait_until
-from effects.run import Result, attempt
-from estate.problem import Failed
 from lab import Lab, repository
 
 pytestmark = pytest.mark.lab
 LIBRARY = "libpcre2-8-0"  # which the web server and PHP have open
 TOOL = "/usr/local/lib/seawall/patching"
-FOREIGN = "/etc/apt/sources.list.d/elsewhere.list"
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"  # of the lab's archives
 KERNEL = "/boot/vmlinuz-6.99.0-1-amd64"
 
 
@@ -38,61 +31,9 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def feeds(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment in which the recorded advisories come from the probe, over TLS."""
-    folder = mirror(tmp_path_factory.mktemp("feeds"))
-    attempt(["cp", "-r", str(folder), str(lab.guest("probe").root / "srv/feeds")], timeout=30)
-    address = lab.address("probe")
-    made = f"""set -e; cd /root
-        openssl req -x509 -newkey ed25519 -nodes -days 2 -subj /CN=feeds -addext subjectAltName=IP:{address} \\
-            -keyout feeds.key -out feeds.pem 2>/dev/null
-        cat > /etc/nginx/sites-enabled/feeds <<END
-        server {{ listen 8443 ssl; root /srv/feeds;
-            ssl_certificate /root/feeds.pem; ssl_certificate_key /root/feeds.key; }}
-END
-        systemctl reload nginx; cat feeds.pem"""
-    trusted = folder / "feeds.pem"
-    trusted.write_text(lab.guest("probe").run(made), encoding="utf-8")
-    cache = str(tmp_path_factory.mktemp("cache"))
-    return {"SEAWALL_FEEDS": f"https://{address}:8443", "SSL_CERT_FILE": str(trusted), "XDG_CACHE_HOME": cache}
-
-
-def seawall(lab: Lab, *words: str, env: Mapping[str, str] | None = None) -> Result:
-    known = {**os.environ, "SEAWALL_ESTATE": str(lab.estate_file), **(env or {})}
-    return attempt([SEAWALL, *words], timeout=300, env=known)
-
-
-def answered(result: Result) -> Any:
-    assert result.out, result.err
-    return json.loads(result.out)
-
-
-def version(lab: Lab, package: str) -> str:
-    return lab.run("web1", f"dpkg-query -W -f '${{Version}}' {package} 2>/dev/null").out
-
-
-def started(lab: Lab, unit: str) -> str:
-    return lab.run("web1", f"systemctl show -p MainPID --value {unit}").out.strip()
-
-
-def weekly_run(lab: Lab) -> None:
-    """What apt's two timers start, and what comes after them."""
-    lab.run("web1", "rm -f /var/lib/seawall/patches.json; systemctl start apt-daily.service", timeout=120)
-    lab.run("web1", "systemctl start apt-daily-upgrade.service", timeout=240)
-    wait_until(
-        lambda: (
-            lab.run("web1", "systemctl is-active seawall-patched").out.strip() in ("inactive", "failed")
-            and lab.run("web1", "test -e /var/lib/seawall/patches.json").ok
-        ),
-        timeout=60,
-        late=Failed("what comes after patching did not end", hint="look at seawall-patched.service"),
-    )
-
-
-def broken(lab: Lab) -> list[str]:
-    return lab.run("web1", "systemctl list-units --failed --plain --no-legend").out.split()
-
-
-def sites_answer(lab: Lab) -> bool:
-    return lab.run("probe", "curl -sf https://shop.example/ && curl -sf https://ledger.example/").ok
+    return patched.served(lab, mirror(tmp_path_factory.mktemp("feeds"))) | {
+        "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))
+    }
 
 
 def test_a_host_that_was_never_patched_is_overdue_and_says_so(lab: Lab, feeds: dict[str, str]) -> None:
@@ -121,8 +62,7 @@ def test_a_source_of_advisories_that_is_down_is_unknown_and_not_clean(lab: Lab, 
 
 def test_a_foreign_source_is_refused_by_apt_and_its_newer_package_not_taken(lab: Lab) -> None:
     repository.newer(lab, "less", archive=repository.ELSEWHERE)
-    line = f"deb [signed-by={KEYRING}] http://{repository.SITE}/elsewhere stable main"
-    lab.run("web1", f"echo '{line}' > {FOREIGN}; apt-get -q update")
+    patched.foreign_source(lab)
     assert "Candidate: " + version(lab, "less") in lab.run("web1", "apt-cache policy less").out
     assert "+newer1" in lab.run("web1", "apt-cache policy less").out  # it is there
 
@@ -131,7 +71,7 @@ def test_the_weekly_run_installs_debians_patch_and_restarts_what_uses_it(lab: La
     newer = repository.newer(lab, LIBRARY)
     before = started(lab, "nginx"), version(lab, "less")
     assert version(lab, LIBRARY) != newer
-    weekly_run(lab)
+    patched.weekly_run(lab)
     assert version(lab, LIBRARY) == newer
     assert started(lab, "nginx") != before[0]
     assert version(lab, "less") == before[1]
@@ -188,13 +128,8 @@ def test_a_host_that_does_not_answer_is_unknown(lab: Lab, feeds: dict[str, str])
     assert seawall(lab, "surface", "twin1").code == 4
 
 
-def replace_the_c_library(lab: Lab) -> None:
-    """As an update of it does: every process still has the old one open."""
-    lab.guest("web1").run("l=$(readlink -f /lib/x86_64-linux-gnu/libc.so.6); cp -a $l $l.new; mv $l.new $l")
-
-
 def test_after_an_update_of_the_c_library_all_is_restarted_in_order_and_ssh_stays(lab: Lab) -> None:
-    replace_the_c_library(lab)
+    patched.replace_the_c_library(lab)
     done = lab.run("web1", f"{TOOL} after", timeout=180)
     assert done.ok, done.err
     order = re.findall(r"restarting (\S+?)(?:@.*)?\.service", done.out)
@@ -213,7 +148,7 @@ def test_ssh_is_never_left_stopped_because_it_was_started_too_often(lab: Lab) ->
 
 def test_a_service_with_faulty_files_is_not_taken_down_by_its_restart(lab: Lab) -> None:
     lab.run("web1", "echo 'no such thing;' > /etc/nginx/conf.d/broken.conf")
-    replace_the_c_library(lab)
+    patched.replace_the_c_library(lab)
     pid = started(lab, "nginx")
     done = lab.run("web1", f"{TOOL} after", timeout=180)
     lab.run("web1", "rm /etc/nginx/conf.d/broken.conf")
@@ -227,31 +162,21 @@ def test_a_service_with_faulty_files_is_not_taken_down_by_its_restart(lab: Lab) 
 @pytest.fixture
 def other_estate(lab: Lab, tmp_path: Path) -> Path:
     """A copy of the lab's estate, in UTC."""
-    for name in ("secrets", "ssh_key"):
-        (tmp_path / name).symlink_to(lab.directory / name)
-    text = lab.estate_file.read_text(encoding="utf-8").replace("Europe/Amsterdam", "Etc/UTC")
-    (tmp_path / "estate.toml").write_text(text, encoding="utf-8")
-    return tmp_path / "estate.toml"
+    return patched.in_utc(lab, tmp_path)
 
 
 @pytest.fixture
 def rebooting(other_estate: Path) -> Path:
     """An estate that lets its hosts reboot, at this hour."""
-    window = f"{now() - timedelta(hours=2):%H:%M}-{now() + timedelta(hours=2):%H:%M}"
-    text = other_estate.read_text(encoding="utf-8")
-    other_estate.write_text(f'{text}\n[patches]\nreboot = true\nwindow = "{window}"\n', encoding="utf-8")
+    patched.may_reboot(other_estate, patched.hours(-2, 2))
     return other_estate
 
 
 def test_an_origin_of_the_estate_is_taken_by_its_key_and_gone_with_it(lab: Lab, other_estate: Path) -> None:
     simulate = "apt-get -q update; apt-get -s install less"
     lab.run("web1", f"mv {FOREIGN} {FOREIGN}.aside")
-    key = lab.guest("web1").run(["base64", "--wrap=64", KEYRING])
-    block = f"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{key}-----END PGP PUBLIC KEY BLOCK-----\n"
-    archive = f'uri = "http://{repository.SITE}/elsewhere"\nsuites = ["stable"]\ncomponents = ["main"]\n'
-    table = f'{archive}key = """\n{block}"""\n'
-    before = other_estate.read_text(encoding="utf-8")
-    other_estate.write_text(f"{before}\n[origins.elsewhere]\n{table}", encoding="utf-8")
+    with other_estate.open("a", encoding="utf-8") as text:
+        text.write(patched.origin(lab))
     assert harden(lab, "web1", estate=other_estate).ok
     assert "Inst less" in lab.run("web1", simulate).out
     counted(lab, "web1")
@@ -274,9 +199,8 @@ def test_a_host_that_would_not_come_back_is_not_rebooted_and_says_why(lab: Lab, 
 
 
 def test_outside_of_its_window_a_host_is_not_rebooted(lab: Lab, rebooting: Path) -> None:
-    text = rebooting.read_text(encoding="utf-8")
-    window = f"{now() + timedelta(hours=2):%H:%M}-{now() + timedelta(hours=4):%H:%M}"
-    rebooting.write_text(re.sub(r"window = .*", f'window = "{window}"', text), encoding="utf-8")
+    window = patched.hours(2, 4)
+    patched.may_reboot(rebooting, window)
     assert harden(lab, "web1", estate=rebooting).ok
     result = lab.run("web1", f"touch /run/reboot-required; {TOOL} reboot", timeout=60)
     assert result.code == 1
@@ -286,11 +210,7 @@ def test_outside_of_its_window_a_host_is_not_rebooted(lab: Lab, rebooting: Path)
 def test_a_reboot_that_is_owed_happens_in_the_window_and_all_is_well_after_it(lab: Lab, rebooting: Path) -> None:
     assert harden(lab, "web1", estate=rebooting).ok
     lab.run("web1", f"touch /run/reboot-required; {TOOL} reboot", timeout=60)
-    late = Failed("web1 did not reboot", hint="look at seawall-reboot.service")
-    wait_until(lambda: lab.guest("web1").leader() is None, timeout=60, late=late)
-    lab.guest("web1").boot()
-    wait_until(lambda: ssh_port_answers(lab, "web1"), timeout=30, late=late)
-    wait_until(lambda: sites_answer(lab), timeout=60, late=late)
+    patched.comes_back(lab)
     assert "no reboot is owed" in lab.run("web1", f"{TOOL} reboot").out
     assert broken(lab) == []
     counted(lab, "web1")  # the lab's own estate, which leaves reboots to people
@@ -318,11 +238,7 @@ def test_drift_is_found_and_mended(lab: Lab) -> None:
 
 
 def test_what_was_planted_is_named(lab: Lab) -> None:
-    plant = """set -e; mkdir -p /root/planted/DEBIAN; systemd-run --quiet --unit=planted python3 -m http.server 8081
-        printf 'Package: planted\\nVersion: 1\\nArchitecture: all\\nMaintainer: T <t@t>\\nDescription: t\\n' \\
-            > /root/planted/DEBIAN/control
-        dpkg-deb -b /root/planted /root/planted.deb > /dev/null; dpkg -i /root/planted.deb; echo >> /usr/bin/zgrep"""
-    lab.guest("web1").run(plant)
+    lab.guest("web1").run(patched.PLANT)
     result = seawall(lab, "surface", "web1", "--json")
     seen = answered(result)["web1"]
     kinds = {extra["name"]: extra["kind"] for extra in seen["packages"]}
