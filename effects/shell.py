@@ -7,12 +7,10 @@ A channel for each question costs the host a login shell and us a channel's open
 import re
 import shlex
 from secrets import token_hex
-from typing import TYPE_CHECKING
+
+import paramiko
 
 from effects.run import Result
-
-if TYPE_CHECKING:
-    import paramiko
 
 CHUNK = 65_536  # bytes
 # Descriptor 9 is a file without a name: what a question says on standard error, and is heard only where it fails.
@@ -22,16 +20,19 @@ said() {{ c=$?; [ $c = 0 ] || {{ printf '\\n{mark}\\n'; tail -c 2000 /proc/$$/fd
 
 
 class Shell:
-    """One channel; not for two questions at the same time."""
+    """One channel; not for two questions at the same time. Raises OSError where it can't be opened."""
 
-    def __init__(self, client: "paramiko.SSHClient") -> None:
+    def __init__(self, client: paramiko.SSHClient) -> None:
         self._mark = f"said-{token_hex(16)}"  # nothing that is read on a host looks like it
         self._end = re.compile(rf"\n{self._mark} (\d+)\n\Z".encode())
         transport = client.get_transport()
         if transport is None:
-            raise EOFError("there is no connection")
-        self._channel = transport.open_session()
-        self._channel.exec_command("exec sh")
+            raise OSError("the connection is closed")
+        try:
+            self._channel = transport.open_session()
+            self._channel.exec_command("exec sh")
+        except paramiko.SSHException as fault:
+            raise OSError(f"no channel over the connection: {fault}") from None
         self._channel.sendall(BEGIN.format(mark=self._mark).encode())
 
     def ended(self) -> bool:
@@ -50,7 +51,8 @@ class Shell:
         while (end := self._end.search(heard, max(0, len(heard) - 2 * len(self._mark)))) is None:
             more = self._channel.recv(CHUNK)
             if not more:
-                raise EOFError("the shell on the host ended")
+                said = self._channel.recv_stderr(CHUNK).decode("utf-8", "replace")
+                raise EOFError(f"the connection ended, or the shell on the host: {said}")
             heard += more
         out, _, err = heard[: end.start()].decode("utf-8", "replace").partition(f"\n{self._mark}\n")
         return Result((script,), int(end[1]), out, err)

@@ -81,7 +81,7 @@ def ask(script: str, *, stdin: str = "") -> list[str]:
     try:
         answer = _shell().ask(script, stdin=stdin)
     except (OSError, EOFError) as fault:
-        raise OperationError(f"the connection was lost: {fault}") from None
+        raise OperationError(f"could not ask the host: {fault}") from None
     if not answer.ok:
         raise OperationError(answer.err.strip()[-600:] or f"could not look at the host: {script[:80]}")
     return answer.out.removesuffix("\n").split("\n") if answer.out else []

@@ -6,16 +6,21 @@ import paramiko
 import pytest
 from hardening import own_lab
 
+from effects.clock import wait_until
 from effects.reach import leave
 from effects.shell import Shell
+from estate.problem import Failed
+from inventory import load
+from inventory.data import host_data
 from lab import Lab
+from playbooks.drive import Event, check, drive
 
 pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with own_lab(("vault-odd",)) as made:
+    with own_lab(("vault-even", "vault-odd")) as made:
         yield made
 
 
@@ -51,10 +56,32 @@ def test_a_question_gets_its_own_input_and_changes_nothing_for_the_next(client: 
     assert shell.ask("cat", stdin=many).out == many
 
 
-def test_a_shell_that_ends_answers_no_more(lab: Lab, client: paramiko.SSHClient) -> None:
+def test_a_shell_that_ends_answers_no_more(client: paramiko.SSHClient) -> None:
     shell = Shell(client)
     assert not shell.ended()
-    with pytest.raises(EOFError):
+    with pytest.raises(EOFError, match="ended"):
         shell.ask("kill -9 $$")
     assert shell.ended()
     assert Shell(client).ask("echo again").out == "again\n"
+    leave(client)
+    with pytest.raises(OSError, match="closed"):
+        Shell(client)
+
+
+def test_a_connection_that_is_lost_amid_a_question_fails_its_host_alone_and_is_made_up_for(lab: Lab) -> None:
+    estate = load(lab.estate_file)
+    hosts = [host_data(estate, estate.hosts[name]) for name in ("vault-odd", "vault-even")]
+    hangs = "/usr/local/bin/getent"
+    lab.guest("vault-odd").run(f"printf '#!/bin/sh\\nexec sleep 99\\n' > {hangs}; chmod 755 {hangs}")
+
+    def cut(event: Event) -> None:
+        if event["host"] == "vault-odd" and event["event"] == "connected":
+            wait_until(lambda: lab.run("vault-odd", "pgrep -x sleep").ok, timeout=20, late=late)
+            lab.run("vault-odd", f"rm {hangs}; pkill -KILL -f '^sshd: root'; pkill -x sleep")
+
+    late = Failed("nothing was asked", hint="look at playbooks/accounts.py")
+    cut_off = drive(hosts, ["accounts"], timeout=60, on_event=cut)
+    assert (cut_off["vault-odd"].kind, cut_off["vault-even"].ok) == ("failed", True)
+    assert "accounts: groups: could not ask the host" in cut_off["vault-odd"].error
+    check(drive(hosts, ["accounts"]))
+    assert [outcome.changes for outcome in drive(hosts, ["accounts"]).values()] == [0, 0]
