@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 import lab as labs
-from benchmarks.against_ansible import SEAWALL, timed
+from benchmarks.against_ansible import NETWORK, SEAWALL, timed
 from effects.run import run
 
 MANY = 100
@@ -36,7 +36,7 @@ def harden(path: Path) -> None:
 
 
 def main(rounds: int) -> None:
-    made = labs.up("bench", 90, hosts=("web1", "probe"))
+    made = labs.up("bench", NETWORK, hosts=("web1", "probe"))
     figures = {}
     for many in (1, MANY):
         path = estate(made, many)
