@@ -32,6 +32,7 @@ NO_CONSOLE = ("console-getty.service", "systemd-ask-password-console.path", "sys
 # host takes about 5. The limit is the machine's, not ours to change.
 NO_INOTIFY = ("Failed to allocate manager object", "Failed to create inotify object")
 INOTIFY_HINT = "take another lab down, or give root more: sysctl fs.inotify.max_user_instances=1024"
+DISK = 8 << 30  # bytes, sparse
 BOOT_PATIENCE = 90.0  # seconds; a guest boots in 3 on an idle machine
 START = """\
 set -e
@@ -66,6 +67,11 @@ class Guest:
         return self.directory / "upper"
 
     @property
+    def disk(self) -> Path:
+        """The image that holds its root, where it has a disk of its own: an overlay can't do all that a disk can."""
+        return self.directory / "disk.img"
+
+    @property
     def log(self) -> Path:
         """What the host's console said."""
         return self.directory / "console.log"
@@ -84,10 +90,37 @@ class Guest:
         layers = f"lowerdir={':'.join(map(str, lowers))},upperdir={self.upper},workdir={work}"
         run(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.root)], timeout=30)
 
+    def move_to_disk(self) -> None:
+        """Give a root that is put together a disk of its own: ext4 on a loop device, which the host sees as well.
+
+        5 s for 1.4 GB in 40,000 files. Without `-O encrypt`, as Debian's installer makes it.
+        """
+        with self.disk.open("wb") as image:
+            image.truncate(DISK)
+        run(["mkfs.ext4", "-q", "-b", "4096", "-d", str(self.root), str(self.disk)], timeout=300)
+        run(["umount", str(self.root)], timeout=30)
+        self.record.add("loop", self.disk)
+        run(["losetup", "--find", str(self.disk)], timeout=30)
+        self._share_directory()  # now: the loop device holds the file, and must not hold this mount
+        self._mount_disk()
+
+    def _share_directory(self) -> None:
+        """So that an unmount reaches all copies of the mount: the systemd-nspawn of each host that is started meanwhile
+        has one (mount_namespaces(7)), and as long as one is left the kernel forgets no key of the file system."""
+        self.record.add("mount", self.directory)
+        self.record.add("mount", self.root)  # again: the newest goes first
+        run(["mount", "--bind", "--make-shared", str(self.directory), str(self.directory)], timeout=30)
+
+    def _mount_disk(self) -> None:
+        if not record.mounted(str(self.root)):
+            run(["mount", *record.loops(str(self.disk)), str(self.root)], timeout=30)
+
     def boot(self) -> None:
         """Start it and return at once; nothing happens where it runs already."""
         if record.alive(self.pid_file):
             return
+        if self.disk.exists():
+            self._mount_disk()
         groups = _cgroups(self.machine)
         for group in groups:
             self.record.add("cgroup", group)
@@ -105,7 +138,7 @@ class Guest:
                 environment=" ".join(ENVIRONMENT),
                 root=self.root,
                 machine=self.machine,
-                devices=" ".join(f"--bind={device}" for device in DEVICES if device.exists()),
+                devices=" ".join(f"--bind={device}" for device in self._devices()),
             ),
         )
         self.pid_file.unlink(missing_ok=True)
@@ -169,9 +202,15 @@ class Guest:
         said = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
         return INOTIFY_HINT if any(words in said for words in NO_INOTIFY) else ""
 
+    def _devices(self) -> list[Path]:
+        disk = record.loops(str(self.disk)) if self.disk.exists() else []
+        return [device for device in (*DEVICES, *map(Path, disk)) if device.exists()]
+
     def halt(self) -> None:
-        """Power off, waiting until it is down."""
+        """Power off, waiting until it is down; nothing of a disk is left in this machine's memory."""
         record.end([self.pid_file])
+        if self.disk.exists():
+            record.unmount(str(self.root))
 
     def put(self, path: str, content: str, *, mode: int = 0o644, owner: str = "root") -> None:
         """Write a file of a host that isn't booted; `owner` is one of its users. Never follows a link out of it."""

@@ -5,7 +5,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from effects import files
@@ -173,7 +173,7 @@ def save(plan: Plan) -> None:
     """Written first, so that a lab that was only half made is found again."""
     directory = STATE / plan.name
     directory.mkdir(mode=0o700, parents=True)
-    files.write(directory / "lab.json", json.dumps({"network": plan.network, "suite": plan.suite, "hosts": plan.hosts}))
+    files.write(directory / "lab.json", json.dumps(asdict(plan)))
 
 
 def names() -> list[str]:
@@ -189,7 +189,8 @@ def load(name: str = "lab") -> Lab:
         raise Missing(
             f"there is no lab {name} here, or only root may see it", hint=f"seawall lab up --name {name}"
         ) from None
-    return Lab(Plan(name, int(found["network"]), found.get("suite", own_suite()), tuple(found.get("hosts", ALL))))
+    return Lab(Plan(name, int(found["network"]), found.get("suite", own_suite()), tuple(found.get("hosts", ALL)),
+                    tuple(found.get("disks", ()))))  # fmt: skip
 
 
 def complete(lab: Lab) -> bool:

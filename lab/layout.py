@@ -55,6 +55,7 @@ class Plan:
     network: int
     suite: str  # of Debian, on all hosts
     hosts: tuple[str, ...] = ALL  # those that are booted, the probe last; the estate file describes all of them
+    disks: tuple[str, ...] = ()  # of these, those whose root is a disk and not an overlay
 
     @property
     def places(self) -> tuple[Place, ...]:

@@ -31,17 +31,19 @@ def up(
     *,
     suite: str | None = None,
     hosts: Collection[str] = (),
+    disks: Collection[str] = (),
     say: Say = lambda _: None,
 ) -> Lab:
     """Bring a lab up, or find it up already. `network` is the N of 10.N.0.0/16; `say` gets a line per stage.
 
     `suite` is Debian's, by default this machine's own. `hosts` are those to boot, none means all; the estate file
-    always describes all. What a crashed run left is removed first. Raises BadEstate for a host or suite there can't
-    be, Missing without root or a package, Refused where the network is another lab's or the lab is up with other
-    hosts, Failed where a host does not come up.
+    always describes all. `disks` are those of them whose root is a disk and not an overlay. What a crashed run left
+    is removed first. Raises BadEstate for a host or suite there can't be, Missing without root or a package, Refused
+    where the network is another lab's or the lab is up with other hosts, Failed where a host does not come up.
     """
     wanted = image.known_suite(suite or image.own_suite())
-    plan = Plan(checked_name(name), _checked_network(network), wanted, chosen(hosts))
+    booted = chosen(hosts)
+    plan = Plan(checked_name(name), _checked_network(network), wanted, booted, _with_disks(disks, booted))
     _check_machine()
     with locked(name):
         if name in existing():
@@ -57,6 +59,12 @@ def up(
         lab = Lab(plan)
         _make(lab, say)
         return lab
+
+
+def _with_disks(disks: Collection[str], booted: Collection[str]) -> tuple[str, ...]:
+    if unknown := sorted(set(disks) - set(booted)):
+        raise BadEstate(f"{unknown[0]} is not booted, so it has no disk", hint=f"one of: {', '.join(booted)}")
+    return tuple(host for host in booted if host in disks)
 
 
 def _checked_network(number: int) -> int:
@@ -146,6 +154,8 @@ def _bring_up(
     guest.mount(layers[place.name])
     guest.new_identity(keys[place.name].private)
     guest.keep_only(place.services)
+    if place.name in lab.plan.disks:
+        guest.move_to_disk()
     _furnish(lab, guest, place, authority)
     lab.boot(place.name)
     _wait_for_ssh(lab, place.name)

@@ -17,7 +17,7 @@ from effects.run import attempt
 from estate.problem import Failed
 
 POWER_OFF = signal.SIGRTMIN + 4  # what systemd as pid 1 takes for an orderly end, systemd(1)
-REMOVED_IN_ORDER = ("process", "cgroup", "mount", "link", "namespace", "directory", "file")
+REMOVED_IN_ORDER = ("process", "cgroup", "mount", "loop", "link", "namespace", "directory", "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,20 @@ def mounted(path: str) -> bool:
     return any(line.split()[4] == path for line in lines)
 
 
-def _unmount(what: str) -> None:
-    """Tried for a while: a guest that was killed lets go of its files a moment after it has left the process list."""
+def loops(image: str) -> list[str]:
+    """The loop devices that show this image."""
+    return attempt(["losetup", "--noheadings", "--output", "NAME", "--associated", image], timeout=30).out.split()
+
+
+def _detach(what: str) -> None:
+    for device in loops(what):
+        attempt(["losetup", "--detach", device], timeout=30)
+
+
+def unmount(what: str) -> None:
+    """Raises Failed where it stays, with what umount said.
+
+    Tried for a while: a guest that was killed lets go of its files a moment after it has left the process list."""
     said = ""
 
     def gone() -> bool:
@@ -199,7 +211,8 @@ def _remove_directory(what: str) -> None:
 
 REMOVERS: dict[str, Callable[[str], None]] = {
     "cgroup": _remove_cgroup,
-    "mount": _unmount,
+    "mount": unmount,
+    "loop": _detach,
     "link": _remove_link,
     "namespace": _remove_namespace,
     "directory": _remove_directory,

@@ -30,14 +30,15 @@ def command() -> None:
 @_name_option
 @click.option("--network", default=77, show_default=True, help="N of 10.N.0.0/16 and fd00:N::/32.")
 @click.option("--hosts", default="", help="Boot only these, as in web1,probe; the estate still describes all.")
+@click.option("--disk", "disks", multiple=True, metavar="HOST", help="Give it a disk of its own; may be repeated.")
 @click.option("--suite", help="Debian's: bookworm or trixie; by default this machine's own.")
 @json_option
-def up(name: str, network: int, hosts: str, suite: str | None, *, as_json: bool) -> None:
+def up(name: str, network: int, hosts: str, disks: tuple[str, ...], suite: str | None, *, as_json: bool) -> None:
     """Bring it up: eight hosts in three datacenters, three sites, two name servers, one visitor."""
     watch = Stopwatch()
     chosen = [host.strip() for host in hosts.split(",") if host.strip()]
     say = lambda line: click.echo(f"{watch.seconds:6.1f} s  {line}", err=True)  # noqa: E731
-    made = lab.up(name, network, suite=suite, hosts=chosen, say=say)
+    made = lab.up(name, network, suite=suite, hosts=chosen, disks=disks, say=say)
     if as_json:
         print_json({"name": made.name, "estate": str(made.estate_file), "seconds": watch.seconds})
     else:

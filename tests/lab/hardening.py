@@ -113,11 +113,11 @@ def copied_estate(lab: Lab, folder: Path) -> Path:
 
 
 @contextmanager
-def own_lab(hosts: Collection[str] = (), *, suite: str | None = None) -> Iterator[Lab]:
+def own_lab(hosts: Collection[str] = (), *, suite: str | None = None, disks: Collection[str] = ()) -> Iterator[Lab]:
     """A lab of its own, never hardened; `hosts`: only these are booted. SEAWALL_KEEP_LAB=1 leaves it to look at."""
     name = os.environ.get("SEAWALL_TEST_LAB", "test")
     network = int(os.environ.get("SEAWALL_TEST_NETWORK", "78")) + 11
-    made = labs.up(f"{name[:8]}h", network, suite=suite or SUITE, hosts=hosts)
+    made = labs.up(f"{name[:8]}h", network, suite=suite or SUITE, hosts=hosts, disks=disks)
     yield made
     if "SEAWALL_KEEP_LAB" not in os.environ:
         made.down()
