@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from effects.onhost import encrypted
 from effects.run import attempt, run
 from estate.model import Engine
 from estate.problem import Failed, Missing
@@ -34,6 +35,7 @@ class Server:
             )
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir(mode=0o700, parents=True)
+        encrypted.follow(str(into))
         shutil.chown(into, self.owner, self.owner)
         (_copy_mariadb if self.engine is Engine.MARIADB else _copy_postgresql)(into)
 

@@ -16,7 +16,7 @@ from backups import paths
 from backups.engines import Server
 from backups.repository import Repository
 from effects import files
-from effects.onhost import uploads
+from effects.onhost import encrypted, uploads
 from effects.run import run
 from estate.model import VHOSTS, Vhost
 from estate.points import Archive
@@ -118,6 +118,7 @@ def place_database(repository: Repository, archive: Archive, server: Server, kep
     stage = server.data.with_name(f"{server.data.name}.seawall-{archive.id[:12]}")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(mode=0o700)
+    encrypted.follow(str(stage))  # beside encrypted data, and not in it
     repository.extract(archive, stage)
     run(["chown", "-R", f"{server.owner}:{server.owner}", str(stage)], timeout=600)
     Mark(server.engine).write(archive, stage)

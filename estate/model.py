@@ -62,6 +62,14 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class Encryption:
+    """Encryption at rest: what opens the data is no secret of the host's own; it asks for it whenever it starts."""
+
+    key_server: str  # the backup server that hands the passphrase out
+    passphrase: Secret  # as the control machine keeps it
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """One Debian server."""
 
@@ -77,6 +85,7 @@ class Host:
     passphrase: Secret | None  # of its repositories
     packages: tuple[str, ...] = ()  # Debian packages it has beside those of its role
     listens: tuple[str, ...] = ()  # what it answers beside its role, as "tcp/8080"
+    encryption: Encryption | None = None  # None: what the host keeps lies there as it is
     strict_routing: bool = False  # drop what comes in where no answer would go out: breaks routed additional addresses
     web: Web = Web.NGINX  # what serves its vhosts
 

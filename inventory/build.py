@@ -11,6 +11,7 @@ from estate.model import (
     Control,
     Database,
     Drp,
+    Encryption,
     Estate,
     Host,
     Secret,
@@ -23,7 +24,7 @@ from estate.model import (
 from estate.policy import Firewall, Patches, Policy, Ssh
 from estate.web import Web
 from inventory.policy_build import credential, limits, origin, person
-from inventory.raw import RawControl, RawDrp, RawEstate, RawHost, RawSecret, RawTsig, RawVhost, RawZone
+from inventory.raw import RawControl, RawDrp, RawEncryption, RawEstate, RawHost, RawSecret, RawTsig, RawVhost, RawZone
 
 T = TypeVar("T")
 
@@ -77,11 +78,16 @@ def _host(name: str, raw: RawHost) -> Host:
         twin=raw.twin,
         backup=dict(raw.backup),
         passphrase=None if raw.passphrase is None else _secret(raw.passphrase),
+        encryption=None if raw.encryption is None else _encryption(raw.encryption),
         packages=tuple(raw.packages),
         listens=tuple(raw.listens),
         strict_routing=raw.strict_routing,
         web=raw.web or Web.NGINX,
     )
+
+
+def _encryption(raw: RawEncryption) -> Encryption:
+    return Encryption(raw.key_server, _secret(raw.passphrase))
 
 
 def _vhost(domain: str, raw: RawVhost) -> Vhost:

@@ -7,6 +7,7 @@ from estate.model import Estate, Host, Role, Runtime, Side, Vhost
 from estate.policy import Limits, Origin
 from estate.problem import Missing
 from inventory.access import ClientData, PersonData, reach_of, sftp_on, staff_on
+from inventory.encryption import EncryptionData, VolumeData, encryption_data, kept_by, volumes
 
 WEB = (Role.PRODUCTION, Role.DRP)
 FRESH_PORT = 22  # where sshd listens before the first hardening
@@ -104,6 +105,9 @@ class HostData(TypedDict):
     serves: bool  # production enables its sites; a twin's are enabled by an activation alone
     vhosts: list[VhostData]
     patch_day: str
+    encryption: EncryptionData | None
+    volumes: list[VolumeData]
+    passphrases: NotRequired[dict[str, str]]  # of `volumes`, by host; only `seawall harden` looks them up
     patching: Patching
     strict_routing: bool
     web: str  # what serves the vhosts, where the role serves any
@@ -135,6 +139,8 @@ def host_data(estate: Estate, host: Host, *, port: int | None = None) -> HostDat
         vhosts=[_vhost_data(vhost) for vhost in estate.vhosts_on(host)] if host.role in WEB else [],
         patch_day=patch_day(estate, host),
         patching=_patching(estate, host),
+        encryption=encryption_data(estate, host),
+        volumes=volumes(estate, host),
         strict_routing=host.strict_routing,
         web=host.web.value,
         origins=[_origin(origin) for origin in estate.policy.origins_of(host.name)],
@@ -173,10 +179,11 @@ def control(estate: Estate) -> list[str]:
 
 
 def clients(estate: Estate, server: Host) -> list[str]:
-    """Addresses that a backup server lets in over ssh: who saves to it, and the DRP hosts that read it back."""
+    """Addresses that a backup server lets in over ssh: who saves to it, the DRP hosts that read it back, and the
+    hosts whose passphrase it keeps."""
     savers = [host for host in estate.hosts.values() if server.name in host.backup.values()]
     twins = [estate.hosts[host.twin] for host in savers if host.twin is not None and host.twin in estate.hosts]
-    found = [address for host in [*savers, *twins] for address in host.addresses]
+    found = [address for host in [*savers, *twins, *kept_by(estate, server)] for address in host.addresses]
     return list(dict.fromkeys(found))
 
 

@@ -17,6 +17,7 @@ def check_hosts(draft: Draft) -> Iterator[Fault]:
         yield from _check_twin(draft, place, host)
         yield from _check_backup(draft, place, host)
         yield from _check_web(draft, place, host)
+        yield from _check_encryption(draft, place, host)
     yield from _check_needs(draft)
     yield from _check_unique(draft)
 
@@ -65,6 +66,22 @@ def _check_backup(draft: Draft, place: Place, host: RawHost) -> Iterator[Fault]:
     if one and two and one.datacenter is not None and one.datacenter == two.datacenter:
         yield Fault(
             here, f"both sides are in {quoted(one.datacenter)}, and would be lost together; use two datacenters"
+        )
+
+
+def _check_encryption(draft: Draft, place: Place, host: RawHost) -> Iterator[Fault]:
+    """Who carries a disk off, or a whole rack, must not carry its key off with it."""
+    if host.encryption is None:
+        return
+    server, here = host.encryption.key_server, (*place, "encryption")
+    yield from draft.refers_to_host((*here, "key_server"), server, Role.BACKUP)
+    if host.role not in (None, Role.PRODUCTION, Role.DRP):
+        yield Fault(here, f"only hosts that serve vhosts keep their data encrypted, and this is a {host.role} host")
+    keeper = draft.host(server)
+    if keeper and keeper.datacenter is not None and keeper.datacenter == host.datacenter:
+        yield Fault(
+            (*here, "key_server"),
+            f"{quoted(server)} is in the same datacenter, and would be stolen along with it; use one elsewhere",
         )
 
 

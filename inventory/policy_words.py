@@ -9,6 +9,7 @@ import re
 from datetime import date, datetime, time
 from ipaddress import ip_network
 
+from inventory.access import HOSTS
 from inventory.faults import quoted
 from inventory.words import clock, text, user
 
@@ -27,7 +28,7 @@ _LISTENS = re.compile(r"(tcp|udp)/([0-9]{1,5})")
 
 def staff(value: str) -> str:
     """An account of somebody's own."""
-    if value.startswith("borg-"):
+    if value.startswith(HOSTS):
         raise ValueError(f"{quoted(value)} looks like a backup account; choose another name")
     return user(value)
 

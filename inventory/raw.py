@@ -85,6 +85,13 @@ class RawDatacenter(Table):
     """[datacenters.NAME]"""
 
 
+class RawEncryption(Table):
+    """hosts.NAME.encryption"""
+
+    key_server: str
+    passphrase: RawSecret
+
+
 class RawHost(Table):
     """[hosts.NAME]"""
 
@@ -98,6 +105,7 @@ class RawHost(Table):
     twin: str | None = None
     backup: dict[Annotated[Side, BeforeValidator(words.one_of(Side))], str] = {}
     passphrase: RawSecret | None = None
+    encryption: RawEncryption | None = None
     packages: list[Annotated[str, AfterValidator(policy_words.package)]] = []
     listens: list[Annotated[str, AfterValidator(policy_words.listens)]] = []
     strict_routing: bool = False

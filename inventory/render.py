@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from estate.model import Control, Drp, Estate, Host, Secret, Tickets, Vhost, Zone
+from estate.model import Control, Drp, Encryption, Estate, Host, Secret, Tickets, Vhost, Zone
 from estate.policy import Limits, Php
 from estate.web import Web
 from inventory.policy_build import plain_policy
@@ -52,11 +52,16 @@ def _host(host: Host) -> dict[str, Any]:
         twin=host.twin,
         backup={str(side): server for side, server in host.backup.items()},
         passphrase=None if host.passphrase is None else _secret(host.passphrase),
+        encryption=None if host.encryption is None else _encryption(host.encryption),
         packages=list(host.packages) or None,
         listens=list(host.listens) or None,
         strict_routing=host.strict_routing or None,
         web=None if host.web is Web.NGINX else str(host.web),
     )
+
+
+def _encryption(encryption: Encryption) -> dict[str, Any]:
+    return {"key_server": encryption.key_server, "passphrase": _secret(encryption.passphrase)}
 
 
 def _vhost(vhost: Vhost) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def cut(estate: Estate, host: Host) -> Estate:
 def _stranger(host: Host) -> Host:
     """Of a server somebody else looks after: where it is, and by which key it is known."""
     blank = replace(host, packages=(), listens=(), strict_routing=False, web=Web.NGINX)
-    return replace(blank, twin=None, backup={}, passphrase=None)
+    return replace(blank, twin=None, backup={}, passphrase=None, encryption=None)
 
 
 def _named(estate: Estate, name: str) -> Host:
@@ -86,7 +86,9 @@ def _zones(estate: Estate, host: Host) -> tuple[Zone, ...]:
 
 
 def _with_secret(host: Host) -> Host:
-    return host if host.passphrase is None else replace(host, passphrase=_kept(_passphrase(host)))
+    """Its passphrase is kept there; that of its encrypted data is kept anywhere but there."""
+    kept = None if host.passphrase is None else _kept(_passphrase(host))
+    return replace(host, passphrase=kept, encryption=None)
 
 
 def _passphrase(host: Host) -> str:

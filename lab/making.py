@@ -43,7 +43,7 @@ def up(
     """
     wanted = image.known_suite(suite or image.own_suite())
     booted = chosen(hosts)
-    plan = Plan(checked_name(name), _checked_network(network), wanted, booted, _with_disks(disks, booted))
+    plan = Plan(checked_name(name), _checked_network(network), wanted, booted, with_disks(disks, booted))
     _check_machine()
     with locked(name):
         if name in existing():
@@ -61,7 +61,8 @@ def up(
         return lab
 
 
-def _with_disks(disks: Collection[str], booted: Collection[str]) -> tuple[str, ...]:
+def with_disks(disks: Collection[str], booted: Collection[str]) -> tuple[str, ...]:
+    """Those of `disks` in the order of `booted`. Raises BadEstate where one is not booted."""
     if unknown := sorted(set(disks) - set(booted)):
         raise BadEstate(f"{unknown[0]} is not booted, so it has no disk", hint=f"one of: {', '.join(booted)}")
     return tuple(host for host in booted if host in disks)

@@ -15,13 +15,16 @@ from pyinfra.context import host
 from estate.model import Runtime
 from estate.web import WEB_SERVERS, Web
 from inventory.data import WEB, VhostData
+from inventory.encryption import EncryptionData
 from playbooks.accounts import accounts, clients
 from playbooks.baseline import PACKAGES as BASELINE
 from playbooks.baseline import baseline
+from playbooks.encryption import encryption, packages_for, possible
 from playbooks.fail2ban import fail2ban
 from playbooks.firewall import firewall
 from playbooks.guard import guard
 from playbooks.kernel import kernel
+from playbooks.key_server import key_server
 from playbooks.mounts import mounts
 from playbooks.origins import origins
 from playbooks.packages import packages
@@ -57,6 +60,7 @@ EVERYWHERE = (
 @deploy("Harden")
 def harden() -> None:
     """All concerns; a second run changes nothing."""
+    possible(name="encryption: this host can", data=host.data.encryption)
     before_changes()
     guard()
     accounts()
@@ -65,8 +69,10 @@ def harden() -> None:
     origins()
     before_packages()
     before_web()
-    packages(name="packages", names=needed(host.data.role, host.data.vhosts, host.data.web))
+    packages(name="packages", names=needed(host.data.role, host.data.vhosts, host.data.web, host.data.encryption))
     firewall()
+    key_server()
+    encryption()
     vhosts()
     clients()
     passwords()
@@ -78,11 +84,11 @@ def harden() -> None:
     watch()
 
 
-def needed(role: str, vhosts: Sequence[VhostData], web: str) -> list[str]:
+def needed(role: str, vhosts: Sequence[VhostData], web: str, encrypted: EncryptionData | None) -> list[str]:
     """The packages that hardening installs on a host of that role with these vhosts."""
     php = any(vhost["runtime"] == Runtime.PHP for vhost in vhosts)
     server = [WEB_SERVERS[Web(web)].package, "openssl"] if role in WEB else []
-    return [*EVERYWHERE, *server, *(["php-fpm"] if php else [])]
+    return [*EVERYWHERE, *server, *(["php-fpm"] if php else []), *packages_for(encrypted)]
 
 
 if pyinfra.is_cli:

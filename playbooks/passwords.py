@@ -13,6 +13,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from inventory.access import HOSTS
 from playbooks.accounts import NOBODY_SU
 from playbooks.guard import TOOLS, WORK, confirm
 from playbooks.operations import File, ask, files, put
@@ -128,7 +129,7 @@ def _passwd(fields: Sequence[str], served: Sequence[str]) -> str:
     name, uid, about, shell = fields[0], int(fields[2]), fields[4], fields[6]
     if name in served and "umask=0022" not in about:  # pam_umask(8) reads it there, and before login.defs
         return f"usermod --comment {name},,,,umask=0022 {name}"
-    backup = name.startswith("borg-")  # a forced command needs a shell
+    backup = name.startswith(HOSTS)  # a forced command needs a shell
     return f"usermod --shell {NOLOGIN} {name}" if 0 < uid < 1000 and shell not in NO_SHELL and not backup else ""
 
 

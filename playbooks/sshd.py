@@ -57,7 +57,7 @@ def rules(known: set[str], *, penalties: bool, included: bool = False) -> str:
     `included`: without what Debian's sshd_config has too, and sshd refuses to be told twice.
     """
     data = host.data
-    backup = data.role == Role.BACKUP
+    machines = [*(["borg-*"] if data.role == Role.BACKUP else []), *(["volume-*"] if data.volumes else [])]
     return render(
         "sshd.conf.j2",
         included=included,
@@ -65,8 +65,8 @@ def rules(known: set[str], *, penalties: bool, included: bool = False) -> str:
         host_key=HOST_KEY,
         rsa_key=RSA_KEY,
         moduli=MODULI,
-        backup=backup,
-        groups=[CLIENTS, *(["borg-*"] if backup else [])],
+        groups=[CLIENTS, *machines],
+        accounts=machines,
         people=HARDWARE if data.hardware_keys else ("ssh-ed25519", *HARDWARE),
         machines=MACHINES,
         keys=KEYS,

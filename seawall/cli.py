@@ -19,6 +19,7 @@ GROUPS = {
     "harden": "make hosts safe; confirmed, or rolled back by the host itself",
     "install": "put the toolkit, keys and services on hosts",
     "patches": "what is open on hosts, and patching ahead of the weekly day",
+    "unlock": "open the encrypted data of a host whose key server can't be reached",
     "lab": "a disposable estate of real Debian hosts on this machine",
     "surface": "name what is on hosts and nobody needs, and remove it",
 }

@@ -137,3 +137,9 @@ def test_only_rows_that_were_promised_can_be_lost() -> None:
     attempts = [Attempt(number, at, number != 3, timedelta(), "") for number in range(1, 6)]
     found = loss(attempts, {1, 2, 3})
     assert (found.acknowledged, found.present, found.lost) == (4, 3, (4, 5))
+
+
+def test_only_a_host_that_is_booted_has_a_disk() -> None:
+    assert making.with_disks(("web1",), ("web1", "probe")) == ("web1",)
+    with pytest.raises(BadEstate, match="twin1 is not booted"):
+        making.with_disks(("twin1",), ("web1", "probe"))

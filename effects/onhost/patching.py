@@ -38,11 +38,12 @@ ORDER = (
     r"(nginx|apache2|haproxy)",
     r"ssh",
 )
-# What ends sessions, the network or an activation of the DRP when it is restarted: only a reboot renews it.
+# What ends sessions, the network, an activation of the DRP or the way to the data when it is restarted: only a reboot
+# renews it.
 NEVER = re.compile(
     r"(dbus|systemd-logind|user@|session-|getty|serial-getty|console-getty|network|ifup|NetworkManager|openvpn|wg-quick"
     r"|docker|containerd|libvirt|virtlo|lxc|emergency|rescue|rc-local|apt-daily"
-    r"|unattended-upgrades|seawall-(drp|backup|patched|reboot|patches))"
+    r"|unattended-upgrades|seawall-(drp|backup|patched|reboot|patches|encryption))"
 )
 JUDGES = {"nginx": ["nginx", "-t"], "ssh": ["/usr/sbin/sshd", "-t"], "apache2": ["apache2ctl", "configtest"]}
 APT = ["-q", "-o", "DPkg::Lock::Timeout=600", "-o", "APT::Update::Error-Mode=any"]

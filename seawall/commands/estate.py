@@ -85,6 +85,11 @@ def _counts(estate: Estate) -> dict[str, int]:
 def _references(estate: Estate) -> dict[str, Secret]:
     """Every secret of the estate, by its place in the file."""
     found = {f"hosts.{name}.passphrase": host.passphrase for name, host in estate.hosts.items()}
+    found |= {
+        f"hosts.{name}.encryption.passphrase": host.encryption.passphrase
+        for name, host in estate.hosts.items()
+        if host.encryption is not None
+    }
     found |= {f'zones."{name}".tsig.secret': zone.tsig.secret for name, zone in estate.zones.items()}
     return {place: secret for place, secret in found.items() if secret is not None}
 

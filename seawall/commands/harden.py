@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from effects import secrets
 from effects.clock import Stopwatch
 from estate.model import Estate, Host
 from estate.problem import BadEstate, Refused
 from inventory import load, words
 from inventory.data import HostData, host_data
-from playbooks.drive import check, drive
+from playbooks.drive import Outcome, check, drive
 from seawall.deploying import Progress, report
 from seawall.options import estate_option, json_option
 
@@ -34,12 +35,15 @@ def command(
     wanted = chosen(estate, names)
     require_removable(estate, wanted if names else [], remove)
     hosts: list[HostData] = [
-        host_data(estate, host, port=port) | {"remove": list(remove)}  # type: ignore[misc]
+        with_passphrases(host_data(estate, host, port=port), estate, path) | {"remove": list(remove)}  # type: ignore[misc]
         for host in wanted
     ]
     watch, progress = Stopwatch(), Progress([data["name"] for data in hosts])
+    outcomes: dict[str, Outcome] = {}
+    deploys = ["removal", "harden"] if remove else ["harden"]
     with progress:
-        outcomes = drive(hosts, ["removal", "harden"] if remove else ["harden"], dry_run=dry_run, on_event=progress.see)
+        for wave in waves(hosts) or [hosts]:
+            outcomes |= drive(wave, deploys, dry_run=dry_run, on_event=progress.see)
     report(outcomes, watch.seconds, as_json=as_json, dry_run=dry_run)
     check(outcomes)
 
@@ -59,6 +63,20 @@ def require_removable(estate: Estate, hosts: Sequence[Host], domains: Iterable[s
                     f"{domain} is a vhost of {host.name} in the estate",
                     hint=f'take [vhosts."{domain}"] out of the estate first, then run the same command again',
                 )
+
+
+def with_passphrases(data: HostData, estate: Estate, path: Path) -> HostData:
+    """What a key server hands out. Raises as `secrets.resolve` where one is not there."""
+    kept = {volume["name"]: estate.hosts[volume["name"]].encryption for volume in data["volumes"]}
+    values = {name: secrets.resolve(it.passphrase, base=path.resolve().parent) for name, it in kept.items() if it}
+    return {**data, "passphrases": values}
+
+
+def waves(hosts: Sequence[HostData]) -> list[list[HostData]]:
+    """Key servers before those that ask them; otherwise all at once."""
+    asked = {data["encryption"]["server"] for data in hosts if data["encryption"] is not None}
+    first = [data for data in hosts if data["name"] in asked]
+    return [wave for wave in (first, [data for data in hosts if data not in first]) if wave]
 
 
 def chosen(estate: Estate, names: Iterable[str]) -> list[Host]:

@@ -57,7 +57,7 @@ def command(
 
 def _hardened(estate: Estate, name: str) -> list[str]:
     data = host_data(estate, estate.hosts[name])
-    wanted = needed(data["role"], data["vhosts"], data["web"])
+    wanted = needed(data["role"], data["vhosts"], data["web"], data["encryption"])
     return [*(name for each in wanted for name in each.split("|")), *SCANNERS]
 
 
