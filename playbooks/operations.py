@@ -18,6 +18,7 @@ from pyinfra.context import host, state
 
 from effects.shell import Shell
 
+LARGEST = "1024k"  # a client may put a file of a terabyte where we look for his directory: it is none of ours
 LOADED = "/run/seawall/loaded"  # one marker a unit, touched when it has read its files
 ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")  # as for systemctl is-enabled
 
@@ -63,7 +64,7 @@ class Seen(NamedTuple):
     owner: str
     group: str
     target: str  # of a link
-    digest: str  # SHA-256 in hex, of a file
+    digest: str  # SHA-256 in hex, of a file that is not too large to be ours
 
 
 def notice(text: str) -> None:
@@ -100,8 +101,10 @@ def look(paths: Sequence[str]) -> dict[str, Seen]:
     """What stands at each of `paths`; paths that do not exist are left out."""
     if not paths:
         return {}
-    find = r"find {} -maxdepth 0 -printf '%p\t%y\t%m\t%u\t%g\t%l\n' -type f -exec sha256sum {{}} + 2>/dev/null; true"
-    lines = ask(find.format(shlex.join(paths)))
+    find = (
+        r"find {} -maxdepth 0 -printf '%p\t%y\t%m\t%u\t%g\t%l\n' -type f -size -{} -exec sha256sum {{}} + 2>/dev/null"
+    )
+    lines = ask(f"{find.format(shlex.join(paths), LARGEST)}; true")
     rows = [line.split("\t") for line in lines if "\t" in line]
     digests = {path: digest for digest, path in (line.split("  ", 1) for line in lines if "\t" not in line)}
     return {path: Seen(*about, digests.get(path, "")) for path, *about in rows}  # type: ignore[call-arg]  # six fields

@@ -18,7 +18,7 @@ from pyinfra.context import host, state
 from inventory.access import VHOSTS
 from inventory.data import WEB, VhostData
 from playbooks.operations import Directory, File, ask, directories, files, left_out, look, notice
-from playbooks.owners import users
+from playbooks.owners import hand_over, users
 from playbooks.php import CONFIGURATIONS, retire_php, scratch, start_php
 from playbooks.quota import quotas
 from playbooks.web import directories_of, prepare_sites, serve_sites
@@ -32,6 +32,7 @@ def vhosts() -> None:
     """Users, directories, sites, PHP, logs; then the services that read them, judged before they do."""
     mine, web, serves = host.data.vhosts, host.data.role in WEB, host.data.serves
     users(name="vhosts: users", homes={vhost["user"]: vhost["directory"] for vhost in mine})
+    hand_over(name="vhosts: changed hands", vhosts=mine, recorded=records)
     directories(name="vhosts: directories", wanted=_directories(mine) if web else {})
     roots(name="vhosts: document roots", wanted=_roots(mine) if web else {})
     files(name="vhosts: records", wanted={record(v["domain"]): File(_recorded(v)) for v in mine})

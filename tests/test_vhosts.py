@@ -16,6 +16,7 @@ from estate.problem import BadEstate, Refused
 from inventory import load
 from inventory.data import VhostData, host_data
 from playbooks.nginx import site
+from playbooks.owners import handing_over
 from playbooks.php import pool, socket, unit
 from playbooks.quota import hard_limits
 from playbooks.removal import script
@@ -171,3 +172,14 @@ def test_quotas_are_read_as_repquota_says_them() -> None:
 def test_a_document_root_outside_gets_its_content_from_the_vhosts_directory(estate: Estate) -> None:
     root = PurePosixPath("/usr/share/wordpress")
     assert "root /srv/vhosts/shop.example;" in site(changed(estate, root=root))
+
+
+def test_a_vhost_that_changes_hands_takes_nothing_from_a_user_who_has_another(estate: Estate) -> None:
+    alone, shared = (handing_over(changed(estate), "old", alone=alone) for alone in (True, False))
+    for text in (alone, shared):
+        assert attempt(["sh", "-n"], stdin=text, timeout=10).ok
+        assert 'chown -RhP --from=old shop "$path"' in text
+        assert "for path in /srv/vhosts/shop.example /var/log/vhosts/shop.example /etc/wordpress/" in text
+    for act in ("userdel old", "pkill -KILL -U old", "seawall-php-old.service", "/var/spool/cron"):
+        assert act in alone
+        assert act not in shared

@@ -22,17 +22,19 @@ def ask(address, port):
             return False
 print(json.dumps([ask(*door) for door in json.load(sys.stdin)]))
 """
-# Many connections at once, held: how many there are after two retransmissions.
+# Many connections at once, held: how many there are when each is made, refused, or was asked for three times in vain
+# (tcp(7), TCP_INFO: its first byte is the state, 2 is SYN_SENT; its third the retransmissions).
 FLOOD = """
-import json, select, socket, sys, time
+import json, select, socket, sys
 address, count = json.load(sys.stdin)
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
 held = [socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) for _ in range(count)]
 for s in held:
     s.connect_ex((address, 443))
-time.sleep(4)
-poll = select.poll()
-for s in held:
-    poll.register(s, select.POLLOUT)
-print(sum(1 for _, event in poll.poll(0) if event == select.POLLOUT))
+def settled(s):
+    state, _, again = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 3)
+    return state != 2 or again >= 2
+while not all(map(settled, held)):
+    select.select([], [], [], 0.1)
+print(sum(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == bytes([1]) for s in held))
 """

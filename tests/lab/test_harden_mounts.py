@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from hardening import changes, counted, executes, harden, own_lab, ssh_port_answers
+from neighbours import edited
 
 from effects.clock import wait_until
 from estate.problem import Failed
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.lab
 
 HOME = "/srv/vhosts/evil.docs.example"
 FILES, DISK = f"{HOME}/public/files", f"{HOME}/public/disk"
+SCRATCH = f"{HOME}/tmp"  # noqa: S108  its PHP's own
 TOOL, LIST = "/usr/local/lib/seawall/uploads", "/etc/seawall/uploads"
 VICTIM = "/etc/victim"  # root's, and full of what root wants executed
 OURS = "\n# What these tests add.\n"
@@ -23,7 +25,7 @@ VHOST = """
 [vhosts."evil.docs.example"]
 host = "web1"
 user = "evil"
-runtime = "static"
+runtime = "php"
 uploads = ["public/files", "public/disk"]
 check = { path = "/", expect = "mine" }
 """
@@ -144,3 +146,36 @@ def test_a_disk_of_an_administrators_own_stays_his_and_is_made_safe(lab: Lab) ->
     assert changes(counted(lab, "web1")) == {"web1": 0}
     said(lab, f"umount {DISK}; sed -i '\\#{DISK}#d' /etc/fstab; systemctl daemon-reload")
     counted(lab, "web1")
+
+
+def test_a_vhost_that_is_broken_from_within_costs_its_host_nothing_else(lab: Lab) -> None:
+    sock = "/run/seawall-php/evil/fpm.sock"
+    by_user(
+        lab, f"rm {sock}; mkdir {sock}; rm -r {SCRATCH}; truncate -s 1T {SCRATCH}"
+    )  # a terabyte that nobody shall read
+    said(lab, "systemctl kill -s KILL seawall-php-evil; systemctl disable --now apt-daily.timer")
+    run = harden(lab, "web1")
+    assert run.code == Failed.exit_code
+    assert f"{SCRATCH} is no directory of evil's" in run.err
+    assert "journalctl -u seawall-php-evil.service" in run.err
+    assert said(lab, "systemctl is-active seawall-php-shop nginx apt-daily.timer").split() == ["active"] * 3
+    by_user(lab, f"rmdir {sock}; rm {SCRATCH}")
+    counted(lab, "web1")
+    assert said(lab, "systemctl is-active seawall-php-evil").strip() == "active"
+    assert changes(counted(lab, "web1")) == {"web1": 0}
+
+
+def test_a_vhost_changes_hands_with_one_deploy_and_nothing_runs_as_who_had_it(lab: Lab) -> None:
+    by_user(lab, f"echo mine > {HOME}/public/mine")
+    said(lab, "systemd-run -q -p User=evil sleep 600")
+    said(lab, "echo '1 2 3 4 5 true' > /var/spool/cron/crontabs/evil; chmod 600 /var/spool/cron/crontabs/evil")
+    edited(lab, 'user = "evil"', 'user = "heir"')
+    counted(lab, "web1")
+    assert not lab.run("web1", "getent passwd evil").ok
+    assert said(lab, f"find {HOME} /var/log/vhosts/evil.docs.example -nouser -o -nogroup") == ""
+    assert said(lab, f"stat -c %U:%G {HOME}/public/mine {SCRATCH}").split() == ["heir:heir"] * 2
+    assert said(lab, "ls /etc/systemd/system/seawall-php-* /run/seawall-php /etc/seawall/php").count("evil") == 0
+    assert said(lab, "systemctl is-active seawall-php-heir").strip() == "active"
+    assert said(lab, "stat -c '%U %a' /var/spool/cron/crontabs/heir").split() == ["heir", "600"]
+    assert said(lab, "pgrep -f 'sleep 600' || echo none").strip() == "none"
+    assert changes(counted(lab, "web1")) == {"web1": 0}

@@ -6,11 +6,10 @@ In pairs: of two vhosts with a service of their own, and of two with pools, one 
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hardening import changes, counted, harden, own_lab, ssh_port_answers
+from neighbours import POOLS, SECRET, UNITS, USERS, added, edited, fill, get, notices, pid, put, status
 
 from effects.clock import wait_until
 from estate.problem import Failed
@@ -18,80 +17,19 @@ from lab import Lab
 
 pytestmark = pytest.mark.lab
 
-UNITS, POOLS = ("evil.docs.example", "good.docs.example"), ("evil.shop.example", "good.shop.example")
-USERS = {"evil.docs.example": "evil", "good.docs.example": "good", "evil.shop.example": "evilp",
-         "good.shop.example": "goodp"}  # fmt: skip
-OURS = "\n# What these tests add.\n"
-VHOST = """
-[vhosts."{domain}"]
-host = "web1"
-user = "{user}"
-runtime = "php"
-php = "{php}"
-uploads = ["public/files"]
-limits = {{ memory_mb = 256, cpu_percent = 50, tasks = 32 }}
-check = {{ path = "/", expect = "mine" }}
-"""
-SECRET = "the secret of good"
-SPY = (Path(__file__).parent / "vhost_spy.php").read_text(encoding="utf-8")
 KEPT = "/var/backups/seawall/removed"
+PACE = 0.1  # seconds between two requests of a visitor: he looks, and is no flood that limits would answer
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Hardened, with four vhosts more: added to the estate, deployed once, and given their content."""
     with own_lab(("web1", "probe")) as made:
-        text = made.estate_file.read_text(encoding="utf-8")
-        added = [VHOST.format(domain=each, user=USERS[each], php="unit" if each in UNITS else "pool") for each in USERS]
-        made.estate_file.write_text(text.partition(OURS)[0] + "".join([OURS, *added]), encoding="utf-8")
+        made.estate_file.write_text(added(made.estate_file.read_text(encoding="utf-8")), encoding="utf-8")
         counted(made, "web1")
         for pair in (UNITS, POOLS):
             fill(made, *pair)
         yield made
-
-
-def fill(lab: Lab, evil: str, good: str) -> None:
-    """Content, the spy, and what it is after."""
-    there = f"/srv/vhosts/{good}"
-    put(lab, good, "public/index.php", "<?php file_put_contents('/tmp/victim', 'x'); echo 'mine';")
-    put(lab, good, "public/secret.php", f"{SECRET} <?php echo '{SECRET}';")
-    put(lab, good, "tmp/sess_victim", SECRET)
-    put(lab, evil, "public/mine.txt", "mine")
-    put(lab, evil, "public/spy.php", SPY)
-    user = USERS[evil]
-    lab.run("web1", f"ln -s {there}/public/secret.php /srv/vhosts/{evil}/public/link.txt")
-    lab.run("web1", f"chown -h {user}: /srv/vhosts/{evil}/public/link.txt")
-
-
-def put(lab: Lab, domain: str, name: str, content: str) -> None:
-    path = f"/srv/vhosts/{domain}/{name}"
-    assert lab.run("web1", ["sh", "-c", f"cat > {path}; chown {USERS[domain]}: {path}"], stdin=content).ok
-
-
-def get(lab: Lab, domain: str, path: str = "/", options: str = "") -> str:
-    """What a visitor gets who does not mind the certificate."""
-    where = f"--resolve '*:443:{lab.address('web1')}'"
-    return lab.run("probe", f"curl -sk --max-time 10 {where} {options} 'https://{domain}{path}'").out
-
-
-def status(lab: Lab, domain: str, path: str = "/", options: str = "") -> str:
-    return get(lab, domain, path, f"-o /dev/null -w '%{{http_code}}' {options}")
-
-
-def notices(document: dict[str, Any]) -> str:
-    return "\n".join(document["hosts"]["web1"]["notices"])
-
-
-def edited(lab: Lab, pattern: str, replacement: str) -> None:
-    """Change the estate."""
-    text = lab.estate_file.read_text(encoding="utf-8")
-    changed = re.sub(pattern, replacement, text, flags=re.DOTALL)
-    assert changed != text
-    lab.estate_file.write_text(changed, encoding="utf-8")
-
-
-def pid(lab: Lab, unit: str) -> str:
-    return lab.run("web1", f"systemctl show -p MainPID --value {unit}").out.strip()
 
 
 def test_vhosts_are_added_with_one_deploy(lab: Lab) -> None:
@@ -242,7 +180,7 @@ def test_a_quota_that_can_not_be_is_said_and_no_error(lab: Lab) -> None:
 def test_a_vhost_changes_between_unit_and_pool_and_no_visitor_notices(lab: Lab) -> None:
     where = f"--resolve '{UNITS[1]}:443:{lab.address('web1')}'"
     visit = f"curl -skf {where} https://{UNITS[1]}/ || echo BROKEN"
-    visits = f"while [ ! -e /root/stop ]; do {visit}; sleep 0.1; done > /root/visits"  # a visitor's pace
+    visits = f"while [ ! -e /root/stop ]; do {visit}; sleep {PACE}; done > /root/visits"
     lab.run("probe", f'rm -f /root/stop; systemd-run --quiet --unit=visits sh -c "{visits}"')
     for old, new in (("unit", "pool"), ("pool", "unit")):
         edited(lab, rf'(user = "good"\nruntime = "php"\nphp = )"{old}"', rf'\1"{new}"')
