@@ -184,21 +184,6 @@ def links(wanted: Mapping[str, str]) -> Generator[StringCommand]:
 
 
 @operation()
-def logs(wanted: Mapping[str, tuple[str, str]]) -> Generator[StringCommand]:
-    """Log files that exist, from path to owner and group: what watches them refuses to start where they are missing.
-
-    Their directories are root's own, so that nobody puts a link where root's log writers would follow it.
-    """
-    seen = look(list(wanted))
-    for path, (owner, group) in wanted.items():
-        now = seen.get(path)
-        if now is None:
-            yield StringCommand(f"install -o {owner} -g {group} -m 640 /dev/null {shlex.quote(path)}")
-        elif (now.mode, now.owner, now.group) != ("640", owner, group):
-            yield StringCommand(f"chown -h {owner}:{group} {shlex.quote(path)} && chmod 640 {shlex.quote(path)}")
-
-
-@operation()
 def units(wanted: Sequence[Unit] | Callable[[], Sequence[Unit]]) -> Generator[StringCommand]:
     """Units that run, stay up, start at boot, and have read their newest files; a reload owed by a dead run is done.
 

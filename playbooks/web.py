@@ -31,7 +31,6 @@ from playbooks.operations import (
     ask,
     files,
     links,
-    logs,
     look,
     notice,
     show,
@@ -180,6 +179,21 @@ def _logs(vhost: VhostData) -> dict[str, tuple[str, str]]:
     user, folder = vhost["user"], f"{LOGS}/{vhost['domain']}"
     mine = {log(vhost): (user, user)} if with_php([vhost]) else {}
     return mine | {f"{folder}/{kind}.log": ("www-data", user) for kind in ("access", "error")}
+
+
+@operation()
+def logs(wanted: Mapping[str, tuple[str, str]]) -> Generator[StringCommand]:
+    """Log files that exist, from path to owner and group: what watches them refuses to start where they are missing.
+
+    Their directories are root's own, so that nobody puts a link where root's log writers would follow it.
+    """
+    seen = look(list(wanted))
+    for path, (owner, group) in wanted.items():
+        now = seen.get(path)
+        if now is None:
+            yield StringCommand(f"install -o {owner} -g {group} -m 640 /dev/null {shlex.quote(path)}")
+        elif (now.mode, now.owner, now.group) != ("640", owner, group):
+            yield StringCommand(f"chown -h {owner}:{group} {shlex.quote(path)} && chmod 640 {shlex.quote(path)}")
 
 
 @operation()

@@ -177,5 +177,5 @@ def test_a_vhost_changes_hands_with_one_deploy_and_nothing_runs_as_who_had_it(la
     assert said(lab, "ls /etc/systemd/system/seawall-php-* /run/seawall-php /etc/seawall/php").count("evil") == 0
     assert said(lab, "systemctl is-active seawall-php-heir").strip() == "active"
     assert said(lab, "stat -c '%U %a' /var/spool/cron/crontabs/heir").split() == ["heir", "600"]
-    assert said(lab, "pgrep -f 'sleep 600' || echo none").strip() == "none"
+    assert said(lab, "pgrep -x sleep || echo none").strip() == "none"
     assert changes(counted(lab, "web1")) == {"web1": 0}
