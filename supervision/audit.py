@@ -70,7 +70,7 @@ def audit(estate: Estate, host: Host, rules: Rules, *, only: Collection[Scanner]
 
 def _traits(estate: Estate, host: Host) -> frozenset[str]:
     routing = "strict-routing" if host.strict_routing else "loose-routing"
-    web = {"web"} if host.role in WEB else set[str]()
+    web = {"web", host.web.value} if host.role in WEB else set[str]()
     return frozenset({host.role.value, estate.policy.ssh.cryptography.value, routing} | web)
 
 

@@ -12,8 +12,8 @@
     reason = "why this does not apply, or what protects instead"
     when = ["container"]                          # traits of a host that must all hold; nothing: everywhere
 
-Traits: container; debian12, debian13; the host's role, and web where that serves it; compatible or strict (ssh's
-cryptography); loose-routing or strict-routing (the host's strict_routing).
+Traits: container; debian12, debian13; the host's role, and where that serves the web, web and nginx or apache;
+compatible or strict (ssh's cryptography); loose-routing or strict-routing (the host's strict_routing).
 """
 
 import tomllib
