@@ -21,6 +21,13 @@ CONNECT = 4.0  # seconds
 BANNER = 10  # lines that a server may say before it says that it speaks ssh
 LONGEST = 35_000  # bytes of a packet (RFC 4253 section 6.1): nobody is known yet, so nobody is believed
 ALIVE = 5  # seconds between signs of life, of which as many may be missing
+TCP = {  # seconds, but for the last: milliseconds
+    socket.TCP_NODELAY: 1,
+    socket.TCP_KEEPIDLE: 10,
+    socket.TCP_KEEPINTVL: 10,
+    socket.TCP_KEEPCNT: 5,
+    socket.TCP_USER_TIMEOUT: 60_000,
+}
 PARAMIKO = (  # key exchanges of paramiko 4.0.0 that are still safe
     "curve25519-sha256@libssh.org",
     "ecdh-sha2-nistp256",
@@ -160,10 +167,15 @@ def leave(client: "paramiko.SSHClient") -> None:
             pass
 
 
-def no_delay(client: "paramiko.SSHClient") -> None:
-    """Send at once: paramiko leaves Nagle's algorithm on, which costs 55 ms a command instead of 10."""
+def awake(client: "paramiko.SSHClient") -> None:
+    """Send at once: paramiko leaves Nagle's algorithm on, which costs 55 ms a command instead of 10.
+
+    And notice a peer that is gone within a minute (tcp(7)): a cable that is cut says nothing.
+    """
     transport = client.get_transport()
     if transport is not None:
         peer = transport.sock
         if isinstance(peer, socket.socket):  # and no detour
-            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in TCP.items():
+                peer.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -20,7 +20,7 @@ import fabric
 import paramiko
 from invoke.exceptions import CommandTimedOut, UnexpectedExit
 
-from effects.reach import detour, known_hosts_line, leave, no_delay
+from effects.reach import awake, detour, known_hosts_line, leave
 from effects.run import Result
 from estate.model import Control, Host
 from estate.problem import Failed, Missing, Unreachable, Untrusted
@@ -158,4 +158,4 @@ def _notice_a_cut(client: paramiko.SSHClient) -> None:
         transport.set_keepalive(5)
         if isinstance(transport.sock, socket.socket):  # on a detour ssh itself looks for signs of life
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST)
-    no_delay(client)
+    awake(client)

@@ -13,9 +13,11 @@ import paramiko
 from effects.run import Result
 
 CHUNK = 65_536  # bytes
+PATIENCE = 300.0  # seconds of silence; a look at files takes a few
 # Descriptor 9 is a file without a name: what a question says on standard error, and is heard only where it fails.
 BEGIN = """e=$(mktemp -p /run) && exec 9<>"$e" && rm -f "$e" || exit 1
 said() {{ c=$?; [ $c = 0 ] || {{ printf '\\n{mark}\\n'; tail -c 2000 /proc/$$/fd/9; }}; printf '\\n{mark} %s\\n' $c; }}
+true; said
 """
 
 
@@ -33,7 +35,9 @@ class Shell:
             self._channel.exec_command("exec sh")
         except paramiko.SSHException as fault:
             raise OSError(f"no channel over the connection: {fault}") from None
+        self._channel.settimeout(PATIENCE)
         self._channel.sendall(BEGIN.format(mark=self._mark).encode())
+        self._hear()  # what root's own .bashrc says is no answer
 
     def ended(self) -> bool:
         """Whether nothing can be asked any more."""
@@ -42,11 +46,17 @@ class Shell:
     def ask(self, script: str, *, stdin: str = "") -> Result:
         """Run `script` in a subshell. It gets `stdin`, which ends with a newline there, or nothing.
 
-        Raises EOFError or OSError where the connection, or the shell, ends first.
+        Raises EOFError or OSError where the connection, or the shell, ends first or is silent for too long.
         """
         line = "" if stdin.endswith("\n") else "\n"
         given = f"<<'{self._mark}'\n{stdin}{line}{self._mark}" if stdin else "</dev/null"
         self._channel.sendall(f"(eval {shlex.quote(script)}) 2>/proc/$$/fd/9 9>&- {given}\nsaid\n".encode())
+        code, said = self._hear()
+        out, _, err = said.partition(f"\n{self._mark}\n")
+        return Result((script,), code, out, err)
+
+    def _hear(self) -> tuple[int, str]:
+        """Exit code of what was asked, and all that it said."""
         heard = bytearray()
         while (end := self._end.search(heard, max(0, len(heard) - 2 * len(self._mark)))) is None:
             more = self._channel.recv(CHUNK)
@@ -54,5 +64,4 @@ class Shell:
                 said = self._channel.recv_stderr(CHUNK).decode("utf-8", "replace")
                 raise EOFError(f"the connection ended, or the shell on the host: {said}")
             heard += more
-        out, _, err = heard[: end.start()].decode("utf-8", "replace").partition(f"\n{self._mark}\n")
-        return Result((script,), int(end[1]), out, err)
+        return int(end[1]), heard[: end.start()].decode("utf-8", "replace")

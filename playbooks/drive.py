@@ -55,12 +55,13 @@ def drive(
     """Run `deploys` (names of modules of playbooks) on `hosts`; one outcome for each asked host, in that order.
 
     A host that is down does not keep the others waiting. `on_event` gets the runner's events as they happen.
-    Nothing is raised for a host: look at the outcomes, or let `check` judge them. Raises BadEstate for no hosts,
-    Failed where the runner itself did not end well.
+    Nothing is raised for a host: look at the outcomes, or let `check` judge them. Raises BadEstate for no hosts.
+    Where the runner itself does not end well, it is said of each host that was not done by then.
     """
     if not hosts:
         raise BadEstate("no host was asked for", hint="name one, or add hosts to the estate")
     outcomes: dict[str, Outcome] = {}
+    said = "the run ended without a word about it"
 
     def see(event: Event) -> None:
         if event["event"] == "host":
@@ -75,9 +76,12 @@ def drive(
             see(_silent(silent))
         if reached:
             job = json.dumps({"hosts": list(reached.values()), "deploys": list(deploys), "dry_run": dry_run})
-            for line in lines([sys.executable, "-m", "playbooks.runner"], stdin=job, timeout=timeout):
-                see(json.loads(line))
-    return {data["name"]: outcomes.get(data["name"]) or _lost(data["name"]) for data in hosts}
+            try:
+                for line in lines([sys.executable, "-m", "playbooks.runner"], stdin=job, timeout=timeout):
+                    see(json.loads(line))
+            except Failed as failed:
+                said = failed.what
+    return {data["name"]: outcomes.get(data["name"]) or _lost(data["name"], said) for data in hosts}
 
 
 def check(outcomes: Mapping[str, Outcome]) -> None:
@@ -132,13 +136,13 @@ def _silent(data: HostData) -> Event:
     }
 
 
-def _lost(name: str) -> Outcome:
+def _lost(name: str, said: str) -> Outcome:
     return Outcome(
         name,
         ok=False,
         operations=0,
         changes=0,
         seconds=0.0,
-        error="the run ended without a word about it",
+        error=said,
         kind="failed",
     )

@@ -29,11 +29,12 @@ from pyinfra.api.state import State, StateStage  # noqa: E402
 from pyinfra.context import ctx_host, ctx_state  # noqa: E402
 
 from effects.clock import Stopwatch  # noqa: E402
-from effects.reach import no_delay  # noqa: E402
+from effects.reach import awake  # noqa: E402
 from estate.problem import Problem  # noqa: E402
 from playbooks.operations import LEFT_OUT, NOTICES  # noqa: E402
 
 CONNECT = 8  # seconds
+LIMIT = 1500  # seconds for one host; less than all have together (playbooks/drive.py)
 Emit = Callable[..., None]
 Deploy = Callable[[], None]
 
@@ -76,19 +77,21 @@ class Run:
     def _to_the_end(self, act: Callable[[], None]) -> None:
         """The last event of a host says how it went."""
         try:
-            with ctx_host.use(self.host):
+            with ctx_host.use(self.host), gevent.Timeout(LIMIT):
                 act()
         except ConnectError as fault:
             self._end(error=str(fault.args[0]), kind="untrusted" if _is_about_keys(fault) else "unreachable")
-        except (PyinfraError, Problem, OSError, EOFError) as fault:
-            self._end(error=fault.what if isinstance(fault, Problem) else str(fault), kind="failed")
+        except gevent.Timeout:
+            self._end(error=f"not at its end after {LIMIT} s; look at what hangs there", kind="failed")
+        except Exception as fault:  # what one host answers must not end the run of the others
+            self._end(error=_said(fault), kind="failed")
         else:
             missing = dict.fromkeys(LEFT_OUT.pop(self.host.name, ()))
             self._end(error="\n  ".join(missing), kind="partly" if missing else "")
 
     def _connect(self) -> None:
         self.host.connect(raise_exceptions=True, show_errors=False)
-        no_delay(self.host.connector.client)  # type: ignore[attr-defined]  # the ssh connector's
+        awake(self.host.connector.client)  # type: ignore[attr-defined]  # the ssh connector's
         self.state.activate_host(self.host)
         self._emit("connected", host=self.host.name, port=self.host.data.ssh_port)
 
@@ -133,6 +136,14 @@ class Run:
     def _name(self, number: str) -> str:
         """Without the names of the deploys around it."""
         return min(self.state.get_op_meta(number).names).rsplit(" | ", 1)[-1]
+
+
+def _said(fault: Exception) -> str:
+    """In its own words; a fault that nobody foresaw says what it is, too."""
+    if isinstance(fault, Problem):
+        return fault.what
+    foreseen = isinstance(fault, (PyinfraError, OSError, EOFError))
+    return str(fault) if foreseen else f"what it answers is not understood ({type(fault).__name__}: {fault})"
 
 
 def _is_about_keys(fault: ConnectError) -> bool:

@@ -16,13 +16,16 @@ LIMIT = 180.0  # seconds for one program
 
 
 def everywhere(hosts: Sequence[Host], act: Callable[[Host], T]) -> dict[str, T | Problem]:
-    """`act` for every host, in the order of `hosts`; the Problem where there was one."""
+    """`act` for every host, in the order of `hosts`; the Problem where there was one, or the answer made no sense."""
 
     def one(host: Host) -> T | Problem:
         try:
             return act(host)
         except Problem as fault:
             return fault
+        except (AttributeError, LookupError, TypeError, ValueError) as fault:  # whoever is root there chose the answer
+            hint = "look at that host; it does not answer as one of ours"
+            return Failed(f"{host.name}: its answer makes no sense ({type(fault).__name__}: {fault})", hint=hint)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return dict(zip((host.name for host in hosts), pool.map(one, hosts), strict=True))
@@ -37,7 +40,7 @@ def ask(remote: Remote, program: str, question: Mapping[str, Any] | None = None)
     said = remote.run(["python3", "-"], timeout=LIMIT, stdin=f"{text(program)}\n{call}\n")
     try:
         return dict(json.loads(said))
-    except ValueError:
+    except (TypeError, ValueError):
         raise Failed(
             f"{remote.host.name}: its answer can't be read: {said[:200]}", hint="run the same command again"
         ) from None

@@ -7,7 +7,7 @@ from datetime import datetime
 from effects.clock import Stopwatch, now
 from effects.reach import first_open
 from effects.remote import Remote
-from estate.model import Estate, Host
+from estate.model import Estate, Host, Role
 from estate.problem import Failed, Problem, Unreachable
 from inventory.data import FRESH_PORT, WEB
 from supervision import exposure, lynis, scap, sshaudit
@@ -83,7 +83,7 @@ def _scans(
     with Remote(replace(host, ssh_port=port), estate.control) as remote:
         debian, *container = remote.run(["sh", "-c", FACTS], timeout=SHORT).split()
         acts: dict[Scanner, Callable[[], Scan]] = {
-            Scanner.UNITS: lambda: _units(remote, rules.exposure),
+            Scanner.UNITS: lambda: _units(remote, rules.exposure, serves=host.role is Role.PRODUCTION),
             Scanner.SSH: lambda: sshaudit.scan(str(host.ipv4), port),
             Scanner.SSH_POLICY: lambda: sshaudit.policy(str(host.ipv4), port, debian),
             Scanner.LYNIS: lambda: _needs(lacking, lambda: _lynis(remote)),
@@ -136,6 +136,7 @@ def _oscap(remote: Remote, scanner: Scanner) -> Scan:
     return scan
 
 
-def _units(remote: Remote, limit: float) -> Scan:
+def _units(remote: Remote, limit: float, *, serves: bool) -> Scan:
     watch = Stopwatch()
-    return exposure.parse(remote.run(["sh", "-c", exposure.COMMAND], timeout=SHORT), limit, watch.seconds)
+    said = remote.run(["sh", "-c", exposure.COMMAND], timeout=SHORT)
+    return exposure.parse(said, limit, watch.seconds, serves=serves)

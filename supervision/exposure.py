@@ -3,16 +3,19 @@
 import json
 import re
 
+from estate.problem import Unmet
 from supervision.findings import Finding, Scan, Scanner
 
 # What the web, PHP and databases run as. Only units that are active count.
 UNITS = re.compile(
     r"(nginx|apache2|mariadb|mysql|postgresql@.*|php[0-9.]*-fpm|seawall-php@.*|seawall-php-.*|knot|named)\.service"
 )
+SERVERS = ("nginx.service", "apache2.service")
 MOST = 8  # settings that are named as advice
 COMMAND = """
 cd / && systemctl --version | sed -n 's/^systemd \\([0-9]*\\).*/\\1/p'
-for u in $(systemctl list-units --type=service --state=active --plain --no-legend | cut -d ' ' -f 1); do
+units=$(systemctl list-units --type=service --state=active --plain --no-legend) || exit 1
+for u in $(echo "$units" | cut -d ' ' -f 1); do
   case "$u" in nginx.*|apache2.*|m*sql*|mariadb.*|postgresql@*|php*|seawall-php*|knot.*|named.*)
     echo "$u"; systemd-analyze security --json=short --no-pager "$u" | tr -d '\\n'; echo
     systemd-analyze security --no-pager "$u" | sed -n 's/.*Overall exposure level for .*: \\([0-9.]*\\) .*/\\1/p';;
@@ -21,14 +24,19 @@ done
 """
 
 
-def parse(output: str, limit: float, seconds: float = 0.0) -> Scan:
-    """What COMMAND printed: systemd's version, then three lines a unit: name, settings as JSON, exposure."""
+def parse(output: str, limit: float, seconds: float = 0.0, *, serves: bool = False) -> Scan:
+    """What COMMAND printed: systemd's version, then three lines a unit: name, settings as JSON, exposure.
+
+    Raises Unmet where the host is one that `serves` sites and no web server runs: nothing of it would be judged.
+    """
     version, *lines = [line for line in output.splitlines() if line]
     findings = [
         _finding(name, settings, float(exposure), limit)
         for name, settings, exposure in zip(lines[::3], lines[1::3], lines[2::3], strict=True)
         if UNITS.fullmatch(name)
     ]
+    if serves and not {finding.id for finding in findings} & set(SERVERS):
+        raise Unmet("no web server runs there, so none was judged", hint="systemctl status nginx apache2")
     return Scan(Scanner.UNITS, version, tuple(findings), seconds)
 
 

@@ -31,6 +31,11 @@ ENGINES = {
     Engine.MARIADB: (r"mariadb-(server|client|backup)(-[0-9.]+)?",),
     Engine.POSTGRESQL: (r"postgresql(-client|-contrib)?(-[0-9]+)?", r"postgresql-[0-9]+-[a-z0-9-]+"),
 }
+STORES = {  # where a server's data lies: while there is any, nobody removes its server by what the estate does not say
+    "/var/lib/mysql": "(mariadb|mysql)-server(-[0-9.]+)?",
+    "/var/lib/postgresql": "postgresql(-[0-9]+)?",
+    "/var/lib/redis": "redis-server",
+}
 DNS = (r"knot(-dnsutils)?", r"bind9(-dnsutils|-utils)?", r"nsd")
 COMPILERS = re.compile(
     r"(gcc|g\+\+|cpp|gfortran|gobjc|clang|llvm)(-[0-9]+)?|gcc-[0-9]+-.*(?<!-base)|build-essential|dpkg-dev|make|cmake|"
@@ -50,9 +55,9 @@ class Extra:
 
     name: str
     version: str
-    kind: str  # compiler, legacy, extra: nobody needs it; foreign: no source has it
+    kind: str  # compiler, legacy, extra: nobody needs it; foreign: no source has it; data: it holds some
     kb: int
-    needed: bool  # by what must stay: named, and not removed
+    needed: bool  # by what must stay, or for its data: named, and not removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ def _question(estate: Estate, host: Host, hardened: Sequence[str]) -> dict[str, 
     """What the host needs, as the program on it wants to know it."""
     return {
         "roots": roots(estate, host, hardened),
+        "stores": STORES,
         "paths": [str(vhost.root) for vhost in estate.vhosts_on(host) if vhost.directory not in vhost.root.parents],
     }
 
@@ -133,7 +139,7 @@ def judge(estate: Estate, host: Host, seen: Mapping[str, Any]) -> Surface:
             if it not in known
         ),
         changed=tuple(seen["changed"]),
-        kept=frozenset(it["name"] for it in seen["packages"] if it["needed"] or it["vital"]),
+        kept=frozenset(it["name"] for it in seen["packages"] if it["kept"] or it["vital"]),
         official=frozenset(it["entry"].rpartition(":")[0] for it in known or seen["sources"]),
     )  # fmt: skip
 
@@ -143,10 +149,11 @@ def _extra(package: Mapping[str, Any], asked_for: set[str]) -> Extra | None:
     if name in asked_for or package["vital"]:
         return None
     kind = "compiler" if COMPILERS.fullmatch(name) else "legacy" if LEGACY.fullmatch(name) else ""
-    kind = kind or ("foreign" if package["foreign"] else "") or ("" if package["needed"] else "extra")
+    kind = kind or ("foreign" if package["foreign"] else "")
+    kind = kind or ("" if package["needed"] else "data" if package["holds"] else "extra")
     if not kind or (kind == "extra" and not package["manual"]):  # what only depends on an extra goes with it
         return None
-    return Extra(name, package["version"], kind, package["kb"], package["needed"])
+    return Extra(name, package["version"], kind, package["kb"], package["kept"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from effects.run import run
-from estate.problem import BadEstate, Missing, Untrusted
+from estate.problem import BadEstate, Missing, Unmet, Untrusted
 from supervision import content, exclusions, exposure, lynis, scap
 from supervision.findings import Exclusion, Finding, Goal, Scan, Scanner, Score, judge
 from supervision.page import html
@@ -114,6 +114,11 @@ def test_a_unit_within_the_limit_wins_its_point_and_others_say_what_would_help()
     scan = exposure.parse(said, 2.5)
     assert [(finding.id, finding.points) for finding in scan.findings] == [("nginx.service", 0), ("mariadb.service", 1)]
     assert "User= (0.4)" in scan.findings[0].advice
+
+
+def test_a_host_whose_web_server_is_down_is_unknown_and_not_well() -> None:
+    with pytest.raises(Unmet, match="no web server runs"):
+        exposure.parse("252\nmariadb.service\n[]\n1.6\n", 2.5, serves=True)
 
 
 def test_an_excused_finding_leaves_the_declared_score_with_its_denominator() -> None:

@@ -8,12 +8,13 @@ from test_playbooks_rules import an_estate
 
 from estate.model import Host
 from estate.problem import Unmet, Unreachable
+from supervision.asking import everywhere
 from supervision.surface import COMPILERS, LEGACY, Surface, check, judge
 
 
 def a_package(name: str, **changed: Any) -> dict[str, Any]:
-    about = {"version": "1", "manual": True, "needed": False, "vital": False, "foreign": False, "kb": 1}
-    return about | {"name": name} | changed
+    about = {"version": "1", "manual": True, "needed": False, "holds": False, "vital": False, "foreign": False, "kb": 1}
+    return about | {"name": name, "kept": changed.get("needed", False)} | changed
 
 
 def judged(*packages: dict[str, Any], host: Host | None = None, **changed: Any) -> Surface:
@@ -63,6 +64,15 @@ def test_what_no_source_has_is_named_and_not_removed() -> None:
     assert found.removable == ()
 
 
+def test_what_holds_data_or_serves_what_no_source_has_is_never_removed() -> None:
+    found = judged(a_package("postgresql-15", holds=True, kept=True), a_package("jre", kept=True), a_package("jq"))
+    assert [(extra.name, extra.kind) for extra in found.packages] == [
+        ("postgresql-15", "data"), ("jre", "extra"), ("jq", "extra")
+    ]  # fmt: skip
+    assert found.removable == ("jq",)
+    assert found.kept == {"postgresql-15", "jre"}
+
+
 def test_the_estate_explains_packages_and_ports() -> None:
     estate = an_estate()
     asked = replace(estate.hosts["web"], packages=("jq",), listens=("tcp/8081",))
@@ -77,6 +87,13 @@ def test_a_source_that_is_not_debians_is_named_with_its_file() -> None:
     found = judged(sources=[entry, {"entry": "y:1", "uri": "http://mirror.example/debian/", "origin": "Debian"}])
     assert found.sources == ("https://x.example/apt/ (/etc/apt/sources.list.d/x.list:3)",)
     assert found.files == ("/etc/apt/sources.list.d/x.list",)
+
+
+def test_a_host_whose_answer_makes_no_sense_is_unknown_and_holds_up_nobody() -> None:
+    hosts = [an_estate().hosts[name] for name in ("web", "twin")]
+    found = everywhere(hosts, lambda host: {"twin": "well"}[host.name])
+    assert found["twin"] == "well"
+    assert "web: its answer makes no sense" in str(found["web"])
 
 
 def test_what_is_left_to_explain_is_a_failure_and_so_is_silence() -> None:

@@ -1,22 +1,24 @@
 """Sent by `seawall surface`: what is installed and listens here, and what a removal would take along.
 
-`look` takes {roots: [regular expression], paths: [of applications], verify: bool} and answers {packages: [{name,
-version, manual, needed, vital, foreign, kb}], listening: [{protocol, address, port, program}], sources: [{entry, uri,
-origin}], changed: [path]}. With {remove: [package], disable: [path]} it answers {gone: [package]}, which is what apt
-would remove, unused dependencies included; with {really: true} too it has done so, and says what is {left: [package]}.
+`look` takes {roots: [regular expression], paths: [of applications], stores: {directory: regular expression}, verify:
+bool} and answers {packages: [{name, version, manual, needed, kept, holds, vital, foreign, kb}], listening: [{protocol,
+address, port, program}], sources: [{entry, uri, origin}], changed: [path]}. With {remove: [package], disable: [path]}
+it answers {gone: [package]}, which is what apt would remove, unused dependencies included; with {really: true} too it
+has done so, and says what is {left: [package]}.
 """
 
 import ipaddress
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 FOLLOWED = ("PreDepends", "Depends", "Recommends")  # what apt's own autoremove follows
 HARMLESS = re.compile(r"\S+\s+c /|missing\s+/usr/share/(doc|info|locale|man|lintian)/")
+SOCKET = re.compile(r"(tcp|udp)\s+\S+\s+\d+\s+\d+\s+(\S+):(\d+)\s")
 TARGETS = "$(SOURCESENTRY)|$(REPO_URI)|$(ORIGIN)"
 
 
@@ -25,7 +27,7 @@ def look(question: "dict[str, Any]") -> "dict[str, Any]":
     if "remove" in question or "disable" in question:
         return remove(question.get("remove", []), question.get("disable", []), really=question.get("really", False))
     return {
-        "packages": list(packages(question["roots"], question["paths"])),
+        "packages": list(packages(question["roots"], question["paths"], question["stores"])),
         "listening": list(listening()),
         "sources": list(sources()),
         "changed": changed() if question["verify"] else [],
@@ -36,31 +38,50 @@ def out(*argv: str, limit: float = 600, codes: "tuple[int, ...]" = (0,)) -> str:
     """Standard output of what must end with one of `codes`."""
     environment = os.environ | {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
-        argv, capture_output=True, text=True, timeout=limit, check=False, env=environment, stdin=subprocess.DEVNULL
+        argv,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=limit,
+        check=False,
+        env=environment,
+        stdin=subprocess.DEVNULL,
     )
     if done.returncode not in codes:
         raise SystemExit(f"{argv[0]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}")
     return done.stdout
 
 
-def packages(roots: "list[str]", paths: "list[str]") -> "Iterator[dict[str, Any]]":
-    """Everything that is installed; `needed`: by `roots`, by who owns `paths`, or by what Debian cannot do without."""
+def packages(roots: "list[str]", paths: "list[str]", stores: "dict[str, str]") -> "Iterator[dict[str, Any]]":
+    """Everything that is installed; `needed`: by `roots`, by who owns `paths`, or by what Debian cannot do without.
+
+    `holds`: its data lies in one of `stores`. `kept`: needed, or by such a one, or by what no source has.
+    """
     cache: Any = import_module("apt").Cache()
     here = {package.name: package for package in cache if package.is_installed}
     vital = {name for name, package in here.items() if is_vital(package)}
-    wanted = [re.compile(root) for root in roots]
-    start = {name for name in here if any(pattern.fullmatch(name) for pattern in wanted)}
-    needed = closure(here, (vital | start | owners(paths)) & set(here))
+    foreign = {name for name, it in here.items() if all(origin.archive == "now" for origin in it.installed.origins)}
+    needed = closure(here, (vital | matching(here, roots) | owners(paths)) & set(here))
+    full = [pattern for directory, pattern in stores.items() if any(Path(directory).glob("*"))]
+    holds = matching(here, full)
+    kept = closure(here, needed | foreign | holds)
     for name, package in sorted(here.items()):
         yield {
             "name": name,
             "version": package.installed.version,
             "manual": not package.is_auto_installed,
             "needed": name in needed,
+            "kept": name in kept,
+            "holds": name in holds,
             "vital": name in vital,
-            "foreign": all(origin.archive == "now" for origin in package.installed.origins),
+            "foreign": name in foreign,
             "kb": package.installed.installed_size // 1024,
         }
+
+
+def matching(names: "Iterable[str]", patterns: "list[str]") -> "set[str]":
+    """Those that one of the regular expressions fits as a whole."""
+    return {name for name in names if any(re.fullmatch(pattern, name) for pattern in patterns)}
 
 
 def owners(paths: "list[str]") -> "set[str]":
@@ -93,13 +114,21 @@ def closure(here: "dict[str, Any]", start: "set[str]") -> "set[str]":
 def listening() -> "Iterator[dict[str, Any]]":
     """Sockets that others can reach: not those of the loopback."""
     for line in out("ss", "-tulpnH").splitlines():
-        fields = line.split()
-        address, _, port = fields[4].rpartition(":")
+        row = SOCKET.match(line)
+        if row is None:  # the rest of a program's name, which may hold a newline and is anybody's to choose
+            continue
+        protocol, address, port = row.groups()
         plain = address.strip("[]").partition("%")[0]
-        if plain != "*" and ipaddress.ip_address(plain).is_loopback:
+        if plain != "*" and is_inside(plain):
             continue
         program = re.search(r'\("([^"]+)"', line)
-        yield {"protocol": fields[0], "address": plain, "port": int(port), "program": program[1] if program else ""}
+        yield {"protocol": protocol, "address": plain, "port": int(port), "program": program[1] if program else ""}
+
+
+def is_inside(address: str) -> bool:
+    """Whether it is one of the loopback, also as IPv6 writes those of IPv4."""
+    plain = ipaddress.ip_address(address)
+    return (getattr(plain, "ipv4_mapped", None) or plain).is_loopback
 
 
 def sources() -> "Iterator[dict[str, str]]":
@@ -116,13 +145,13 @@ def changed() -> "list[str]":
 
 
 def remove(names: "list[str]", files: "list[str]", *, really: bool) -> "dict[str, Any]":
-    """What goes; done where `really`."""
+    """What goes; done where `really`. Never a purge: postgresql-15 would take every cluster along (its postrm)."""
     answer: dict[str, Any] = {"gone": [], "left": []}
     if names:
-        simulated = out("apt-get", "-s", "purge", "--autoremove", *names)
-        answer["gone"] = re.findall(r"^(?:Purg|Remv) (\S+)", simulated, re.MULTILINE)
+        simulated = out("apt-get", "-s", "remove", "--autoremove", *names)
+        answer["gone"] = re.findall(r"^Remv (\S+)", simulated, re.MULTILINE)
     if really and names:
-        out("apt-get", "-qy", "-o", "DPkg::Lock::Timeout=300", "purge", "--autoremove", *names, limit=1800)
+        out("apt-get", "-qy", "-o", "DPkg::Lock::Timeout=300", "remove", "--autoremove", *names, limit=1800)
         known = out("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n").splitlines()
         there = {line.split()[0] for line in known if line.endswith(" installed")}
         answer["left"] = [name for name in answer["gone"] if name.partition(":")[0] in there]

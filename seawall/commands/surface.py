@@ -75,7 +75,8 @@ def _show(found: Sequence[Surface]) -> None:
         if it.packages:
             table = Table(it.host, "version", "why it is named", "MB", box=None, pad_edge=False)
             for extra in it.packages:
-                why = f"{extra.kind}, needed by another" if extra.needed else extra.kind
+                by_another = extra.needed and extra.kind != "data"
+                why = f"{extra.kind}, needed by another" if by_another else extra.kind
                 table.add_row(extra.name, extra.version, why, f"{extra.kb / 1024:.1f}")
             Console().print(table)
         for what, names in {"listens": it.listening, "takes packages from": it.sources, "changed": it.changed}.items():

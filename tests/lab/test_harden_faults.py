@@ -116,6 +116,23 @@ def test_a_second_driver_leaves_the_way_back_of_the_first_alone(lab: Lab) -> Non
     assert changes(counted(lab, "ns1"))["ns1"] == 0
 
 
+def test_what_roots_own_shell_says_is_no_answer(lab: Lab) -> None:
+    lab.run("ns1", "cp -p /root/.bashrc /root/.kept; sed -i '1i echo hello' /root/.bashrc")
+    said = counted(lab, "ns1")
+    lab.run("ns1", "mv /root/.kept /root/.bashrc")
+    assert changes(said) == {"ns1": 0}
+
+
+def test_a_host_that_gives_no_sensible_answer_does_not_end_the_run_of_the_others(lab: Lab) -> None:
+    """Whoever is root there can make its programs say anything."""
+    lab.run("ns1", "printf '#!/bin/sh\\necho nonsense\\n' > /usr/local/bin/getent; chmod 755 /usr/local/bin/getent")
+    document = json.loads(harden(lab, "--json", "ns1", "ns2").out)
+    lab.run("ns1", "rm /usr/local/bin/getent")
+    assert document["hosts"]["ns2"]["ok"]
+    assert "is not understood" in document["hosts"]["ns1"]["error"]
+    counted(lab, "ns1")
+
+
 def test_a_reload_that_a_dead_run_owed_is_done(lab: Lab) -> None:
     lab.run("web1", "touch /etc/nginx/conf.d/seawall.conf")
     assert changes(counted(lab, "web1")) == {"web1": 1}
