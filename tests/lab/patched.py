@@ -71,6 +71,15 @@ def weekly_run(lab: Lab) -> None:
     )
 
 
+def compared(lab: Lab) -> None:
+    """AIDE is done with what the last run has left: what is planted while it looks, it names, and rightly."""
+    wait_until(
+        lambda: lab.run("web1", "systemctl is-active seawall-aide").out.strip() != "activating",
+        timeout=120,
+        late=Failed("AIDE did not end", hint="look at seawall-aide.service"),
+    )
+
+
 def broken(lab: Lab) -> list[str]:
     return lab.run("web1", "systemctl list-units --failed --plain --no-legend").out.split()
 

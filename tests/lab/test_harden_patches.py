@@ -238,6 +238,7 @@ def test_drift_is_found_and_mended(lab: Lab) -> None:
 
 
 def test_what_was_planted_is_named(lab: Lab) -> None:
+    patched.compared(lab)
     lab.guest("web1").run(patched.PLANT)
     result = seawall(lab, "surface", "web1", "--json")
     seen = answered(result)["web1"]
