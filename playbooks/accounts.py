@@ -29,7 +29,6 @@ class Account(NamedTuple):
     """What the host knows of one account."""
 
     uid: int
-    home: str
     shell: str
     groups: frozenset[str]  # beside its own
     ends: str  # days since 1970, as shadow(5) has it
@@ -99,7 +98,7 @@ def staff(people: Sequence[PersonData]) -> Generator[StringCommand]:
         elif account.uid < 1000:
             raise OperationError(f"{person['name']} is a system account here; choose another name for [staff]")
         elif _differs(account, person):
-            yield StringCommand(_mend(person["name"], account.home, person["ends"]))
+            yield StringCommand(_mend(person["name"], person["ends"]))
     here = {person["name"] for person in people}
     for name, account in known.items():
         if STAFF in account.groups and name not in here:
@@ -134,7 +133,7 @@ def _accounts() -> dict[str, Account]:
             groups_of.setdefault(name, set()).add(group)
     ends, homeless = dict(rows["s"]), {name for (name,) in rows["h"]}
     return {
-        f[0]: Account(int(f[2]), f[5], f[6], frozenset(groups_of.get(f[0], ())), ends.get(f[0], ""), f[0] in homeless)
+        f[0]: Account(int(f[2]), f[6], frozenset(groups_of.get(f[0], ())), ends.get(f[0], ""), f[0] in homeless)
         for f in rows["p"]
     }
 
@@ -147,18 +146,25 @@ def _differs(account: Account, person: PersonData) -> bool:
 def _welcome(person: PersonData) -> str:
     """Without a password, which is no lock; and so without one that could expire and close the door to their key."""
     return (
-        f"useradd --create-home --user-group --groups {STAFF} --shell {SHELL} --password '*' --inactive -1"
-        f" --expiredate {person['ends']} -K PASS_MAX_DAYS=-1 -K HOME_MODE=0700 {person['name']}"
+        f"useradd --no-create-home --user-group --groups {STAFF} --shell {SHELL} --password '*' --inactive -1"
+        f" --expiredate {person['ends']} -K PASS_MAX_DAYS=-1 {person['name']} && {_home(person['name'])}"
     )
 
 
-def _mend(name: str, home: str, ends: str) -> str:
-    quoted, stage = shlex.quote(home), shlex.quote(f"{home}.stage")
+def _mend(name: str, ends: str) -> str:
     return (
         f"usermod --groups {STAFF} --shell {SHELL} --expiredate {ends} {name}"
         f" && if getent shadow {name} | grep -q '^{name}:!'; then usermod --password '*' {name}; fi"
-        f" && if [ ! -d {quoted} ]; then rm -rf {stage} && cp -rT /etc/skel {stage} && chown -R {name}: {stage}"
-        f" && chmod 700 {stage} && mv -T {stage} {quoted}; fi"
+        f" && {_home(name)}"
+    )
+
+
+def _home(name: str) -> str:
+    """A home where there is none, in one step: useradd that is killed leaves half of one."""
+    return (
+        f'home="$(getent passwd {name} | cut -d: -f6)" && stage="$home.stage" && if [ ! -d "$home" ]; then'
+        f' rm -rf "$stage" && cp -rT /etc/skel "$stage" && chown -R {name}: "$stage" && chmod 700 "$stage"'
+        ' && mv -T "$stage" "$home"; fi'
     )
 
 

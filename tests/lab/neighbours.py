@@ -21,6 +21,7 @@ limits = {{ memory_mb = 256, cpu_percent = 50, tasks = 32 }}
 check = {{ path = "/", expect = "mine" }}
 """
 SECRET = "the secret of good"
+SESSION = "tmp/sess_victim"  # of PHP
 SPY = (Path(__file__).parent / "vhost_spy.php").read_text(encoding="utf-8")
 
 
@@ -35,7 +36,7 @@ def fill(lab: Lab, evil: str, good: str) -> None:
     there = f"/srv/vhosts/{good}"
     put(lab, good, "public/index.php", "<?php file_put_contents('/tmp/victim', 'x'); echo 'mine';")
     put(lab, good, "public/secret.php", f"{SECRET} <?php echo '{SECRET}';")
-    put(lab, good, "tmp/sess_victim", SECRET)
+    put(lab, good, SESSION, SECRET)
     put(lab, evil, "public/mine.txt", "mine")
     put(lab, evil, "public/spy.php", SPY)
     user = USERS[evil]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from hardening import changes, counted, harden, own_lab, ssh_port_answers
-from neighbours import POOLS, SECRET, UNITS, USERS, added, edited, fill, get, notices, pid, put, status
+from neighbours import POOLS, SECRET, SESSION, UNITS, USERS, added, edited, fill, get, notices, pid, put, status
 
 from effects.clock import wait_until
 from estate.problem import Failed
@@ -42,8 +42,10 @@ def test_vhosts_are_added_with_one_deploy(lab: Lab) -> None:
     [
         (*UNITS, "/run/seawall-php/evil/fpm.sock", "/run/seawall-php/good/fpm.sock"),
         (*POOLS, "/run/php/evilp.sock", "/run/php/goodp.sock"),
+        (UNITS[0], POOLS[1], "/run/seawall-php/evil/fpm.sock", "/run/php/goodp.sock"),
+        (POOLS[0], UNITS[1], "/run/php/evilp.sock", "/run/seawall-php/good/fpm.sock"),
     ],
-    ids=["unit", "pool"],
+    ids=["unit", "pool", "unit to pool", "pool to unit"],
 )
 def test_who_breaks_into_a_vhost_gets_nothing_of_its_neighbour(
     lab: Lab, evil: str, good: str, own: str, theirs: str
@@ -57,6 +59,27 @@ def test_who_breaks_into_a_vhost_gets_nothing_of_its_neighbour(
     assert seen.pop("own temporary file") == "1"
     assert (seen.pop("own socket") == "true") is (evil in UNITS)  # a pool's socket is the web server's alone
     assert {what: got for what, got in seen.items() if got not in ("false", "[]")} == {}
+
+
+def test_past_what_php_forbids_the_user_of_a_pool_has_no_right_to_a_neighbour(lab: Lab) -> None:
+    def can(command: str) -> bool:
+        """A shell where pools run."""
+        inside = f"nsenter -t {pid(lab, 'php*-fpm.service')} -m -i runuser -u evilp -- sh -c '{command}'"
+        return lab.run("web1", inside).ok
+
+    assert can(f"cat /srv/vhosts/{POOLS[0]}/public/mine.txt && kill -0 $$")  # so this test can fail
+    assert not can("ls /srv/vhosts")  # whose names are there
+    for good, socket in ((UNITS[1], "/run/seawall-php/good/fpm.sock"), (POOLS[1], "/run/php/goodp.sock")):
+        get(lab, good)  # so that a process of its is there
+        victim = lab.run("web1", f"pgrep -n -u {USERS[good]} php-fpm").out.strip()
+        assert lab.run("web1", f"test -S {socket} && cat /srv/vhosts/{good}/{SESSION} /proc/{victim}/environ").ok
+        for crossing in (
+            f"cat /srv/vhosts/{good}/public/secret.php", f"cat /srv/vhosts/{good}/{SESSION}",
+            f"ls /srv/vhosts/{good}", f"cat /var/log/vhosts/{good}/php.log", f"ls /var/log/vhosts/{good}",
+            f"ln /srv/vhosts/{good}/public/secret.php /srv/vhosts/{POOLS[0]}/stolen",
+            f"kill -0 {victim}", f"cat /proc/{victim}/cmdline", f"ls /proc/{victim}/root/", f"test -w {socket}",
+        ):  # fmt: skip
+            assert not can(crossing), crossing
 
 
 def test_for_a_unit_no_neighbour_exists(lab: Lab) -> None:
