@@ -131,8 +131,6 @@ def test_no_race_is_won_against_mounting_and_unmounting(lab: Lab) -> None:
     )
     assert f"{FILES}: not mounted" in tried  # so this test can fail: the link stood there
     assert {line for line in tried.splitlines() if line.isdigit()} == {"1"}
-    counted(lab, "web1")
-    assert mounted(lab, HOME) == [DISK, FILES]
 
 
 def test_a_disk_of_an_administrators_own_stays_his_and_is_made_safe(lab: Lab) -> None:
@@ -145,7 +143,6 @@ def test_a_disk_of_an_administrators_own_stays_his_and_is_made_safe(lab: Lab) ->
     assert f"none {DISK} tmpfs size=1m,noauto,nosuid,nodev,noexec 0 0" in said(lab, "cat /etc/fstab")
     assert changes(counted(lab, "web1")) == {"web1": 0}
     said(lab, f"umount {DISK}; sed -i '\\#{DISK}#d' /etc/fstab; systemctl daemon-reload")
-    counted(lab, "web1")
 
 
 def test_a_vhost_that_is_broken_from_within_costs_its_host_nothing_else(lab: Lab) -> None:
@@ -162,7 +159,6 @@ def test_a_vhost_that_is_broken_from_within_costs_its_host_nothing_else(lab: Lab
     by_user(lab, f"rmdir {sock}; rm {SCRATCH}")
     counted(lab, "web1")
     assert said(lab, "systemctl is-active seawall-php-evil").strip() == "active"
-    assert changes(counted(lab, "web1")) == {"web1": 0}
 
 
 def test_a_vhost_changes_hands_with_one_deploy_and_nothing_runs_as_who_had_it(lab: Lab) -> None:
