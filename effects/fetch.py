@@ -1,28 +1,41 @@
 """A document from the web, whole or not at all: one time limit, one size limit, a trusted sender."""
 
+import http.client
 import ssl
 import time
 import urllib.request
-from urllib.error import HTTPError, URLError
+from typing import Any
+from urllib.error import HTTPError
 
 from estate.problem import BadEstate, Failed, Unreachable, Untrusted
 
 SCHEMES = ("https://", "file://")  # over http anybody in between may say that all is well
 PIECE = 1 << 16
+REFUSED = "anybody in between could change it"
+
+
+class _Trusted(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect to where we would not have asked ourselves, nor to a file of this machine."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        if not newurl.startswith("https://"):
+            raise Untrusted(f"{req.full_url} sends us on to {newurl}: {REFUSED}", hint="look at who answers there")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def fetch(url: str, *, timeout: float, limit: int) -> bytes:
     """All of it, within `timeout` seconds and `limit` bytes; through the proxy that $https_proxy names, if any.
 
     Raises Unreachable where it does not come, Untrusted for a certificate that is not to be trusted ($SSL_CERT_FILE
-    names other authorities), Failed where it is larger, BadEstate for a URL that is neither https nor a local file.
+    names other authorities) and a redirect to anything but https, Failed where it is larger, BadEstate for a URL that
+    is neither https nor a local file.
     """
     if not url.startswith(SCHEMES):
-        raise BadEstate(f"{url} is not fetched: anybody in between could change it", hint="use https://, or file:///")
+        raise BadEstate(f"{url} is not fetched: {REFUSED}", hint="use https://, or file:///")
     end = time.monotonic() + timeout
     try:
         request = urllib.request.Request(url, headers={"User-Agent": "seawall"})  # noqa: S310 - the scheme was looked at
-        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
+        with urllib.request.build_opener(_Trusted).open(request, timeout=timeout) as answer:
             found = bytearray()
             while piece := answer.read1(PIECE):
                 found += piece
@@ -34,9 +47,11 @@ def fetch(url: str, *, timeout: float, limit: int) -> bytes:
                 raise ConnectionError(f"it ended after {len(found)} of {size} bytes")
     except HTTPError as fault:
         raise Unreachable(f"{url} answered {fault.code}", hint="look at it from here: curl -I " + url) from None
-    except (OSError, URLError) as fault:
+    except (OSError, http.client.HTTPException) as fault:  # an answer that breaks off is no OSError
         reason = getattr(fault, "reason", fault)
         if isinstance(reason, ssl.SSLCertVerificationError):
             raise Untrusted(f"{url}: {reason.verify_message}", hint="look at who answers there") from None
-        raise Unreachable(f"{url}: {reason}", hint="can this machine reach it? try: curl -I " + url) from None
+        raise Unreachable(
+            f"{url}: {reason or type(reason).__name__}", hint="can this machine reach it? try: curl -I " + url
+        ) from None
     return bytes(found)
