@@ -12,13 +12,14 @@ from inventory.encryption import EncryptionData, VolumeData, encryption_data, ke
 WEB = (Role.PRODUCTION, Role.DRP)
 FRESH_PORT = 22  # where sshd listens before the first hardening
 USUAL_PORT = 2222  # where it listens then, unless the estate says otherwise
-# Never the two ends of a pair on one day, so that a bad patch is seen on one before it reaches the other.
+# Never the two ends of a pair on one day, so that a bad patch is seen on one before it reaches the other. Of name
+# servers and bastions, which stand in for each other, each of the first seven has a day of its own.
 PATCH_DAYS = {
     Role.DRP: ("Tue",),
-    Role.DNS: ("Mon", "Wed"),
+    Role.DNS: ("Mon", "Wed", "Fri", "Sun", "Tue", "Thu", "Sat"),
     Role.PRODUCTION: ("Thu",),
     Role.BACKUP: ("Fri", "Sat"),
-    Role.BASTION: ("Sun",),
+    Role.BASTION: ("Sun", "Tue", "Thu", "Sat", "Mon", "Wed", "Fri"),
 }
 
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
