@@ -14,7 +14,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from playbooks.apt_sources import made_safe
+from playbooks.apt_sources import in_doubt, is_debians, made_safe, plain
 from playbooks.operations import File, ask, files, put
 from templates import render
 
@@ -32,7 +32,12 @@ apt() {{ apt-get -q -o Dir::Etc::sourcelist="$1/sources.list" -o Dir::Etc::sourc
   -o Dir::State::lists={STAGE}/lists -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \\
   -o APT::Update::Error-Mode=any -o Acquire::Retries=0 "$2"; }}
 if ! apt {STAGE}/new update > said 2>&1; then
-  if apt /etc/apt update > /dev/null 2>&1; then grep '^[EW]:' said >&2; exit 1; fi
+  if apt /etc/apt update > /dev/null 2>&1; then
+    grep '^[EW]:' said >&2
+    echo 'what says it is from Debian must be signed by Debian. If it is from others: take its entry out (grep -r URI' \
+      '/etc/apt/sources.list*), and name it in the estate as [origins.NAME], with uri, suites, components and key' >&2
+    exit 1
+  fi
   apt {STAGE}/new indextargets > /dev/null
 fi
 if [ -e new/sources.list ]; then cp new/sources.list /etc/apt/.sources.list.stage; fi
@@ -41,6 +46,12 @@ for f in {PARTS}/.*.stage /etc/apt/.sources.list.stage; do
   if [ -e "$f" ]; then n=$(basename "$f" .stage); mv -fT "$f" "$(dirname "$f")/${{n#.}}"; fi
 done
 rm -rf {STAGE}"""
+
+
+# Where apt has no lists at all it has to ask once.
+WHOSE = """
+ls /var/lib/apt/lists/*InRelease > /dev/null 2>&1 || apt-get -q update > /dev/null 2>&1
+apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)' 'Created-By: Packages' 2> /dev/null | sort -u"""
 
 
 @operation()
@@ -55,7 +66,9 @@ def safe_sources() -> Generator[StringCommand]:
             seen[path] = ""
         else:
             seen[path] += f"{line[1:]}\n"
-    changed = made_safe(seen)
+    told = [line.partition("|")[::2] for line in (ask(WHOSE) if in_doubt(seen) else ())]
+    mirrors = {plain(uri) for origin, uri in told if origin in ("Debian", "Debian Backports")}
+    changed = made_safe(seen, lambda uri: is_debians(uri, mirrors))
     if not changed:
         return
     yield StringCommand(

@@ -29,8 +29,9 @@ FETCH = "/etc/seawall/apt-fetch.conf"
 STRICT = 'APT::Update::Error-Mode "any";\n'
 DROP_INS = {
     f"{UNITS}/apt-daily.service.d/seawall.conf": f"[Service]\nEnvironment=APT_CONFIG={FETCH}\n",
-    f"{UNITS}/apt-daily-upgrade.service.d/seawall.conf": (
+    f"{UNITS}/apt-daily-upgrade.service.d/seawall.conf": (  # packages restart their own services, too
         "[Unit]\nOnSuccess=seawall-patched.service\nOnFailure=seawall-patched.service\n"
+        f"[Service]\nExecCondition={TOOL} free\n"
     ),
     f"{UNITS}/ssh.service.d/seawall-patches.conf": "[Unit]\nStartLimitIntervalSec=0\n",
 }
@@ -42,14 +43,13 @@ def _override(timer: str) -> str:
 
 def _timers() -> dict[str, File]:
     data = host.data.patching
-    weekly = {"timezone": data["timezone"], "jitter": JITTER, "persistent": "true"}
+    zone = data["timezone"]
     wanted = {
-        _override(timer): File(render("weekly.timer.j2", day=host.data.patch_day, at=at, **weekly))
+        _override(timer): File(render("weekly.timer.j2", day=host.data.patch_day, at=at, timezone=zone, jitter=JITTER))
         for timer, at in TIMERS.items()
     }
-    # A window that was missed is waited for again: afterwards is outside of it.
-    missed = {"timezone": data["timezone"], "jitter": f"{data['jitter_minutes']}min", "persistent": "false"}
-    start = render("weekly.timer.j2", day=data["reboot_day"], at=data["window"][0], **missed)
+    jitter = f"{data['jitter_minutes']}min"
+    start = render("weekly.timer.j2", day=data["reboot_day"], at=data["window"][0], timezone=zone, jitter=jitter)
     wanted[_override(REBOOT)] = File(f"{start}\n[Install]\nWantedBy=timers.target\n")
     return wanted
 

@@ -1,7 +1,7 @@
 """How patched the hosts are: what each host says, what its open CVEs mean, and whether somebody must act."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +29,7 @@ class State:
     held: tuple[str, ...]
     restart: tuple[str, ...]  # units that run code which is no longer on disk
     reboot: tuple[str, ...]  # why one is owed
+    owed: tuple[str, ...]  # why of that nobody but a person takes care
     faults: tuple[str, ...]  # of the last run
     unknown: tuple[str, ...]
 
@@ -44,7 +45,7 @@ class State:
         found = [f"overdue: {since}"] if self.overdue else []
         found += [f"{one.cve} in {', '.join(one.packages)}: {', '.join(one.advisories)}" for one in self.alerts]
         found += [f"held back: {', '.join(self.held)}"] if self.held else []
-        return (*found, *self.faults)
+        return (*found, *self.owed, *self.faults)
 
     def plain(self) -> dict[str, Any]:
         """As `--json` prints it."""
@@ -68,16 +69,22 @@ def status(estate: Estate, hosts: Sequence[Host], feeds: Feeds) -> list[State]:
                 found = ask(remote, PROGRAM, question)
                 seen = seen | {"cves": found["cves"], "unknown": [*seen["unknown"], *found["unknown"]]}
         missing = everybodys | ({} if data else {source_of(suite): feeds.unknown.get(source_of(suite), "")})
-        return judge(host.name, seen, advisories, tuple(f"{name}: {why}" for name, why in missing.items()))
+        unknown = tuple(f"{name}: {why}" for name, why in missing.items())
+        return judge(host.name, seen, advisories, unknown, reboots=estate.policy.patches.reboot)
 
     found = everywhere(hosts, look)
     return [silent(name, seen) if isinstance(seen, Problem) else seen for name, seen in found.items()]
 
 
 def judge(
-    host: str, seen: Mapping[str, Any], advisories: Mapping[str, set[str]], unknown: tuple[str, ...] = ()
+    host: str,
+    seen: Mapping[str, Any],
+    advisories: Mapping[str, set[str]],
+    unknown: tuple[str, ...] = (),
+    *,
+    reboots: bool = False,
 ) -> State:
-    """What a host says, weighed. `seen` is the answer of `effects.onhost.patch_state`."""
+    """What a host says, weighed. `seen` is the answer of `effects.onhost.patch_state`; `reboots`: it may."""
     stamps = [seen["stamps"][part] for part in ("fetched", "installed")]
     patched = None if None in stamps else datetime.fromtimestamp(min(stamps), UTC)
     now = datetime.fromtimestamp(seen["now"], UTC)
@@ -89,14 +96,28 @@ def judge(
         held=tuple(seen["held"]),
         restart=tuple(seen["restart"]),
         reboot=tuple(seen["reboot"]),
+        owed=tuple(_owed(seen, reboots=reboots)),
         faults=(*seen["report"].get("faults", ()), *(f"half installed: {line}" for line in seen["half"])),
         unknown=(*seen["unknown"], *unknown),
     )
 
 
+def _owed(seen: Mapping[str, Any], *, reboots: bool) -> Iterator[str]:
+    """Restarts and reboots that do not come by themselves."""
+    why = ", ".join(seen["reboot"])
+    if why and not reboots:
+        yield f"a reboot is owed ({why}), and [patches] reboot = false leaves it to you: systemctl reboot"
+    elif why and seen["reboot_failed"]:
+        yield f"a reboot is owed ({why}) and was given up; see: journalctl -u seawall-reboot"
+    last = seen["report"]
+    late = seen["now"] - last.get("at", 0) > (WEEKLY + GRACE).total_seconds()
+    if left := [unit for unit in seen["restart"] if late or unit in last.get("left", ())]:
+        yield f"not restarted since its files changed: {', '.join(left)}"
+
+
 def silent(host: str, fault: Problem) -> State:
     """Of a host that did not answer, nothing is known."""
-    return State(host, None, False, (), (), (), (), (), (fault.what,))
+    return State(host, None, False, (), (), (), (), (), (), (fault.what,))
 
 
 def check(states: Sequence[State]) -> None:

@@ -11,13 +11,17 @@ from typing import Any
 
 from effects.remote import Remote
 from estate.model import Estate, Host
-from estate.problem import Failed, Missing, Problem, Refused
+from estate.problem import Failed, Missing, Problem, Refused, Unreachable
 from inventory.data import WEEK, patch_day
 from supervision.asking import ask, everywhere
 
 TOOL = "/usr/local/lib/seawall/patching"
-AS_A_UNIT = ("systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--unit=seawall-patches-now")
+UNIT = "seawall-patches-now"
+# It says what it has to say to the journal: at a pipe of ours it would die with our connection, in the middle of dpkg.
+AS_A_UNIT = ("systemd-run", "--quiet", "--collect", "--wait", f"--unit={UNIT}")
+AT_WORK = ("apt-daily-upgrade.service", "seawall-patched.service", "seawall-reboot.service", f"{UNIT}.service")
 LIMIT = 3600.0  # seconds for one host
+STARTING = 60  # seconds that an application may take until its site answers
 NOT_THERE = (126, 127, 203)  # the shell's codes, and systemd's
 Say = Callable[[str, str], None]  # host, words
 
@@ -83,18 +87,49 @@ def _told(seen: Patched | Problem) -> Patched:
 
 
 def _patch(estate: Estate, host: Host, packages: Sequence[str], say: Say) -> Patched:
-    sites = {"sites": [{"domain": vhost.domain, "path": vhost.check.path, "expect": vhost.check.expect}
-                       for vhost in estate.vhosts_on(host)]}  # fmt: skip
+    sites = [{"domain": vhost.domain, "path": vhost.check.path, "expect": vhost.check.expect}
+             for vhost in estate.vhosts_on(host)]  # fmt: skip
     with Remote(host, estate.control) as remote:
         wanted = _upgrades(remote, packages)
         say(host.name, ", ".join(f"{one.package} {one.candidate}" for one in wanted) or "nothing to install")
-        before = ask(remote, "health", sites)
-        result = remote.attempt([*AS_A_UNIT, TOOL, "now", *packages], timeout=LIMIT)
-        if not result.ok:
-            raise Failed(f"patching ended with {result.code}: {result.said}", hint="look at the host")
-        worse = _worse(before, ask(remote, "health", sites))
-        say(host.name, worse or "done, and well")
-        return Patched(wanted, worse)
+        before = ask(remote, "health", {"sites": sites, "patience": 0})
+        if unwell := [site["domain"] for site in sites if site["domain"] not in before["well"]]:
+            say(host.name, f"not well before, so not asked afterwards: {', '.join(unwell)}")
+        _not_with_its_partner(estate, host, say)
+        _install(remote, packages)
+        well = [site for site in sites if site["domain"] in before["well"]]
+        after = ask(remote, "health", {"sites": well, "patience": STARTING})
+        if after["unknown"]:
+            say(host.name, f"there was no time to ask: {', '.join(after['unknown'])}")
+        lost = worse(before, after)
+        say(host.name, lost or "done, and well")
+        return Patched(wanted, lost)
+
+
+def _install(remote: Remote, packages: Sequence[str]) -> None:
+    result = remote.attempt([*AS_A_UNIT, TOOL, "now", *packages], timeout=LIMIT)
+    if not result.ok:
+        said = (
+            result.said or remote.attempt(["journalctl", "-qu", UNIT, "-n", "9", "-o", "cat"], timeout=30).out.strip()
+        )
+        raise Failed(f"patching ended with {result.code}: {said}", hint=f"look at the host: journalctl -u {UNIT}")
+
+
+def _not_with_its_partner(estate: Estate, host: Host, say: Say) -> None:
+    """Raise Refused while the other end of the pair is patched or about to reboot, by its week or by a colleague."""
+    look = ["systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating,reloading", *AT_WORK]
+    for partner in estate.partners(host):
+        try:
+            with Remote(partner, estate.control) as remote:
+                busy = [line.split()[0] for line in remote.run(look, timeout=30).splitlines() if line.strip()]
+        except Unreachable:  # which must not keep what still serves from its patches
+            say(host.name, f"{partner.name} does not answer: whether it is being patched is not known")
+            continue
+        if busy:
+            raise Refused(
+                f"{partner.name}, the other end of its pair, is at it: {', '.join(busy)}",
+                hint="wait until that has ended, then run the same command again",
+            )
 
 
 def _upgrades(remote: Remote, packages: Sequence[str]) -> tuple[Upgrade, ...]:
@@ -106,7 +141,9 @@ def _upgrades(remote: Remote, packages: Sequence[str]) -> tuple[Upgrade, ...]:
     return tuple(Upgrade(**one) for one in json.loads(result.out.splitlines()[-1]))
 
 
-def _worse(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    lost = [f"{site} answers no more" for site in before["well"] if site not in after["well"]]
+def worse(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What was well before and is not now, by two answers of `effects.onhost.health`."""
+    known = [site for site in before["well"] if site not in after["unknown"]]
+    lost = [f"{site} answers no more" for site in known if site not in after["well"]]
     failed = [f"{unit} failed" for unit in after["failed"] if unit not in before["failed"]]
     return ", ".join([*lost, *failed])

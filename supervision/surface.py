@@ -45,7 +45,6 @@ LEGACY = re.compile(  # CIS Debian Linux 12 Benchmark v1.1.0, 2.2: clients, and 
     r"(inetutils-)?telnetd?(-ssl)?|rsh-(redone-)?(client|server)|nis|ypbind-mt|ypserv|yp-tools|tn?ftp|(inetutils-)?ftpd?|"
     r"(a?tftp(-hpa)?|tftpd(-hpa)?|atftpd)|(inetutils-)?talkd?|(x|openbsd-|inetutils-)inetd|ldap-utils|finger(d)?"
 )
-DEBIAN = ("Debian", "Debian Backports")  # origins, as its archives call themselves
 CLIENTS = {("udp", 68), ("udp", 546)}  # sockets of a DHCP client, for the address of the host itself
 
 
@@ -71,7 +70,7 @@ class Surface:
     changed: tuple[str, ...] = ()  # files that are not as their package brought them
     unknown: str = ""
     kept: frozenset[str] = frozenset()  # packages that are needed, and what they need
-    official: frozenset[str] = frozenset()  # files with a source that is known; all, where apt has never asked any
+    official: frozenset[str] = frozenset()  # files with a source that is known; all, where none is
 
     @property
     def ok(self) -> bool:
@@ -126,7 +125,7 @@ def judge(estate: Estate, host: Host, seen: Mapping[str, Any]) -> Surface:
     """What is there, weighed. `seen` is the answer of `effects.onhost.surface`."""
     expected = CLIENTS | {(opening["protocol"], opening["port"]) for opening in openings(estate, host)}
     sites = {urlsplit(origin.uri).hostname for origin in estate.policy.origins_of(host.name)}
-    known = [it for it in seen["sources"] if it["origin"] in DEBIAN or urlsplit(it["uri"]).hostname in sites]
+    known = [it for it in seen["sources"] if it["debians"] or urlsplit(it["uri"]).hostname in sites]
     return Surface(
         host.name,
         packages=tuple(extra for package in seen["packages"] if (extra := _extra(package, set(host.packages)))),

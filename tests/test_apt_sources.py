@@ -2,7 +2,8 @@
 
 import pytest
 
-from playbooks.apt_sources import DEBIAN, KEYRING, is_debians, made_safe
+from playbooks.apt_sources import DEBIAN, KEYRING, in_doubt, is_debians, plain
+from playbooks.apt_sources import made_safe as made_safe_by
 
 LIST = "/etc/apt/sources.list"
 OTHER = "/etc/apt/sources.list.d/other.sources"
@@ -20,13 +21,17 @@ Components: main
 """
 
 
+def made_safe(files: dict[str, str], *mirrors: str) -> dict[str, str]:
+    return made_safe_by(files, lambda uri: is_debians(uri, [plain(mirror) for mirror in mirrors]))
+
+
 @pytest.mark.parametrize(
     ("uri", "own"),
     [
         ("http://deb.debian.org/debian", True),
         ("http://security.debian.org/", True),
-        ("http://mirror.provider.example/debian/", True),
-        ("http://mirror.provider.example/debian-security", True),
+        ("http://mirror.provider.example/debian/", False),
+        ("https://anybody.example/debian-security", False),
         ("https://download.example/linux/debian", False),
         ("https://debian.org.attacker.example/x", False),
         ("file:/srv/packages", False),
@@ -78,3 +83,25 @@ def test_no_stanza_does_without_a_signature() -> None:
 def test_a_key_within_a_stanza_is_kept() -> None:
     key = "Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mDME\n -----END PGP PUBLIC KEY BLOCK-----\n"
     assert made_safe({OTHER: f"Types: deb\nURIs: https://x.example/debian\nSuites: a\n{key}"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("uri", "as_apt_says"),
+    [
+        ("http://mirror.provider.example/debian", "http://mirror.provider.example/debian/"),
+        ("mirror+file:///etc/apt/mirrors/debian.list", "mirror+file:/etc/apt/mirrors/debian.list/"),
+    ],
+)
+def test_a_mirror_gets_debians_key_where_apt_knows_that_it_is_one(uri: str, as_apt_says: str) -> None:
+    stanza = f"Types: deb\nURIs: {uri}\nSuites: bookworm\nComponents: main\n"
+    assert made_safe({OTHER: stanza}) == {}
+    assert made_safe({OTHER: stanza}, as_apt_says) == {OTHER: f"{stanza}Signed-By: {KEYRING}\n"}
+    line = f"deb {uri} bookworm main\n"
+    assert made_safe({LIST: line}) == {}
+    assert f"URIs: {uri}\n" in made_safe({LIST: line}, as_apt_says)[DEBIAN]
+
+
+def test_apt_is_asked_only_about_what_has_no_key() -> None:
+    assert in_doubt({LIST: "deb http://mirror.example/debian bookworm main\n"})
+    assert not in_doubt({LIST: "deb http://deb.debian.org/debian bookworm main\n"})
+    assert not in_doubt({LIST: "deb [signed-by=/k.asc] http://mirror.example/debian bookworm main\n"})

@@ -1,4 +1,4 @@
-"""A site is asked for at an address, over real TLS."""
+"""A site is asked for at an address, over real TLS; and so is a document, and the sites of a host by itself."""
 
 import socket
 import ssl
@@ -16,10 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from effects import clock
+from effects.fetch import fetch
 from effects.http import LARGEST, Response, get
+from effects.onhost import health
 from estate.problem import Missing, Unreachable, Untrusted
 
 STOP = Event()
+LATER = list[str]()  # who asked for an application that needs its time to start
+NAMES = ("shop.example", "localhost")
 
 
 class Site(BaseHTTPRequestHandler):
@@ -29,14 +33,24 @@ class Site(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = f"{self.headers['Host']} {self.path} é".encode()
-        status = 503 if self.path == "/maintenance" else 200
+        status = {"/maintenance": 503, "/away": 302}.get(self.path, 200)
         self.send_response(status)
         self.send_header("Retry-After", "120")
+        self.send_header("Location", "http://127.0.0.1:9/list")
+        if self.path == "/later":
+            LATER.append("asked")
+            body = b"up" if len(LATER) > 2 else b"starting"
         if self.path == "/large":
             body = b"x" * (LARGEST + 1)
+        if self.path == "/chunks":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"ff\r\ncut")
+            self.close_connection = True
+            return
         self.send_header("Content-Length", str(len(body) + (7 if self.path == "/short" else 0)))
         self.end_headers()
-        if self.path == "/drip":
+        if self.path.startswith("/drip"):
             while not STOP.wait(0.05):
                 self.wfile.write(b".")
         self.wfile.write(body)
@@ -56,16 +70,16 @@ class Server(ThreadingHTTPServer):
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate that signs itself, for shop.example, and its key beside it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.example")])
+    me = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.example")])
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(me)
+        .issuer_name(me)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(clock.now() - timedelta(days=1))
         .not_valid_after(clock.now() + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("shop.example")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in NAMES]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -165,3 +179,57 @@ def test_a_bundle_that_can_not_be_read_is_missing(port: int, tmp_path: Path) -> 
     (tmp_path / "bad.pem").write_text("no certificate")
     with pytest.raises(Missing, match=r"bad\.pem"):
         ask("/", port, tmp_path / "bad.pem")
+
+
+@pytest.fixture
+def there(port: int, pem: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where documents are fetched from, and the sites of "this host" are."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    monkeypatch.setattr(health, "PORT", port)
+    monkeypatch.setattr(health, "TIMEOUT", 1.0)
+    return f"https://localhost:{port}"
+
+
+def test_a_document_comes_whole_or_is_unreachable(there: str) -> None:
+    assert fetch(f"{there}/list", timeout=5, limit=1000).decode().endswith("/list \u00e9")
+    with pytest.raises(Unreachable, match="IncompleteRead"):
+        fetch(f"{there}/chunks", timeout=5, limit=1000)
+    with pytest.raises(Unreachable, match="ended after"):
+        fetch(f"{there}/short", timeout=5, limit=1000)
+
+
+def test_a_server_that_speaks_no_http_is_unreachable(there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Site, "protocol_version", "NONSENSE/9")
+    with pytest.raises(Unreachable, match="NONSENSE"):
+        fetch(f"{there}/list", timeout=5, limit=1000)
+
+
+def test_nobody_is_followed_to_where_anybody_may_answer(there: str) -> None:
+    with pytest.raises(Untrusted, match=r"sends us on to http://127\.0\.0\.1:9/list"):
+        fetch(f"{there}/away", timeout=5, limit=1000)
+
+
+def a_site(domain: str, path: str = "/", expect: str = "") -> dict[str, str]:
+    return {"domain": domain, "path": path, "expect": expect or domain}
+
+
+def test_a_page_that_drips_costs_its_own_site_and_nothing_else(there: str) -> None:
+    sites = [a_site("shop.example"), *(a_site("slow.example", f"/drip{n}", "never") for n in range(20))]
+    assert there
+    assert health.tried(sites) == {"shop.example": True, "slow.example": False}
+
+
+def test_sites_that_were_not_asked_in_time_are_unknown(there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "AT_ONCE", 1)
+    monkeypatch.setattr(health, "BUDGET", 0.5)
+    sites = [a_site("slow.example", "/drip", "never"), a_site("shop.example")]
+    assert there
+    assert health.tried(sites) == {"slow.example": False, "shop.example": None}
+
+
+def test_an_application_gets_time_to_start(there: str) -> None:
+    assert there
+    LATER.clear()
+    asked = a_site("shop.example", "/later", "up")
+    assert health.tried([asked]) == {"shop.example": False}
+    assert health.patiently([asked], 20) == {"shop.example": True}

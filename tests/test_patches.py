@@ -1,22 +1,29 @@
 """What is made of what hosts and publishers say about patches. Nothing that is not known is called clean."""
 
+import re
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from feeds import mirror
+from test_playbooks_rules import a_host as a_host_of
 from test_playbooks_rules import an_estate, data_of
 
 from effects.fetch import fetch
 from effects.onhost import patching as on_host
+from effects.onhost import text
+from effects.onhost.booting import in_window
+from estate.model import Role
 from estate.problem import BadEstate, Failed, Unmet, Unreachable
+from inventory.data import host_data
 from supervision import feeds as sources
 from supervision.advisories import Rank, certfr_cves, certfr_names, dsa_list, opened
 from supervision.feeds import Feeds
 from supervision.patches import check, judge, silent
-from supervision.patching import waves
+from supervision.patching import waves, worse
 
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
 LINES = [
@@ -32,7 +39,7 @@ LINES = [
 def a_host(**changed: Any) -> dict[str, Any]:
     at = (NOW - timedelta(days=3)).timestamp()
     seen = {"now": NOW.timestamp(), "stamps": {"fetched": at, "installed": at}, "held": [], "half": [], "restart": [],
-            "reboot": [], "report": {}, "unknown": [], "cves": []}  # fmt: skip
+            "reboot": [], "reboot_failed": False, "report": {}, "unknown": [], "cves": []}  # fmt: skip
     return seen | changed
 
 
@@ -109,6 +116,9 @@ def test_only_a_sender_that_can_be_trusted_is_asked(tmp_path: Path) -> None:
         ({"held": ["nginx"]}, "held back: nginx"),
         ({"half": ["nginx is half installed"]}, "half installed"),
         ({"report": {"faults": ["nginx.service does not come up again"]}}, "does not come up"),
+        ({"reboot": ["a newer kernel"]}, r"a reboot is owed \(a newer kernel\), and .* leaves it to you"),
+        ({"restart": ["nginx.service"]}, "not restarted since its files changed: nginx"),
+        ({"restart": ["a", "b"], "report": {"at": NOW.timestamp() - 60, "left": ["b"]}}, r"changed: b\n"),
         ({"cves": LINES}, "CVE-2026-31001 in nginx, nginx-common: CERTFR-2026-ALE-014"),
     ],
 )
@@ -117,6 +127,18 @@ def test_what_needs_somebody_is_said(changed: dict[str, Any], why: str) -> None:
     check([judge("web1", a_host(), known)])
     with pytest.raises(Unmet, match=why):
         check([judge("web1", a_host(**changed), known)])
+
+
+def test_a_reboot_that_comes_by_itself_needs_nobody_until_it_was_given_up() -> None:
+    owed = a_host(reboot=["a newer kernel"])
+    check([judge("web1", owed, {}, reboots=True)])
+    check([judge("web1", a_host(reboot_failed=True), {}, reboots=True)])  # in the meantime somebody did it
+    with pytest.raises(Unmet, match="given up; see: journalctl -u seawall-reboot"):
+        check([judge("web1", owed | {"reboot_failed": True}, {}, reboots=True)])
+
+
+def test_what_the_next_week_restarts_needs_nobody() -> None:
+    check([judge("web1", a_host(restart=["nginx.service"], report={"at": NOW.timestamp() - 3600, "left": []}), {})])
 
 
 def test_what_is_not_known_is_never_clean() -> None:
@@ -135,6 +157,27 @@ def test_the_two_ends_of_a_pair_are_in_different_waves_the_twin_first() -> None:
     assert place["even"] != place["odd"]
 
 
+@pytest.mark.parametrize("role", [Role.DNS, Role.BASTION])
+def test_those_that_stand_in_for_each_other_never_share_a_day(role: Role) -> None:
+    some = {f"n{number}": a_host_of(f"n{number}", role, number) for number in range(7)}
+    found = [host_data(replace(an_estate(), hosts=some), host) for host in some.values()]
+    assert len({data["patch_day"] for data in found}) == len(some)
+    assert len({data["patching"]["reboot_day"] for data in found}) == len(some)
+
+
+@pytest.mark.parametrize("name", ["patching", "patch_state", "health", "surface", "uploads"])
+def test_a_program_goes_to_its_host_in_one_piece(name: str) -> None:
+    whole = text(name)
+    compile(whole, name, "exec")
+    assert not re.search(r"^(from|import) effects", whole, re.MULTILINE)
+
+
+def test_what_was_not_asked_is_no_fault_and_what_answers_no_more_is() -> None:
+    before = {"well": ["a", "b"], "unknown": [], "failed": ["old.service"]}
+    assert worse(before, {"well": ["a"], "unknown": ["b"], "failed": ["old.service"]}) == ""
+    assert worse(before, {"well": ["a"], "unknown": [], "failed": ["x"]}) == "b answers no more, x failed"
+
+
 def test_a_pair_is_not_rebooted_on_one_day_either() -> None:
     days = {name: data_of(name)["patching"]["reboot_day"] for name in ("web", "twin", "even", "odd")}
     assert days["web"] != days["twin"]
@@ -148,8 +191,8 @@ def test_a_pair_is_not_rebooted_on_one_day_either() -> None:
      (["23:00", "01:00"], ["23:00", "00:30"], ["22:59", "01:00", "12:00"])],
 )  # fmt: skip
 def test_a_window_may_go_over_midnight(window: list[str], inside: list[str], outside: list[str]) -> None:
-    assert all(on_host.in_window(window, clock) for clock in inside)
-    assert not any(on_host.in_window(window, clock) for clock in outside)
+    assert all(in_window(window, clock) for clock in inside)
+    assert not any(in_window(window, clock) for clock in outside)
 
 
 def test_services_are_restarted_from_the_bottom_up() -> None:

@@ -83,8 +83,8 @@ def test_the_estate_explains_packages_and_ports() -> None:
 
 
 def test_a_source_that_is_not_debians_is_named_with_its_file() -> None:
-    entry = {"entry": "/etc/apt/sources.list.d/x.list:3", "uri": "https://x.example/apt/", "origin": "X"}
-    found = judged(sources=[entry, {"entry": "y:1", "uri": "http://mirror.example/debian/", "origin": "Debian"}])
+    entry = {"entry": "/etc/apt/sources.list.d/x.list:3", "uri": "https://x.example/apt/", "debians": False}
+    found = judged(sources=[entry, {"entry": "y:1", "uri": "http://mirror.example/debian/", "debians": True}])
     assert found.sources == ("https://x.example/apt/ (/etc/apt/sources.list.d/x.list:3)",)
     assert found.files == ("/etc/apt/sources.list.d/x.list",)
 

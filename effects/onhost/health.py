@@ -1,26 +1,58 @@
 """Sent by `seawall patches now`, before and after: do this host's sites answer, and which units failed?
 
-`look` takes {sites: [{domain, path, expect}]} and answers {well: [domain], failed: [unit]}. The sites are asked for
-on this host itself, over TLS, whatever DNS says; whose certificate that is, others look at.
+`look` takes {sites: [{domain, path, expect}], patience: seconds} and answers {well: [domain], unknown: [domain],
+failed: [unit]}. The sites are asked for on this host itself, over TLS, whatever DNS says; whose certificate that is,
+others look at. A site that is not well is asked again until `patience` is over: applications take their time to
+start. What there was no time to ask at all is unknown. A client's page, however slow, costs its own site only.
 """
 
 import http.client
 import socket
 import ssl
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Timer
 from typing import Any
 
-TIMEOUT = 10.0
+PORT = 443
+TIMEOUT = 10.0  # seconds for one site, from the connection to the last byte
+BUDGET = 60.0  # seconds for one round of all of them
+AT_ONCE = 32
+BETWEEN = 1.0
 
 
 def look(question: "dict[str, Any]") -> "dict[str, Any]":
     """What is well, and what is not."""
+    seen = patiently(question["sites"], question["patience"])
     argv = ["systemctl", "list-units", "--failed", "--plain", "--no-legend"]
     said = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout
     return {
-        "well": [site["domain"] for site in question["sites"] if answers(site)],
+        "well": [domain for domain, well in seen.items() if well],
+        "unknown": [domain for domain, well in seen.items() if well is None],
         "failed": [line.split()[0] for line in said.splitlines() if line.strip()],
     }
+
+
+def patiently(sites: "list[dict[str, str]]", patience: float) -> "dict[str, bool | None]":
+    """As `tried`, and those that are not well again and again."""
+    end = time.monotonic() + patience
+    seen = tried(sites)
+    while False in seen.values() and time.monotonic() < end:
+        time.sleep(BETWEEN)
+        seen |= tried([site for site in sites if seen[site["domain"]] is False])
+    return seen
+
+
+def tried(sites: "list[dict[str, str]]") -> "dict[str, bool | None]":
+    """Whether each answers; None where the time of the round was over before its turn."""
+    end = time.monotonic() + BUDGET
+
+    def one(site: "dict[str, str]") -> "bool | None":
+        return answers(site) if time.monotonic() < end else None
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip((site["domain"] for site in sites), pool.map(one, sites), strict=True))
 
 
 def answers(site: "dict[str, str]") -> bool:
@@ -29,13 +61,26 @@ def answers(site: "dict[str, str]") -> bool:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         with (
-            socket.create_connection(("127.0.0.1", 443), TIMEOUT) as plain,
-            context.wrap_socket(plain, server_hostname=site["domain"]) as secure,
+            socket.create_connection(("127.0.0.1", PORT), TIMEOUT) as plain,
+            context.wrap_socket(plain, server_hostname=site["domain"], do_handshake_on_connect=False) as secure,
         ):
-            asked = f"GET {site['path']} HTTP/1.1\r\nHost: {site['domain']}\r\nConnection: close\r\n\r\n"
-            secure.sendall(asked.encode())
-            answer = http.client.HTTPResponse(secure)
-            answer.begin()
-            return answer.status == 200 and site["expect"] in answer.read(4 << 20).decode("utf-8", "replace")
+            # A limit of the socket's own is one for each read: a page that drips would never end. Not the method of
+            # an SSLSocket: that forgets its TLS under the hands of who reads.
+            late = Timer(TIMEOUT, lambda: socket.socket.shutdown(secure, socket.SHUT_RDWR))
+            late.start()
+            try:
+                return asked(secure, site)
+            finally:
+                late.cancel()
     except (OSError, http.client.HTTPException):
         return False
+
+
+def asked(secure: ssl.SSLSocket, site: "dict[str, str]") -> bool:
+    """As `answers`, over a connection that is there."""
+    secure.do_handshake()
+    request = f"GET {site['path']} HTTP/1.1\r\nHost: {site['domain']}\r\nConnection: close\r\n\r\n"
+    secure.sendall(request.encode())
+    answer = http.client.HTTPResponse(secure)
+    answer.begin()
+    return answer.status == 200 and site["expect"] in answer.read(4 << 20).decode("utf-8", "replace")

@@ -1,7 +1,7 @@
 """Sent by `seawall patches status`: what this host knows about its own patches. Debian's own Python alone.
 
-`look` answers {suite, now, stamps, held, half, restart, reboot, report} and, where it was given debsecan's data
-(base64), {cves: debsecan's own lines}. What can't be told is said in {unknown: [words]}, and is never left out.
+`look` answers {suite, now, stamps, held, half, restart, reboot, reboot_failed, report} and, where it was given
+debsecan's data (base64), {cves: its own lines}. What can't be told is said in {unknown: [words]}, and never left out.
 """
 
 import base64
@@ -29,6 +29,7 @@ def look(question: "dict[str, Any]") -> "dict[str, Any]":
         "held": told(seen, "held packages", lambda: lines("apt-mark", "showhold")),
         "half": told(seen, "dpkg --audit", lambda: lines("dpkg", "--audit")[:1]),
         **told(seen, "restarts", lambda: json.loads("".join(lines(TOOL, "owed"))), {"restart": [], "reboot": []}),
+        "reboot_failed": told(seen, "seawall-reboot.service", reboot_failed, empty=False),
         "report": told(seen, "the last run's report", report, {}),
     }
 
@@ -60,6 +61,11 @@ def stamp(name: str) -> "float | None":
     """When apt's weekly run last did this part of it, in seconds of the epoch; None where it never did."""
     path = Path("/var/lib/apt/periodic") / name
     return path.stat().st_mtime if path.exists() else None
+
+
+def reboot_failed() -> bool:
+    """Whether the last attempt in the window was given up."""
+    return lines("systemctl", "show", "-p", "ActiveState", "--value", "seawall-reboot.service") == ["failed"]
 
 
 def report() -> Any:

@@ -4,6 +4,7 @@
     patching show [PACKAGE]...   what would be installed, as JSON
     patching now [PACKAGE]...    install it, then as `after`
     patching after               restart what runs old code, in order; what became of it stands in REPORT
+    patching free                does nothing speak against restarts? Waits for a snapshot of the databases to end
     patching check               would this host boot? Exit code 1, and each fault on standard error
     patching owed                restarts and reboots that are, as JSON
     patching reboot              where one is owed, in the window, and `check` finds no fault
@@ -15,20 +16,23 @@ import contextlib
 import fcntl
 import importlib
 import json
-import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zoneinfo import ZoneInfo
+
+from effects.onhost.booting import check, half_installed, in_window
+from effects.onhost.calling import call
 
 SETTINGS, REPORT = Path("/etc/seawall/patches.json"), Path("/var/lib/seawall/patches.json")
 STAMPS = Path("/var/lib/apt/periodic")  # apt.systemd.daily touches these, and only when it was successful
 DONE = ("update-stamp", "upgrade-stamp")
+SNAPSHOT = Path("/var/lib/seawall/databases.lock")  # of backups/take.py
+PATIENCE = 1200.0  # seconds that a snapshot is waited for
 # Databases before what queries them, the web server when its back ends are there, ssh when all else is well.
 ORDER = (
     r"systemd-manager",
@@ -47,25 +51,13 @@ NEVER = re.compile(
 )
 JUDGES = {"nginx": ["nginx", "-t"], "ssh": ["/usr/sbin/sshd", "-t"], "apache2": ["apache2ctl", "configtest"]}
 APT = ["-q", "-o", "DPkg::Lock::Timeout=600", "-o", "APT::Update::Error-Mode=any"]
+ONLY = ["install", "--only-upgrade", "--no-remove"]
 KEEP = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
 
 
-def call(*argv: str, limit: float = 300, loud: bool = False) -> "tuple[bool, str]":
-    """Whether it exits 0, and what it says; with `loud`, that goes on at once instead."""
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=None if loud else subprocess.PIPE,
-            stderr=None if loud else subprocess.STDOUT,
-            timeout=limit,
-            check=False,
-            text=True,
-            env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
-        )
-    except (OSError, subprocess.TimeoutExpired) as fault:
-        return False, str(fault)
-    return done.returncode == 0, (done.stdout or "").strip()
+def settings() -> "dict[str, Any]":
+    """What the estate says: {reboot, window: [from, to], timezone, origins: [[origin, label]]}."""
+    return dict(json.loads(SETTINGS.read_text(encoding="utf-8")))
 
 
 # ---- restarts
@@ -111,20 +103,47 @@ def stays_up(unit: str) -> bool:
     return True
 
 
-def after() -> int:
-    """Restart, see that it worked, and write it down."""
+def after(against: "list[str]") -> int:
+    """Restart, unless something speaks `against` it, see that it worked, and write it down."""
     units, _ = outdated()
-    running = [u for u in units if u == "systemd-manager" or call("systemctl", "-q", "is-active", u)[0]]
-    faults = [fault for fault in map(restart, running) if fault]
+    running = (
+        [] if against else [u for u in units if u == "systemd-manager" or call("systemctl", "-q", "is-active", u)[0]]
+    )
+    faults = [f"nothing was restarted: {why}" for why in against] + [fault for fault in map(restart, running) if fault]
     faults += half_installed()
-    report = {"at": int(time.time()), "restarted": running, "faults": faults}
+    left = outdated()[0] if running else units
+    report = {"at": int(time.time()), "restarted": running, "left": left, "faults": faults}
     REPORT.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     stage = REPORT.with_suffix(".stage")
     stage.write_text(json.dumps(report) + "\n", encoding="utf-8")
     stage.replace(REPORT)
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    return int(bool(faults))
+    return told(faults)
+
+
+def busy() -> "list[str]":
+    """What must not be cut off."""
+    _, said = call("systemctl", "list-units", "--no-legend", "--plain", "--state=active,activating", "seawall-drp@*")
+    return [f"{line.split()[0]} is at work" for line in said.splitlines() if line.strip()]
+
+
+@contextlib.contextmanager
+def steady() -> "Iterator[list[str]]":
+    """What speaks against restarts. A snapshot of the databases is waited for, and none begins meanwhile."""
+    SNAPSHOT.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    with SNAPSHOT.open("a", encoding="utf-8") as stream:
+        end = time.monotonic() + PATIENCE
+        while not (ours := locked(stream)) and time.monotonic() < end:
+            time.sleep(1)
+        yield busy() if ours else [*busy(), f"a snapshot of the databases does not end ({SNAPSHOT} is locked)"]
+
+
+def locked(stream: "IO[str]") -> bool:
+    """Whether the lock is ours now."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 # ---- patches
@@ -146,29 +165,42 @@ def fetch() -> None:
 
 
 def upgrades(names: "list[str]") -> "list[dict[str, str]]":
-    """What apt would upgrade without removing or adding anything else, from official origins only."""
+    """What apt would install, new dependencies included (a kernel is a new package), and nothing removed for it.
+
+    Of official origins only, as unattended-upgrades does it.
+    """
     official = {tuple(pair) for pair in settings()["origins"]}
     cache: Any = importlib.import_module("apt").Cache()  # Debian's python3-apt: there, and not here
     if missing := [name for name in names if name not in cache or not cache[name].is_installed]:
         raise SystemExit(f"not installed: {', '.join(missing)}")
-    cache.upgrade()
+    verb = [*ONLY, *names] if names else ["upgrade", "--with-new-pkgs"]
+    fine, said = call("apt-get", *APT, "--simulate", *verb)
+    if not fine:
+        raise SystemExit(f"apt finds no way to install it: {said[-500:]}")
     return [
-        {"package": p.name, "installed": p.installed.version, "candidate": p.candidate.version, "origin": o.label}
-        for p in cache.get_changes()
-        if p.is_installed and (not names or p.name in names)
+        {
+            "package": p.name,
+            "installed": p.installed.version if p.is_installed else "",
+            "candidate": p.candidate.version,
+            "origin": o.label,
+        }
+        for p in (cache[name] for name in re.findall(r"^Inst (\S+)", said, re.MULTILINE))
         for o in [next((o for o in p.candidate.origins if o.trusted and (o.origin, o.label) in official), None)]
         if o is not None
     ]
 
 
-def now(names: "list[str]") -> int:
+def now(names: "list[str]", against: "list[str]") -> int:
     """All that is owed, or these packages."""
+    if against:
+        raise SystemExit(f"nothing was installed: {'; '.join(against)}")
     with alone():
         fetch()
-        wanted = [one["package"] for one in upgrades(names)]
-        print(f"to be installed: {' '.join(wanted) or 'nothing'}", flush=True)
-        if names and wanted:
-            fine, _ = call("apt-get", *APT, *KEEP, "-y", "install", "--only-upgrade", *wanted, limit=3600, loud=True)
+        found = upgrades(names)
+        wanted = [name for name in names if name in {one["package"] for one in found}]
+        print(f"to be installed: {' '.join(one['package'] for one in found) or 'nothing'}", flush=True)
+        if wanted:
+            fine, _ = call("apt-get", *APT, *KEEP, "-y", *ONLY, *wanted, limit=3600, loud=True)
         elif not names:
             fine, _ = call("unattended-upgrade", "-v", limit=3600, loud=True)
         else:
@@ -177,7 +209,7 @@ def now(names: "list[str]") -> int:
             STAMPS.mkdir(exist_ok=True)
             for stamp in DONE:
                 (STAMPS / stamp).touch()
-    worst = after()
+    worst = after(against)
     if not fine:
         print("not everything was installed; see above, and /var/log/unattended-upgrades", file=sys.stderr)
     return worst or int(not fine)
@@ -186,69 +218,10 @@ def now(names: "list[str]") -> int:
 # ---- reboots
 
 
-def settings() -> "dict[str, Any]":
-    """What the estate says: {reboot, window: [from, to], timezone, origins: [[origin, label]]}."""
-    return dict(json.loads(SETTINGS.read_text(encoding="utf-8")))
-
-
-def half_installed() -> "list[str]":
-    """What dpkg began and did not end."""
-    fine, said = call("dpkg", "--audit")
-    return [] if fine and not said else [f"packages are half installed; type: dpkg --configure -a ({said[:200]})"]
-
-
-def check() -> "list[str]":
-    """Why this host might not come back from a reboot, or not be reachable then."""
-    asked: dict[str, tuple[str, ...]] = {
-        "sshd refuses its files": ("/usr/sbin/sshd", "-t"),
-        "/etc/fstab does not hold": ("findmnt", "--verify"),
-    }
-    for family, tool in (("v4", "iptables-restore"), ("v6", "ip6tables-restore")):
-        rules = f"/etc/seawall/firewall/rules.{family}"
-        asked[f"{rules} can't be loaded"] = ("sh", "-c", f"{tool} -w --noflush --test < {rules}")
-    said = {fault: call(*argv) for fault, argv in asked.items()}
-    faults = [f"{fault}: {words[-200:]}" for fault, (fine, words) in said.items() if not fine]
-    full = [path for path in ("/", "/boot") if Path(path).is_dir() and _free(path) < 1 << 20]
-    return [*faults, *half_installed(), *kernel_faults(), *(f"{path} is full" for path in full)]
-
-
-def _free(path: str) -> int:
-    disk = os.statvfs(path)
-    return disk.f_bavail * disk.f_frsize
-
-
-def kernel_faults() -> "list[str]":
-    """Whether the boot loader has a kernel and an initrd to load. A container has neither."""
-    kernels = sorted(Path("/boot").glob("vmlinuz-*"), key=lambda path: path.stat().st_mtime)
-    if not kernels:
-        inside = call("systemd-detect-virt", "--container", "--quiet")[0]
-        return [] if inside else ["there is no kernel in /boot"]
-    newest = kernels[-1].name.removeprefix("vmlinuz-")
-    initrd, menu = Path(f"/boot/initrd.img-{newest}"), Path("/boot/grub/grub.cfg")
-    faults = [] if kernels[-1].stat().st_size else [f"{kernels[-1]} is empty"]
-    if not initrd.is_file() or not call("lsinitramfs", str(initrd))[0]:
-        faults.append(f"{initrd} is missing or can't be read; type: update-initramfs -c -k {newest}")
-    if menu.parent.is_dir() and (not menu.is_file() or newest not in menu.read_text(errors="replace")):
-        faults.append(f"{menu} does not offer {newest}; type: update-grub")
-    return faults
-
-
-def in_window(window: "list[str]", clock: str) -> bool:
-    """Whether the time of day `clock` (HH:MM) lies in it; a window may go over midnight."""
-    start, end = window
-    return start <= clock < end if start <= end else clock >= start or clock < end
-
-
 def owed() -> "list[str]":
     """Why a reboot is: kernels and packages that asked for one, and what runs old code and is never restarted."""
     asked = ["a package asked for it"] if Path("/run/reboot-required").exists() else []
     return [*asked, *outdated()[1]]
-
-
-def busy() -> "list[str]":
-    """What must not be cut off."""
-    _, said = call("systemctl", "list-units", "--no-legend", "--plain", "--state=active,activating", "seawall-drp@*")
-    return [f"{line.split()[0]} is at work" for line in said.splitlines() if line.strip()]
 
 
 def reboot() -> int:
@@ -281,11 +254,21 @@ def main(verb: str, names: "list[str]") -> int:
     if verb == "owed":
         print(json.dumps({"restart": outdated()[0], "reboot": owed()}))
         return 0
+    if verb == "reboot":
+        return reboot()
     if verb == "check":
-        faults = check()
-        print("\n".join(faults), file=sys.stderr, end="\n" if faults else "")
-        return int(bool(faults))
-    return {"now": lambda: now(names), "after": after, "reboot": reboot}[verb]()
+        return told(check())
+    with steady() as against:
+        return {"now": lambda: now(names, against), "after": lambda: after(against), "free": lambda: told(against)}[
+            verb
+        ]()
+
+
+def told(faults: "list[str]") -> int:
+    """Each on a line of its own; 1 where there are any."""
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return int(bool(faults))
 
 
 if __name__ == "__main__":

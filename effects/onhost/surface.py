@@ -2,7 +2,7 @@
 
 `look` takes {roots: [regular expression], paths: [of applications], stores: {directory: regular expression}, verify:
 bool} and answers {packages: [{name, version, manual, needed, kept, holds, vital, foreign, kb}], listening: [{protocol,
-address, port, program}], sources: [{entry, uri, origin}], changed: [path]}. With {remove: [package], disable: [path]}
+address, port, program}], sources: [{entry, uri, debians}], changed: [path]}. With {remove: [package], disable: [path]}
 it answers {gone: [package]}, which is what apt would remove, unused dependencies included; with {really: true} too it
 has done so, and says what is {left: [package]}.
 """
@@ -14,12 +14,16 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
 from typing import Any
 
 FOLLOWED = ("PreDepends", "Depends", "Recommends")  # what apt's own autoremove follows
 HARMLESS = re.compile(r"\S+\s+c /|missing\s+/usr/share/(doc|info|locale|man|lintian)/")
 SOCKET = re.compile(r"(tcp|udp)\s+\S+\s+\d+\s+\d+\s+(\S+):(\d+)\s")
-TARGETS = "$(SOURCESENTRY)|$(REPO_URI)|$(ORIGIN)"
+TARGETS = "$(SOURCESENTRY)|$(REPO_URI)|$(METAKEY)|$(FILENAME)"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+VALID = re.compile(r"^(\[GNUPG:\] GOODSIG .*|[0-9A-F]{40})$", re.MULTILINE)  # as gpgv says it, and as sqv
 
 
 def look(question: "dict[str, Any]") -> "dict[str, Any]":
@@ -131,11 +135,23 @@ def is_inside(address: str) -> bool:
     return (getattr(plain, "ipv4_mapped", None) or plain).is_loopback
 
 
-def sources() -> "Iterator[dict[str, str]]":
-    """Where apt takes packages from, by entry of its files."""
+def sources() -> "Iterator[dict[str, Any]]":
+    """Where apt takes packages from, by entry of its files; and whether all of that is signed by Debian."""
+    found: dict[tuple[str, str], list[Path]] = {}
     for line in sorted(set(out("apt-get", "indextargets", "--format", TARGETS, "Created-By: Packages").splitlines())):
-        entry, uri, origin = line.split("|")
-        yield {"entry": entry, "uri": uri, "origin": "" if origin.startswith("$") else origin}
+        entry, uri, key, file = line.split("|")
+        signed = Path(file.rpartition(key.replace("/", "_"))[0] + "InRelease")
+        found.setdefault((entry, uri), []).append(signed)
+    for (entry, uri), lists in found.items():
+        yield {"entry": entry, "uri": uri, "debians": all(map(is_debians, dict.fromkeys(lists)))}
+
+
+def is_debians(signed: Path) -> bool:
+    """Whether Debian's key signed it: "Origin: Debian" can be said by anybody. One good signature is enough for apt."""
+    with TemporaryDirectory() as folder:
+        gpgv = ("gpgv", "--status-fd=1", "--keyring", KEYRING)  # Debian 12's; Debian 13 has the other
+        sqv = ("sqv", "--keyring", KEYRING, f"--output={folder}/read", "--cleartext")
+        return bool(VALID.search(out(*(gpgv if which("gpgv") else sqv), str(signed), codes=(0, 1, 2))))
 
 
 def changed() -> "list[str]":

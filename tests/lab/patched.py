@@ -132,3 +132,23 @@ def origin(lab: Lab) -> str:
     block = f"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{key}-----END PGP PUBLIC KEY BLOCK-----\n"
     archive = f'uri = "http://{repository.SITE}/elsewhere"\nsuites = ["stable"]\ncomponents = ["main"]\n'
     return f'\n[origins.elsewhere]\n{archive}key = """\n{block}"""\n'
+
+
+def publish(lab: Lab, folder: Path, name: str, number: int, depends: str = "") -> None:
+    """A package with nothing in it."""
+    control = f"Package: {name}\nVersion: {number}\nArchitecture: all\nMaintainer: T <t@t>\nDescription: t\n{depends}"
+    tree = folder / f"{name}_{number}"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "DEBIAN/control").write_text(control, encoding="utf-8")
+    deb = folder / f"{name}_{number}_all.deb"
+    assert attempt(["dpkg-deb", "--root-owner-group", "-b", str(tree), str(deb)], timeout=30).ok
+    repository.publish(lab, deb)
+
+
+def flat(lab: Lab, name: str, origin: str, codename: str) -> str:
+    """A source without a signature, of a folder of web1 that says it is from somebody; its line."""
+    headers = f"Origin: {origin}\\nLabel: {origin}\\nCodename: {codename}\\nSuite: {codename}"
+    lab.guest("web1").run(f"""set -e; mkdir -p /srv/{name}; cd /srv/{name}; touch Packages
+        printf '{headers}\\nMD5Sum:\\n d41d8cd98f00b204e9800998ecf8427e 0 Packages\\n' > Release
+        printf 'SHA256:\\n %s 0 Packages\\n' $(sha256sum < Packages | cut -d' ' -f1) >> Release""")
+    return f"deb [trusted=yes] file:/srv/{name} ./"
