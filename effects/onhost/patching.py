@@ -234,10 +234,10 @@ def reboot() -> int:
     if not wanted["reboot"]:
         print("the estate leaves it to you ([patches] reboot = false)")
         return 0
-    with alone():  # which may have to wait: the clock is looked at afterwards
+    with alone(), steady() as disturbed:  # which may have to wait: the clock is looked at afterwards
         clock = datetime.now(ZoneInfo(wanted["timezone"])).strftime("%H:%M")
         outside = [] if in_window(wanted["window"], clock) else [f"{clock} is outside of {'-'.join(wanted['window'])}"]
-        against = [*outside, *busy(), *check()]
+        against = [*outside, *disturbed, *check()]
         for fault in against:
             print(f"not rebooted: {fault}", file=sys.stderr)
         if against:

@@ -147,8 +147,8 @@ def publish(lab: Lab, folder: Path, name: str, number: int, depends: str = "") -
 
 def flat(lab: Lab, name: str, origin: str, codename: str) -> str:
     """A source without a signature, of a folder of web1 that says it is from somebody; its line."""
-    headers = f"Origin: {origin}\\nLabel: {origin}\\nCodename: {codename}\\nSuite: {codename}"
-    lab.guest("web1").run(f"""set -e; mkdir -p /srv/{name}; cd /srv/{name}; touch Packages
-        printf '{headers}\\nMD5Sum:\\n d41d8cd98f00b204e9800998ecf8427e 0 Packages\\n' > Release
-        printf 'SHA256:\\n %s 0 Packages\\n' $(sha256sum < Packages | cut -d' ' -f1) >> Release""")
+    package = "Package: nothing\\nVersion: 1\\nArchitecture: all\\nFilename: ./nothing.deb\\nSize: 1\\n"
+    headers = f"Origin: {origin}\\nLabel: {origin}\\nCodename: {codename}\\nSuite: {codename}\\nSHA256:\\n"
+    lab.guest("web1").run(f"""set -e; mkdir -p /srv/{name}; cd /srv/{name}; printf '{package}' > Packages
+        printf '{headers} %s %s Packages\\n' $(sha256sum < Packages | cut -d' ' -f1) $(wc -c < Packages) > Release""")
     return f"deb [trusted=yes] file:/srv/{name} ./"
