@@ -34,6 +34,13 @@ class Opening(TypedDict):
     sources: list[str]
 
 
+class Door(TypedDict):
+    """Where an sshd listens."""
+
+    address: str
+    port: int
+
+
 class LimitsData(TypedDict):
     """What a vhost may use of its host."""
 
@@ -97,12 +104,14 @@ class HostData(TypedDict):
     control: list[str]
     allow: list[str]  # networks that are never limited and never banned
     block: list[str]  # networks that are never answered
+    estate: list[str]  # addresses of all its hosts, which are never banned: backups and the way to a twin need them
     staff: list[PersonData]
     sftp: list[ClientData]
     reach: list[str]  # of a bastion
     cryptography: str
     hardware_keys: bool
     openings: list[Opening]
+    vaults: list[Door]  # of the backup servers it saves to
     serves: bool  # production enables its sites; a twin's are enabled by an activation alone
     vhosts: list[VhostData]
     patch_day: str
@@ -130,12 +139,14 @@ def host_data(estate: Estate, host: Host, *, port: int | None = None) -> HostDat
         control=control(estate),
         allow=list(estate.policy.firewall.allow),
         block=list(estate.policy.firewall.block),
+        estate=[address for each in estate.hosts.values() for address in each.addresses],
         staff=staff_on(estate, host),
         sftp=sftp_on(estate, host),
         reach=reach_of(estate, host),
         cryptography=estate.policy.ssh.cryptography.value,
         hardware_keys=estate.policy.ssh.hardware_keys,
         openings=openings(estate, host),
+        vaults=vaults(estate, host),
         serves=host.role is Role.PRODUCTION,
         vhosts=[_vhost_data(vhost) for vhost in estate.vhosts_on(host)] if host.role in WEB else [],
         patch_day=patch_day(estate, host),
@@ -186,6 +197,12 @@ def clients(estate: Estate, server: Host) -> list[str]:
     twins = [estate.hosts[host.twin] for host in savers if host.twin is not None and host.twin in estate.hosts]
     found = [address for host in [*savers, *twins, *kept_by(estate, server)] for address in host.addresses]
     return list(dict.fromkeys(found))
+
+
+def vaults(estate: Estate, host: Host) -> list[Door]:
+    """The ssh of the backup servers that `host` saves to."""
+    servers = [estate.hosts[name] for name in host.backup.values()]
+    return [Door(address=address, port=server.ssh_port) for server in servers for address in server.addresses]
 
 
 def known_ports(data: HostData) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from inventory.data import Opening
+from inventory.data import Door, Opening
 from playbooks.guard import TOOLS, WORK, confirm
 from playbooks.operations import File, Unit, ask, differs, files, look, put, units
 from templates import render
@@ -30,7 +30,13 @@ MAILERS = ("postfix", "Debian-exim", "opensmtpd", "mail")  # users that Debian's
 
 
 def rules(
-    openings: Sequence[Opening], family: int, *, control: Sequence[str], port: int, mailers: Sequence[int]
+    openings: Sequence[Opening],
+    family: int,
+    *,
+    control: Sequence[str],
+    port: int,
+    vaults: Sequence[Door],
+    mailers: Sequence[int],
 ) -> str:
     """What `iptables-restore --noflush` (family 4) or `ip6tables-restore` (6) loads; `mailers` are user ids."""
     return render(
@@ -43,6 +49,7 @@ def rules(
         ssh_for_all=any(opening["port"] == port and not opening["sources"] for opening in openings),
         udp=[opening["port"] for opening in openings if opening["protocol"] == "udp"],
         lines=[line for opening in openings for line in _accept(opening, family)],
+        vaults=[vault for vault in vaults if _of(family, [vault["address"]])],
         mailers=list(mailers),
     )
 
@@ -94,7 +101,7 @@ def _wanted(mailers: Sequence[int]) -> Mapping[str, File]:
     here = {"control": data.control, "port": data.sshd_port}
     texts = {"sets": networks(data.allow, data.block)}
     for family in FAMILIES:
-        texts[f"rules.v{family}"] = rules(data.openings, family, mailers=mailers, **here)
+        texts[f"rules.v{family}"] = rules(data.openings, family, vaults=data.vaults, mailers=mailers, **here)
         texts[f"fallback.v{family}"] = only_control(family, **here)
     return {name: File(text, "600") for name, text in texts.items()}
 

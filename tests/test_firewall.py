@@ -8,7 +8,7 @@ import pytest
 
 from estate.model import Role, Runtime
 from estate.web import Web
-from inventory.data import Opening, VhostData
+from inventory.data import Door, Opening, VhostData
 from inventory.policy_words import network
 from playbooks.fail2ban import FAMILIES, Jail, jails_for
 from playbooks.firewall import CHAINS, SETS, networks, only_control, rules
@@ -22,7 +22,8 @@ def an_opening(port: int, *sources: str, protocol: str = "tcp") -> Opening:
 
 
 def text_of(family: int, *openings: Opening, mailers: Sequence[int] = ()) -> str:
-    return rules(openings, family, control=CONTROL, port=2222, mailers=mailers)
+    vaults = [Door(address=address, port=2200) for address in ("10.0.3.1", "fd00:3::1")]
+    return rules(openings, family, control=CONTROL, port=2222, vaults=vaults, mailers=mailers)
 
 
 def a_vhost(runtime: Runtime) -> VhostData:
@@ -41,9 +42,10 @@ def test_rules_of_a_family_name_addresses_of_that_family_alone() -> None:
 
 
 def test_an_opening_for_addresses_of_the_other_family_is_not_an_opening_for_everybody() -> None:
-    assert "2222" not in text_of(4, an_opening(2222, "fd00:1::1")).replace("-s 10.0.0.1 -p tcp --dport 2222", "")
+    let_in = re.findall(r"(?m)^.*--dport 2222.* ACCEPT$", text_of(4, an_opening(2222, "fd00:1::1")))
+    assert let_in == ["-A SEAWALL -s 10.0.0.1 -p tcp --dport 2222 -j ACCEPT"]
     only_six = only_control(4, control=["fd00::1"], port=2222)
-    assert "2222" not in only_six
+    assert not re.search("2222.*ACCEPT", only_six)
     assert "-A SEAWALL -j DROP" in only_six
 
 
@@ -84,6 +86,25 @@ def test_ssh_has_a_limit_of_its_own_only_where_it_is_open_to_everybody() -> None
     assert limit not in text_of(4, an_opening(2222, "10.0.1.1"))
 
 
+@pytest.mark.parametrize(("family", "network"), [(4, 24), (6, 48)])
+def test_ssh_is_limited_by_network_and_for_all_together_once_control_is_in(family: int, network: int) -> None:
+    text = text_of(family, an_opening(2222))
+    assert f"--hashlimit-srcmask {network} --hashlimit-above 15/min" in text
+    assert "--dport 2222 -m hashlimit --hashlimit-name seawall-allssh --hashlimit-above" in text  # no mode: all alike
+    control = text.index(f"-A SEAWALL -s {CONTROL[family == 6]} -p tcp --dport 2222 -j ACCEPT")
+    assert control < text.index("-A SEAWALL -j SEAWALL-LIMIT")
+
+
+@pytest.mark.parametrize(("family", "vault"), [(4, "10.0.3.1"), (6, "fd00:3::1")])
+def test_nobody_but_root_talks_to_ssh_from_inside_or_to_a_backup_server(family: int, vault: str) -> None:
+    refused = "-m owner ! --uid-owner 0 -j REJECT --reject-with tcp-reset\n"
+    local = f"-A SEAWALL-OUTPUT -o lo -p tcp --syn --dport 2222 {refused}"
+    text = text_of(family)
+    assert text.index(local) < text.index("-A SEAWALL-OUTPUT -o lo -j ACCEPT")
+    assert local in only_control(family, control=CONTROL, port=2222)
+    assert re.findall(rf"-d (\S+) -p tcp --syn --dport 2200 {re.escape(refused)}", text) == [vault]
+
+
 def test_mail_leaves_as_root_and_as_a_mail_server_alone() -> None:
     senders = re.findall(r"--dport 25 -m owner --uid-owner (\d+) -j ACCEPT", text_of(4, mailers=[101]))
     assert senders == ["0", "101"]
@@ -117,8 +138,16 @@ def test_a_backup_server_does_not_ban_a_host_whose_connection_ends_early() -> No
     assert mode == {role: "normal" if role is Role.BACKUP else "aggressive" for role in Role}
 
 
+@pytest.mark.parametrize("web", Web)
+def test_no_jail_reads_what_an_application_can_write_into(web: Web) -> None:
+    """An application's words stand in error logs; in the journal any program may call itself sshd."""
+    found = {jail.name: jail.settings for jail in jails_for(Role.PRODUCTION, [], [a_vhost(Runtime.PHP)], web)}
+    assert not [name for name, settings in found.items() if "error" in str(settings.get("logpath"))]
+    assert found["sshd"]["journalmatch"] == "_SYSTEMD_UNIT=ssh.service _UID=0"
+
+
 def test_every_jail_can_name_its_sets() -> None:
     openings = [an_opening(25), an_opening(143)]
     found = [jail for web in Web for jail in jails_for(Role.PRODUCTION, openings, [a_vhost(Runtime.PHP)], web)]
     for jail in found:
-        assert all(len(f"f2b-{jail.name}-{family}") <= LONGEST_SET for family in FAMILIES)
+        assert all(len(f"f2b-{jail.name}-{family}") <= LONGEST_SET for family in (*FAMILIES, "each"))
