@@ -7,18 +7,22 @@ next boot, or somebody's `sysctl --system`, would undo it.
 
 import re
 import shlex
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
+from urllib.parse import urlsplit
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from playbooks.operations import File, ask, files
+from inventory.data import Opening, VhostData
+from playbooks.operations import File, ask, files, notice
 from templates import render
 
 SETTINGS = "/etc/sysctl.d/99-zz-seawall.conf"
+PRIVILEGED = 1024  # ports below are root's on any Linux
+MARIADB = 3306  # the lowest port that a server of ours takes as a user of its own
 # File systems, protocols and buses (CIS 1.1.1 and 3.2, ANSSI R10). Not squashfs and udf: snaps and some clouds need
 # them. Not what a later administrator would mount on purpose: nfs, cifs, fuse.
 MODULES = (
@@ -32,6 +36,24 @@ MODULES = (
 def settings(text: str) -> dict[str, str]:
     """The assignments of a file of sysctl.d(5), keys written with dots; "*" stands for the interfaces there are."""
     return dict(filter(None, map(_assignment, text.splitlines())))
+
+
+def first_for_users(port: int, used: Iterable[int]) -> int:
+    """net.ipv4.ip_unprivileged_port_start: above sshd's `port`, unless something in `used` needs a port below that.
+
+    A port that sshd leaves, to read its rules, goes to whoever asks first, and sshd does not come up again without it.
+    """
+    return port + 1 if PRIVILEGED <= port < MARIADB and not _between(port, used) else PRIVILEGED
+
+
+def _between(port: int, used: Iterable[int]) -> list[int]:
+    return sorted({other for other in used if PRIVILEGED <= other < port})
+
+
+def ports_of(openings: Sequence[Opening], vhosts: Sequence[VhostData]) -> list[int]:
+    """Where the estate says that something listens: programs of its own, which may be any user's."""
+    upstreams = [urlsplit(vhost["upstream"]).port or 80 for vhost in vhosts if vhost["upstream"]]
+    return [*upstreams, *(opening["port"] for opening in openings)]
 
 
 def _assignment(line: str) -> tuple[str, str] | None:
@@ -87,7 +109,15 @@ def live(text: str) -> Generator[StringCommand]:
 @deploy("Kernel")
 def kernel() -> None:
     """Settings, modules, no dumps of memory."""
-    text = render("sysctl.conf.j2", strict_routing=host.data.strict_routing)
+    data = host.data
+    port, used = data.sshd_port, ports_of(data.openings, data.vhosts)
+    first = first_for_users(port, used)
+    if first <= port:
+        low = min([MARIADB, *_between(port, used)])
+        notice(
+            f"a program of any user could take port {port} while sshd reads its rules; make ssh_port less than {low}"
+        )
+    text = render("sysctl.conf.j2", strict_routing=data.strict_routing, first_for_users=first)
     files(
         name="kernel: settings, modules, no dumps",
         wanted={

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks.kernel import against, settings
+from playbooks.kernel import against, first_for_users, settings
 from playbooks.mounts import DATA, INERT, PLACES, PROC, declared, fstab, missing
 from playbooks.watch import GENERATED
 from templates import render
@@ -66,7 +66,7 @@ def test_the_options_of_older_kernels_count_too() -> None:
 
 
 def rendered(*, strict: bool) -> dict[str, str]:
-    return settings(render("sysctl.conf.j2", strict_routing=strict))
+    return settings(render("sysctl.conf.j2", strict_routing=strict, first_for_users=2223))
 
 
 def test_settings_that_break_routed_addresses_are_asked_for() -> None:
@@ -83,8 +83,21 @@ def test_settings_that_break_routed_addresses_are_asked_for() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("port", "used", "first"),
+    [
+        (2222, [80, 443, 2222, 8080], 2223),
+        (2222, [2000], 1024),  # a program of the estate's, which may be any user's
+        (22, [], 1024),
+        (22022, [], 1024),  # MariaDB and PostgreSQL take theirs as users
+    ],
+)
+def test_no_user_takes_sshs_port_unless_something_else_needs_one_below(port: int, used: list[int], first: int) -> None:
+    assert first_for_users(port, used) == first
+
+
 def test_no_setting_is_said_twice() -> None:
-    keys = re.findall(r"(?m)^([^#\s]+) =", render("sysctl.conf.j2", strict_routing=True))
+    keys = re.findall(r"(?m)^([^#\s]+) =", render("sysctl.conf.j2", strict_routing=True, first_for_users=2223))
     assert len(keys) == len(set(keys)) > 50
 
 
