@@ -25,8 +25,22 @@ FOLDER = "/etc/fail2ban"
 TMPFILES = "/etc/tmpfiles.d/seawall-fail2ban.conf"
 DROP_IN = "/etc/systemd/system/fail2ban.service.d/seawall.conf"
 FILTERS = (
-    *("sshd.local", "nginx-bad-request.local", "apache-auth.local"),
+    *("sshd.local", "nginx-bad-request.local", "nginx-botsearch.local", "seawall-auth.conf", "seawall-limit.conf"),
     *("seawall-scan.conf", "seawall-login.conf", "seawall-xmlrpc.conf"),
+)
+# Words of filters for access logs. Visitors choose the user's name, with blanks and brackets in it: a quotation mark is
+# what both web servers escape.
+SAID = r'(?:[^"\\]|\\.)*'
+LINES = {
+    "said": SAID,
+    "asked": rf'^<HOST> - {SAID}\[\] "',
+    "query": r'(?:\?(?:[^" \\]|\\.)*)?',
+    "when": r'\[({DATE})\] "',
+}
+# Whose answers are dropped with a ban, and the host would find nobody. Those behind systemd-resolved too.
+RESOLVERS = (
+    "sed -nE 's/^nameserver[ \t]+([0-9A-Fa-f:.]+).*/\\1/p' /etc/resolv.conf /run/systemd/resolve/resolv.conf"
+    " 2>/dev/null | sort -u"
 )
 SUBMISSION = frozenset((25, 465, 587))
 MAILBOXES = frozenset((110, 143, 993, 995))
@@ -63,14 +77,16 @@ def _sshd(role: str) -> Jail:
     clients reach ssh. Guesses are counted all the same.
     """
     mode = "normal" if role == Role.BACKUP else "aggressive"
-    programs = "_SYSTEMD_UNIT=ssh.service + _COMM=sshd + _COMM=sshd-session"  # the last since OpenSSH 9.8
-    return Jail("sshd", {"backend": "systemd", "mode": mode, "journalmatch": programs})
+    # Not by its name: any program may call itself sshd, and say that somebody's password was wrong. root alone, for
+    # without pam_systemd a session stays in the unit.
+    return Jail("sshd", {"backend": "systemd", "mode": mode, "journalmatch": "_SYSTEMD_UNIT=ssh.service _UID=0"})
 
 
 def _web(vhosts: Sequence[VhostData], web: Web) -> list[Jail]:
-    access, error = logs(vhosts, "access", web), logs(vhosts, "error", web)
+    """Over access logs alone: what an application says of an address, in an error log, would ban whom it likes."""
+    access = logs(vhosts, "access", web)
     found = [
-        *(_nginx(access, error) if web is Web.NGINX else _apache(access, error)),
+        *(_nginx(access) if web is Web.NGINX else _apache(access)),
         # Sixty a minute: a site with a broken link on every page shows its visitors fewer.
         Jail("seawall-scan", {"backend": "polling", "logpath": access, "findtime": "1m", "maxretry": "60"}),
         Jail("seawall-login", {"backend": "polling", "logpath": access, "maxretry": "10"}),
@@ -81,20 +97,23 @@ def _web(vhosts: Sequence[VhostData], web: Web) -> list[Jail]:
     return found
 
 
-def _nginx(access: Sequence[str], error: Sequence[str]) -> list[Jail]:
+def _nginx(access: Sequence[str]) -> list[Jail]:
     return [
-        Jail("nginx-http-auth", {"backend": "polling", "logpath": error}),
-        Jail("nginx-botsearch", {"backend": "polling", "logpath": [*error, *access]}),
+        Jail("nginx-http-auth", {"backend": "polling", "logpath": access, "filter": "seawall-auth"}),
+        Jail("nginx-botsearch", {"backend": "polling", "logpath": access}),
         Jail("nginx-bad-request", {"backend": "polling", "logpath": access}),
         # Who is told a hundred times that it is too often, and goes on.
-        Jail("nginx-limit-req", {"backend": "polling", "logpath": error, "maxretry": "100"}),
+        Jail(
+            "nginx-limit-req",
+            {"backend": "polling", "logpath": access, "filter": "seawall-limit", "maxretry": "100"},
+        ),
     ]
 
 
-def _apache(access: Sequence[str], error: Sequence[str]) -> list[Jail]:
+def _apache(access: Sequence[str]) -> list[Jail]:
     """Its access logs have the words of nginx's, so nginx's filters read them."""
     return [
-        Jail("apache-auth", {"backend": "polling", "logpath": error}),
+        Jail("apache-auth", {"backend": "polling", "logpath": access, "filter": "seawall-auth"}),
         Jail("apache-botsearch", {"backend": "polling", "logpath": access, "filter": "nginx-botsearch"}),
         Jail("apache-bad-request", {"backend": "polling", "logpath": access, "filter": "nginx-bad-request"}),
     ]
@@ -143,25 +162,26 @@ echo "$jails"; echo "$sets" """)
     return watching, {jail for jail in watching if all(f"f2b-{jail}-{family}" in sets for family in FAMILIES)}
 
 
+def _files(jails: Sequence[Jail]) -> Mapping[str, File]:
+    data = host.data
+    web_logs = owners(data.vhosts, Web(data.web)) if data.role in WEB else {}
+    spared = list(dict.fromkeys([*data.control, *data.allow, *data.estate, *ask(RESOLVERS)]))
+    return {
+        f"{FOLDER}/jail.d/seawall.local": File(render("fail2ban.local.j2", jails=jails, spared=spared)),
+        f"{FOLDER}/fail2ban.d/seawall.local": File(render("fail2ban.server.j2")),
+        f"{FOLDER}/action.d/seawall.conf": File(render("fail2ban.action.j2", bans=BANS)),
+        **{f"{FOLDER}/filter.d/{name}": File(render(f"fail2ban.{name}.j2", **LINES)) for name in FILTERS},
+        TMPFILES: File(render("fail2ban.tmpfiles.j2", logs=web_logs)),
+        DROP_IN: File(render("fail2ban.service.j2", tmpfiles=TMPFILES)),
+    }
+
+
 @deploy("fail2ban")
 def fail2ban() -> None:
     """sshd and who comes back everywhere; the web and mail where they are served."""
     data = host.data
     wanted = jails_for(data.role, data.openings, data.vhosts, data.web)
-    web_logs = owners(data.vhosts, Web(data.web)) if data.role in WEB else {}
-    files(
-        name="fail2ban: jails, filters, action",
-        wanted={
-            f"{FOLDER}/jail.d/seawall.local": File(
-                render("fail2ban.local.j2", jails=wanted, spared=[*data.control, *data.allow])
-            ),
-            f"{FOLDER}/fail2ban.d/seawall.local": File(render("fail2ban.server.j2")),
-            f"{FOLDER}/action.d/seawall.conf": File(render("fail2ban.action.j2", bans=BANS)),
-            **{f"{FOLDER}/filter.d/{name}": File(render(f"fail2ban.{name}.j2")) for name in FILTERS},
-            TMPFILES: File(render("fail2ban.tmpfiles.j2", logs=web_logs)),
-            DROP_IN: File(render("fail2ban.service.j2", tmpfiles=TMPFILES)),
-        },
-    )
+    files(name="fail2ban: jails, filters, action", wanted=lambda: _files(wanted))
     units(
         name="fail2ban: runs",
         wanted=[
