@@ -38,3 +38,38 @@ while not all(map(settled, held)):
     select.select([], [], [], 0.1)
 print(sum(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == bytes([1]) for s in held))
 """
+# Many connections at once, held for some seconds: how many the server speaks to.
+HOLD = """
+import json, socket, sys, time
+addresses, port, count = json.load(sys.stdin)
+held = []
+for address in addresses * count:
+    try:
+        held.append(socket.create_connection((address, port), 2))
+    except OSError:
+        pass
+time.sleep(4 if held else 0)
+def greeted(s):
+    s.settimeout(0.1)
+    try:
+        return s.recv(4) == b"SSH-"
+    except OSError:
+        return False
+print(sum(greeted(s) for s in held))
+"""
+# A line of the journal, said by a program under another's name, some times.
+JOIN = """
+import ctypes, json, socket, sys
+name, line, count = json.load(sys.stdin)
+ctypes.CDLL(None).prctl(15, name.encode(), 0, 0, 0)
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.connect("/dev/log")
+for _ in range(count):
+    log.send(line.encode())
+"""
+# A port taken, where that is allowed.
+TAKE = """
+import json, socket, sys
+address, port = json.load(sys.stdin)
+socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+"""

@@ -193,24 +193,30 @@ def test_a_boot_with_broken_rules_leaves_ssh_from_control_alone(lab: Lab) -> Non
     assert status(lab, "https://docs.example/") == "200"
 
 
-def a_line(request: str, answer: int) -> str:
-    return f'192.0.2.1 - - [22/Nov/2026:06:00:00 +0000] "{request}" {answer} 12 "-" "-"'
+# What somebody may call himself, as nginx and Apache write it.
+USERS = ("-", "an n", "[x]", "- [22/Nov/2026:05:00:00 +0000] ", r"\x22", r"[22/Nov/2026:05:00:00 +0000] \"")
+
+
+def a_line(user: str, request: str, answer: int) -> str:
+    return f'192.0.2.1 - {user} [22/Nov/2026:06:00:00 +0000] "{request}" {answer} 12 "-" "-"\n'
 
 
 @pytest.mark.parametrize(("jail", "counted_lines", "others"), [
-    ("seawall-login", [("POST /wp-login.php HTTP/2.0", 200), ("POST /blog/wp-login.php?x=1 HTTP/1.1", 403),
+    ("seawall-login", [("POST /wp-login.php HTTP/2.0", 200), (r"POST /blog/wp-login.php?x=\" HTTP/1.1", 403),
                        ("POST /api/login HTTP/1.1", 401)],
      [("POST /wp-login.php HTTP/2.0", 302), ("GET /wp-login.php HTTP/2.0", 200), ("POST /api/login HTTP/1.1", 200)]),
     ("seawall-xmlrpc", [("POST /xmlrpc.php HTTP/1.1", 200)], [("POST /index.php HTTP/1.1", 200)]),
     ("seawall-scan", [("GET /.env HTTP/1.1", 404), ("GET / HTTP/1.1", 444), ("PROPFIND / HTTP/1.1", 405)],
      [("GET /a/logo.png?v=2 HTTP/2.0", 404), ("GET / HTTP/1.1", 200)]),
+    ("seawall-limit", [("GET /a HTTP/2.0", 429)], [("GET /429 HTTP/2.0", 200)]),
+    ("nginx-botsearch", [("GET /cgi-bin/x HTTP/1.1", 404)], [("GET /cgi-bin/x HTTP/1.1", 200)]),
     ("nginx-bad-request", [("\\x16\\x03\\x01", 400), ("", 400)], [("POST /form HTTP/1.1", 400)]),
 ])  # fmt: skip
 def test_a_filter_counts_what_fails_and_nothing_else(
     lab: Lab, jail: str, counted_lines: list[tuple[str, int]], others: list[tuple[str, int]]
 ) -> None:
-    for lines, matched in ((counted_lines, len(counted_lines)), (others, 0)):
-        text = "".join(f"{a_line(*line)}\n" for line in lines)
+    for lines, matched in ((counted_lines, len(counted_lines) * len(USERS)), (others, 0)):
+        text = "".join(a_line(user, *line) for line in lines for user in USERS)
         said = lab.run("web1", f"cat > /root/lines; fail2ban-regex /root/lines {jail}", stdin=text).out
         assert f", {matched} matched" in said, said
 
