@@ -97,9 +97,14 @@ def _web(vhosts: Sequence[VhostData], web: Web) -> list[Jail]:
     return found
 
 
+def _passwords(name: str, access: Sequence[str]) -> Jail:
+    """As many as at a login: a telephone with an old password asks again and again."""
+    return Jail(name, {"backend": "polling", "logpath": access, "filter": "seawall-auth", "maxretry": "10"})
+
+
 def _nginx(access: Sequence[str]) -> list[Jail]:
     return [
-        Jail("nginx-http-auth", {"backend": "polling", "logpath": access, "filter": "seawall-auth"}),
+        _passwords("nginx-http-auth", access),
         Jail("nginx-botsearch", {"backend": "polling", "logpath": access}),
         Jail("nginx-bad-request", {"backend": "polling", "logpath": access}),
         # Who is told a hundred times that it is too often, and goes on.
@@ -113,7 +118,7 @@ def _nginx(access: Sequence[str]) -> list[Jail]:
 def _apache(access: Sequence[str]) -> list[Jail]:
     """Its access logs have the words of nginx's, so nginx's filters read them."""
     return [
-        Jail("apache-auth", {"backend": "polling", "logpath": access, "filter": "seawall-auth"}),
+        _passwords("apache-auth", access),
         Jail("apache-botsearch", {"backend": "polling", "logpath": access, "filter": "nginx-botsearch"}),
         Jail("apache-bad-request", {"backend": "polling", "logpath": access, "filter": "nginx-bad-request"}),
     ]

@@ -86,9 +86,9 @@ def failed_login(address: str) -> str:
 
 
 def appended(lab: Lab, kind: str, line: str) -> None:
-    """Six times, to a log of the client's vhost."""
+    """Ten times, to a log of the client's vhost."""
     log = f"/var/log/vhosts/ledger.example/{kind}.log"
-    lab.run("web1", f'line="{line}"; for n in 1 2 3 4 5 6; do echo "$line"; done >> {log}')
+    lab.run("web1", f'line="{line}"; for n in $(seq 10); do echo "$line"; done >> {log}')
 
 
 def test_what_an_application_says_of_an_address_bans_nobody(lab: Lab) -> None:

@@ -261,7 +261,7 @@ def test_who_guesses_scans_or_speaks_no_http_is_banned_by_apaches_jails_too(lab:
     lab.run("probe", f"{curl} {scan} 'https://shop.example/x[1-70].php'")
     garbage = f"printf '\\026\\003\\001\\r\\n\\r\\n' | curl -s --interface {noise} telnet://{lab.address('web1')}:80"
     lab.run("probe", f'for n in $(seq 6); do timeout 2 sh -c "{garbage}"; done')
-    lab.run("probe", f"for n in $(seq 6); do {curl} {auth} -u ann:x https://shop.example/private; done")
+    lab.run("probe", f"for n in $(seq 11); do {curl} {auth} -u ann:x https://shop.example/private; done")
     misled = f"{curl} {another(lab, 17)} -H 'Host: docs.example' https://shop.example/"
     lab.run("probe", f"for n in $(seq 6); do {misled}; done")
     lab.run("web1", f"rm {guarded}; systemctl reload apache2")
