@@ -133,7 +133,7 @@ def take_over(web: str | None) -> Generator[StringCommand]:
     now = show([kit.server.unit, other.unit])
     if not _lives(now[other.unit]) and now[kit.server.unit]["UnitFileState"] != "masked":
         return
-    if _lives(now[other.unit]) and not look([_sandbox(other)]):
+    if _runs(now[other.unit]) and not look([_sandbox(other)]):
         raise OperationError(
             f"{other.package} serves here with sites that are not the estate's, which says web = {web}; change it, or,"
             f" where they may go, type on the host: systemctl disable --now {other.package}"
@@ -141,8 +141,13 @@ def take_over(web: str | None) -> Generator[StringCommand]:
     yield StringCommand(_taken_over(kit.server, other))
 
 
+def _runs(now: Mapping[str, str]) -> bool:
+    return now["ActiveState"] not in ("inactive", "failed")
+
+
 def _lives(now: Mapping[str, str]) -> bool:
-    return now["ActiveState"] not in ("inactive", "failed") or now["UnitFileState"] in ENABLED
+    """Now, or from the next boot."""
+    return _runs(now) or now["UnitFileState"] in ENABLED
 
 
 def _taken_over(server: WebServer, other: WebServer) -> str:

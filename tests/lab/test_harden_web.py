@@ -306,6 +306,8 @@ def test_a_run_that_died_between_the_two_is_completed_and_all_of_it_survives_a_r
     lab.run("web1", "systemctl -q mask --now apache2")
     assert status(lab, "https://docs.example/") == "000"
     counted(lab, "web1")
+    lab.run("web1", "systemctl -q unmask apache2; rm -r /etc/systemd/system/apache2.service.d")  # as apt leaves it
+    assert changes(counted(lab, "web1"))["web1"] > 0
     lab.reboot("web1")
     late = Failed("web1 does not come back", hint="look at it")
     wait_until(lambda: ssh_port_answers(lab, "web1"), timeout=30, late=late)
