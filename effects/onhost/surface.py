@@ -21,7 +21,8 @@ from typing import Any
 FOLLOWED = ("PreDepends", "Depends", "Recommends")  # what apt's own autoremove follows
 HARMLESS = re.compile(r"\S+\s+c /|missing\s+/usr/share/(doc|info|locale|man|lintian)/")
 SOCKET = re.compile(r"(tcp|udp)\s+\S+\s+\d+\s+\d+\s+(\S+):(\d+)\s")
-TARGETS = "$(SOURCESENTRY)|$(REPO_URI)|$(METAKEY)|$(FILENAME)"
+TARGETS = "$(SOURCESENTRY)|$(REPO_URI)|$(ORIGIN)|$(METAKEY)|$(FILENAME)"
+DEBIAN = ("Debian", "Debian Backports")  # as its archives call themselves
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 VALID = re.compile(r"^(\[GNUPG:\] GOODSIG .*|[0-9A-F]{40})$", re.MULTILINE)  # as gpgv says it, and as sqv
 
@@ -136,14 +137,15 @@ def is_inside(address: str) -> bool:
 
 
 def sources() -> "Iterator[dict[str, Any]]":
-    """Where apt takes packages from, by entry of its files; and whether all of that is signed by Debian."""
-    found: dict[tuple[str, str], list[Path]] = {}
+    """Where apt takes packages from, by entry of its files; and whether all of that is Debian's."""
+    found: dict[tuple[str, str], set[tuple[str, Path]]] = {}
     for line in sorted(set(out("apt-get", "indextargets", "--format", TARGETS, "Created-By: Packages").splitlines())):
-        entry, uri, key, file = line.split("|")
+        entry, uri, origin, key, file = line.split("|")
         signed = Path(file.rpartition(key.replace("/", "_"))[0] + "InRelease")
-        found.setdefault((entry, uri), []).append(signed)
+        found.setdefault((entry, uri), set()).add((origin, signed))
     for (entry, uri), lists in found.items():
-        yield {"entry": entry, "uri": uri, "debians": all(map(is_debians, dict.fromkeys(lists)))}
+        debians = all(origin in DEBIAN and is_debians(signed) for origin, signed in lists)
+        yield {"entry": entry, "uri": uri, "debians": debians}
 
 
 def is_debians(signed: Path) -> bool:

@@ -50,7 +50,9 @@ def answered(result: Result) -> Any:
 
 
 def version(lab: Lab, package: str) -> str:
-    return lab.run("web1", f"dpkg-query -W -f '${{Version}}' {package} 2>/dev/null").out
+    """Empty where it is not installed; its configuration and data may still be there."""
+    asked = f"dpkg-query -W -f '${{db:Status-Status}} ${{Version}}' {package} 2>/dev/null"
+    return lab.run("web1", f"{asked} | sed -n 's/^installed //p'").out.strip()
 
 
 def started(lab: Lab, unit: str) -> str:
