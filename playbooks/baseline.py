@@ -66,6 +66,14 @@ def builders() -> Generator[StringCommand]:
 
 
 @operation()
+def confined() -> Generator[StringCommand]:
+    """AppArmor's profiles hold now, and not from the next boot on: Debian's package does not start its unit."""
+    there = "! systemd-detect-virt -qc && [ -d /sys/kernel/security/apparmor ]"
+    if ask(f"if {there}; then systemctl -q is-active apparmor || echo owed; fi"):
+        yield StringCommand("systemctl start apparmor")
+
+
+@operation()
 def no_wider(limits: Mapping[str, Limit]) -> Generator[StringCommand]:
     """Nobody else owns these, or may do more with them; those that do not exist, or whose group does not, are fine."""
     groups = set(ask("getent group | cut -d: -f1"))
@@ -98,6 +106,7 @@ def baseline() -> None:
         },
     )
     no_wider(name="baseline: who may read and schedule", limits=LIMITS)
+    confined(name="baseline: AppArmor's profiles")
     builders(name="baseline: programs are built by root alone")
     units(name="baseline: journal", wanted=[Unit("systemd-journald.service", watches=(JOURNAL,), act="restart")])
     lasting_journal(name="baseline: journal outlives a boot")
