@@ -62,6 +62,7 @@ class Shell:
             more = self._channel.recv(CHUNK)
             if not more:
                 said = self._channel.recv_stderr(CHUNK).decode("utf-8", "replace")
+                self._channel.close()  # its end of output may come before the news that it has ended
                 raise EOFError(f"the connection ended, or the shell on the host: {said}")
             heard += more
         return int(end[1]), heard[: end.start()].decode("utf-8", "replace")
