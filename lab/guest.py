@@ -44,7 +44,6 @@ exec env -i {environment} SYSTEMD_NSPAWN_API_VFS_WRITABLE=network SYSTEMD_NSPAWN
   --network-namespace-path=/run/netns/{machine} --capability=CAP_NET_ADMIN \\
   --resolv-conf=off --timezone=off --link-journal=no {devices}
 """
-DEVICES = (Path("/dev/fuse"),)  # the machine's own, where it has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +203,7 @@ class Guest:
 
     def _devices(self) -> list[Path]:
         disk = record.loops(str(self.disk)) if self.disk.exists() else []
-        return [device for device in (*DEVICES, *map(Path, disk)) if device.exists()]
+        return [device for device in map(Path, disk) if device.exists()]
 
     def halt(self) -> None:
         """Power off, waiting until it is down; nothing of a disk is left in this machine's memory."""
