@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from effects import clock
 from inventory import load
@@ -76,7 +77,8 @@ def _upgrades(done: Mapping[str, patching.Patched], *, dry_run: bool) -> None:
     table = Table("host", "package", "installed", "would be" if dry_run else "now", "from", box=None, pad_edge=False)
     for name, seen in done.items():
         for one in seen.upgrades:
-            table.add_row(name, one.package, one.installed, one.candidate, one.origin)
+            # What a host says of itself is no markup of ours.
+            table.add_row(name, *map(Text, (one.package, one.installed, one.candidate, one.origin)))
         if not seen.upgrades and not seen.error:
             table.add_row(name, "[dim]nothing to install")
     Console().print(table)

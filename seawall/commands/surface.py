@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from estate.model import Estate
 from estate.problem import BadEstate
@@ -77,7 +78,7 @@ def _show(found: Sequence[Surface]) -> None:
             for extra in it.packages:
                 by_another = extra.needed and extra.kind != "data"
                 why = f"{extra.kind}, needed by another" if by_another else extra.kind
-                table.add_row(extra.name, extra.version, why, f"{extra.kb / 1024:.1f}")
+                table.add_row(Text(extra.name), Text(extra.version), why, f"{extra.kb / 1024:.1f}")
             Console().print(table)
         for what, names in {"listens": it.listening, "takes packages from": it.sources, "changed": it.changed}.items():
             for name in names[:SHOWN]:
