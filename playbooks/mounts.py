@@ -162,7 +162,8 @@ def safe_mounts(places: Mapping[str, Options], uploads: Sequence[str]) -> Genera
     """
     now = _look([*places, PROC])
     there = {now.places[place]: options for place, options in places.items() if place in now.places}
-    own = {place: INERT for place in uploads if place in mounted_by(now.fstab)}
+    theirs = set(mounted_by(now.fstab))
+    own = {place: INERT for place in uploads if place in theirs}
     wanted = declared(now.fstab, there) | own | {PROC: (*INERT, "hidepid=invisible", f"gid={now.group}")}
     memory = [place for place in wanted if place in now.mounted and now.mounted[place].kind == "tmpfs"]
     if (safe := fstab(now.fstab, wanted, memory)) != now.fstab:

@@ -4,13 +4,14 @@ import json
 import re
 
 from estate.problem import Unmet
+from estate.web import WEB_SERVERS
 from supervision.findings import Finding, Scan, Scanner
 
 # What the web, PHP and databases run as. Only units that are active count.
 UNITS = re.compile(
     r"(nginx|apache2|mariadb|mysql|postgresql@.*|php[0-9.]*-fpm|seawall-php@.*|seawall-php-.*|knot|named)\.service"
 )
-SERVERS = ("nginx.service", "apache2.service")
+SERVERS = {server.unit for server in WEB_SERVERS.values()}
 MOST = 8  # settings that are named as advice
 COMMAND = """
 cd / && systemctl --version | sed -n 's/^systemd \\([0-9]*\\).*/\\1/p'
@@ -35,7 +36,7 @@ def parse(output: str, limit: float, seconds: float = 0.0, *, serves: bool = Fal
         for name, settings, exposure in zip(lines[::3], lines[1::3], lines[2::3], strict=True)
         if UNITS.fullmatch(name)
     ]
-    if serves and not {finding.id for finding in findings} & set(SERVERS):
+    if serves and not SERVERS & {finding.id for finding in findings}:
         raise Unmet("no web server runs there, so none was judged", hint="systemctl status nginx apache2")
     return Scan(Scanner.UNITS, version, tuple(findings), seconds)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from chain import SEAWALL, SITES, add_row, archives, fault, good, on, prepare, rows, typed
-from hardening import executes
+from hardening import UPLOADS, executes
 
 from drp.journal import Entry, parse
 from effects.clock import wait_until
@@ -23,7 +23,6 @@ pytestmark = pytest.mark.lab
 TSIG = "/etc/seawall/secrets/tsig.docs.example"
 ALONE = "written-alone.txt"
 FROM_TWIN = "/srv/vhosts/docs.example/public/from-twin.txt"
-UPLOADS = "/srv/vhosts/shop.example/wp-content/uploads"
 
 
 @dataclass

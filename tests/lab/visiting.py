@@ -2,6 +2,8 @@
 
 import re
 
+from hardening import UPLOADS
+
 from effects.clock import wait_until
 from estate.problem import Failed
 from estate.web import Web
@@ -11,7 +13,6 @@ from lab import Lab
 from playbooks.drive import Outcome, drive
 
 LEDGER, DOCS = "/srv/vhosts/ledger.example/public", "/srv/vhosts/docs.example/public"
-UPLOADS = "/srv/vhosts/shop.example/wp-content/uploads"
 SECRET = "a secret of ledger"
 LEFT = (".env", ".git/config", "config.php.bak", "config.php~", "dump.sql", "dump.sql.gz", "a.PHP", "b.phtml",
         "composer.lock", "debug.log", "db.inc")  # fmt: skip
