@@ -4,7 +4,9 @@ paramiko 4 knows no post-quantum key exchange. Where a server offers nothing els
 the same key and the same pinned host key, to an sshd that serves this one connection on the other end (`detour`).
 """
 
+import os
 import shlex
+import signal
 import socket
 import struct
 from collections.abc import Iterable
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import paramiko
 
 CONNECT = 4.0  # seconds
+THREAD = 30.0  # seconds for a thread of this process, which looks every 0.1 s whether it is to end
 BANNER = 10  # lines that a server may say before it says that it speaks ssh
 LONGEST = 35_000  # bytes of a packet (RFC 4253 section 6.1): nobody is known yet, so nobody is believed
 ALIVE = 5  # seconds between signs of life, of which as many may be missing
@@ -161,8 +164,10 @@ def leave(client: "paramiko.SSHClient") -> None:
     with suppress(Exception):  # a peer that is gone can't be told goodbye
         client.close()
     if transport is not None and isinstance(aside, paramiko.ProxyCommand):
-        aside.process.kill()
-        transport.join(CONNECT)  # its thread reads until there is nothing more
+        # Not by its own `kill`, which may reap it: the thread of paramiko sends it a signal as well when it ends.
+        with suppress(ProcessLookupError):
+            os.kill(aside.process.pid, signal.SIGKILL)
+        transport.join(THREAD)  # it reads until there is nothing more
         with aside.process:
             pass
 

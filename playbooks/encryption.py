@@ -23,6 +23,7 @@ from playbooks.guard import STATE, TOOLS
 from playbooks.operations import File, ask, files
 from playbooks.uploads import TOOL as UPLOADS
 from playbooks.uploads import UNIT as UPLOADING
+from playbooks.uploads import mounting
 from templates import render
 
 PACKAGES = ("fscrypt", "e2fsprogs", "rsync", "python3")
@@ -61,10 +62,9 @@ def tool(name: str, data: EncryptionData) -> str:
 def _opening(name: str, data: EncryptionData | None) -> dict[str, File]:
     if data is None:
         return {}
-    return {
+    return mounting() | {  # a move has to unmount them
         TOOL: File(tool(name, data), "755"),
         CALLS: File(text("encrypted")),
-        UPLOADS: File(text("uploads"), "755"),  # already now: the move has to unmount them
         KNOWN_HOSTS: File(known_hosts_line(data["address"], data["port"], data["host_key"])),
         f"{UNITS}/seawall-encryption.service": File(
             render("encryption.service.j2", tool=TOOL, mounts=MOUNTS, waiting=WAITING)

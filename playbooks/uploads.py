@@ -33,12 +33,16 @@ def prepare_uploads(paths: Sequence[str]) -> None:
     files(name="mounts: who mounts upload directories", wanted=lambda: _files(paths))
 
 
+def mounting() -> dict[str, File]:
+    """The program and its unit: encryption needs both before the list is known."""
+    unit = File(render("uploads.service.j2", tool=TOOL))
+    return {TOOL: File(text("uploads"), "755"), f"/etc/systemd/system/{UNIT}": unit}
+
+
 def _files(paths: Sequence[str]) -> Mapping[str, File]:
     """Listed with those of vhosts that the estate has no more: until they are removed nothing runs there either."""
     listed = dict.fromkeys([*paths, *(path for row in records().values() for path in row["uploads"])])
-    return {
-        TOOL: File(text("uploads"), "755"),
-        f"/etc/systemd/system/{UNIT}": File(render("uploads.service.j2", tool=TOOL)),
+    return mounting() | {
         str(uploads.LIST): File("".join(f"{line}\n" for line in [HEAD, *listed])),
     }
 
