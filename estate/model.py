@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
 
+from estate.backups import BackupPolicy
 from estate.policy import Limits, Php, Policy
 from estate.web import Web
 
@@ -175,14 +175,6 @@ class Zone:
     def primary(self) -> str:
         """The server that takes updates."""
         return self.servers[0]
-
-
-@dataclass(frozen=True, slots=True)
-class BackupPolicy:
-    """When what is saved. Times are local to the estate's time zone."""
-
-    files_at: time
-    snapshot_every: timedelta
 
 
 @dataclass(frozen=True, slots=True)

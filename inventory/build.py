@@ -1,12 +1,10 @@
 """From checked tables to the Estate that everything else works with."""
 
-from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from estate.model import (
     VHOSTS,
-    BackupPolicy,
     Check,
     Control,
     Database,
@@ -23,6 +21,7 @@ from estate.model import (
 )
 from estate.policy import Firewall, Patches, Policy, Ssh
 from estate.web import Web
+from inventory.backups_build import backups
 from inventory.policy_build import credential, limits, origin, person
 from inventory.raw import RawControl, RawDrp, RawEncryption, RawEstate, RawHost, RawSecret, RawTsig, RawVhost, RawZone
 
@@ -44,7 +43,7 @@ def build(raw: RawEstate, base: Path) -> Estate:
             for name, database in raw.databases.items()
         },
         zones={name: _zone(name, zone) for name, zone in raw.zones.items()},
-        backup=BackupPolicy(raw.backup.files_at, timedelta(hours=raw.backup.snapshot_every_hours)),
+        backup=backups(raw.backup),
         drp=_drp(_sure(raw.drp)),
         policy=_policy(raw),
         slice=None if part is None else Slice(part.host, tuple(part.clients)),

@@ -4,7 +4,6 @@ Everything may be absent here, and `inventory.shape` reports what must not be: s
 the faults of the others.
 """
 
-from datetime import time
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo
@@ -15,6 +14,7 @@ from estate.model import Engine, Role, Runtime, Side
 from estate.policy import Php
 from estate.web import Web
 from inventory import policy_words, words
+from inventory.raw_backups import RawBackup
 from inventory.raw_policy import (
     Label,
     PublicKey,
@@ -161,13 +161,6 @@ class RawZone(Table):
     servers: Annotated[list[str], Field(min_length=1)] | None = None
     tsig: RawTsig | None = None
     ttl: Annotated[int, Field(ge=1, le=86_400)] = 60
-
-
-class RawBackup(Table):
-    """[backup]"""
-
-    files_at: Annotated[time, BeforeValidator(words.clock)] = time(2, 30)
-    snapshot_every_hours: Literal[1, 2, 3, 4, 6, 8, 12, 24] = 2
 
 
 class RawTickets(Table):

@@ -6,6 +6,7 @@ from typing import Any
 from estate.model import Control, Drp, Encryption, Estate, Host, Secret, Tickets, Vhost, Zone
 from estate.policy import Limits, Php
 from estate.web import Web
+from inventory.backups_build import plain_backups
 from inventory.policy_build import plain_policy
 
 
@@ -19,10 +20,7 @@ def plain(estate: Estate) -> dict[str, Any]:
         vhosts={domain: _vhost(vhost) for domain, vhost in estate.vhosts.items()},
         databases={name: {"engine": str(db.engine), "vhost": db.vhost} for name, db in estate.databases.items()},
         zones={name: _zone(zone) for name, zone in estate.zones.items()},
-        backup={
-            "files_at": estate.backup.files_at.strftime("%H:%M"),
-            "snapshot_every_hours": int(estate.backup.snapshot_every.total_seconds()) // 3600,
-        },
+        backup=plain_backups(estate.backup),
         drp=_drp(estate.drp),
         **plain_policy(estate.policy),
         slice=None if estate.slice is None else asdict(estate.slice),

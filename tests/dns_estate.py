@@ -6,8 +6,8 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
 
+from estate.backups import BackupPolicy
 from estate.model import (
-    BackupPolicy,
     Check,
     Control,
     Drp,

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from backups import paths, scheduler, take
 from backups.scheduler import Turn
 from effects.clock import now, wait_until
-from estate.model import BackupPolicy, Engine, Side
+from estate.backups import BackupPolicy
+from estate.model import Engine, Side
 from estate.points import FILES, Kind
 from estate.problem import Failed
 

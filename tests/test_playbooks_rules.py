@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from effects.reach import known_hosts_line
-from estate.model import BackupPolicy, Check, Control, Drp, Estate, Host, Role, Runtime, Side, Tickets, Vhost
+from estate.backups import BackupPolicy
+from estate.model import Check, Control, Drp, Estate, Host, Role, Runtime, Side, Tickets, Vhost
 from estate.problem import BadEstate, Failed, Missing, Unreachable, Untrusted
 from inventory.data import HostData, VhostData, host_data, known_ports
 from playbooks.drive import Outcome, check, drive

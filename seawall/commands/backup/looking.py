@@ -1,6 +1,5 @@
-"""`seawall backup`: what the scheduler and cron call on a production host, and what an operator asks there."""
+"""`seawall backup list | status`: what an operator and a monitor ask."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,69 +11,12 @@ from backups import scheduler, take
 from backups.site import Site
 from effects.clock import now
 from estate.model import Engine, Side
-from estate.points import FILES, Kind
+from estate.points import FILES
 from estate.problem import BadEstate, Problem
 from seawall.options import json_option, print_json
 
 
-@click.group(name="backup")
-def command() -> None:
-    """Take, list and watch archives. Runs on the host whose data it is."""
-
-
-def _say(line: str) -> None:
-    click.echo(f"  {line}", err=True)
-
-
-def _finish(taken: list[take.Taken], as_json: bool) -> None:
-    take.remember(taken)
-    if as_json:
-        print_json([{field: getattr(one, field) for field in one.__slots__} for one in taken])
-    else:
-        for one in taken:
-            click.echo(
-                f"{one.archive}  {one.side:4}  {one.server}  "
-                + (one.error or f"safe, {one.bytes / 1e6:.1f} MB new, {one.seconds:.1f} s")
-            )
-    take.require_safe(taken)
-
-
-def take_files(site: Site) -> list[take.Taken]:
-    """One run of files."""
-    return take.files_archive(site, now(), _say)
-
-
-def take_databases(site: Site) -> list[take.Taken]:
-    """One run of databases."""
-    return take.snapshots(site, now(), _say)
-
-
-@command.command(name="files")
-@json_option
-def files_command(as_json: bool) -> None:
-    """Archive files and configuration to the side that the day belongs to."""
-    _finish(take_files(Site.here()), as_json)
-
-
-@command.command()
-@json_option
-def databases(as_json: bool) -> None:
-    """Snapshot every database server to both sides."""
-    _finish(take_databases(Site.here()), as_json)
-
-
-@command.command()
-def init() -> None:
-    """Create this host's repositories on both sides, where they are not there yet."""
-    site = Site.here()
-    kinds: tuple[Kind, ...] = (FILES, Engine.MARIADB)
-    for side in site.host.backup:
-        for kind in kinds:
-            repository = site.repository(site.host, kind, side)
-            click.echo(f"{repository.server.name} {repository.kind}: {'created' if repository.init() else 'is there'}")
-
-
-@command.command(name="list")
+@click.command(name="list")
 @click.option("--host", "name", help="Archives of this host; default: this machine's own.")
 @json_option
 def list_command(name: str | None, as_json: bool) -> None:
@@ -98,7 +40,7 @@ def list_command(name: str | None, as_json: bool) -> None:
         raise faults[0]
 
 
-@command.command()
+@click.command()
 @json_option
 def status(as_json: bool) -> None:
     """The newest outcome per kind and side, and how old the newest success is. Exit 1 where one is overdue."""
@@ -149,25 +91,3 @@ def _print(rows: list[dict[str, Any]]) -> None:
             "OVERDUE" if row["overdue"] else "",
         )
     Console().print(table)
-
-
-@command.command()
-def schedule() -> None:
-    """Take archives and snapshots by the policy's clock, for ever. The service seawall-backup runs this."""
-    site = Site.here()
-    engines = site.estate.engines_on(site.host)
-    turns = [scheduler.Turn((FILES,), scheduler.DAY, site.estate.backup.files_at, lambda: _turn(site, take_files))]
-    if engines:
-        every = site.estate.backup.snapshot_every
-        turns.append(scheduler.Turn(engines, every, None, lambda: _turn(site, take_databases)))
-    scheduler.serve(scheduler.plan(turns, site.estate.timezone))
-
-
-def _turn(site: Site, act: Callable[[Site], list[take.Taken]]) -> None:
-    """A turn that fails is said in the journal and must not end the scheduler."""
-    try:
-        _finish(act(site), as_json=False)
-    except Problem as problem:
-        click.echo(f"seawall: {problem}", err=True)
-    except OSError as fault:
-        click.echo(f"seawall: {fault}; look at the disk: df -h", err=True)

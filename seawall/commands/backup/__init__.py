@@ -1,0 +1,21 @@
+"""`seawall backup`: taking, proving and restoring what was saved. One file per concern; this one joins them."""
+
+import click
+
+from seawall.commands.backup import looking, taking
+
+
+@click.group(name="backup")
+def command() -> None:
+    """Take, list and watch archives. Runs on the host whose data it is."""
+
+
+for _one in (
+    taking.files_command,
+    taking.databases,
+    taking.init,
+    taking.schedule,
+    looking.list_command,
+    looking.status,
+):
+    command.add_command(_one)
