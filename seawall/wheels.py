@@ -13,6 +13,7 @@ from estate.problem import Missing
 CHECKOUT = Path(__file__).resolve().parent.parent
 CACHE = Path("/var/cache/seawall/wheels") if os.geteuid() == 0 else Path.home() / ".cache/seawall/wheels"
 BUILD = 900  # seconds; borgbackup alone compiles for 70
+KEPT = 8  # tars
 
 
 def toolkit() -> Path:
@@ -33,8 +34,8 @@ def toolkit() -> Path:
 def _built() -> Path:
     house = CACHE / f"python{sys.version_info.major}.{sys.version_info.minor}"
     house.mkdir(parents=True, exist_ok=True)
-    for old in house.glob("seawall-*"):
-        old.unlink()
+    for wheel in house.glob("seawall-*.whl"):
+        wheel.unlink()
     pip = [
         sys.executable,
         "-m",
@@ -61,4 +62,8 @@ def _packed(house: Path) -> Path:
     with tarfile.open(target, "w") as tar:
         for wheel in wheels:
             tar.add(wheel, arcname=wheel.name)
+    # Another checkout's may be on its way to hosts.
+    tars = sorted(house.glob("seawall-*.tar"), key=lambda tar: tar.stat().st_mtime, reverse=True)
+    for old in tars[KEPT:]:
+        old.unlink()
     return target

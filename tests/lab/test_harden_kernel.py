@@ -161,6 +161,17 @@ def test_what_nothing_explains_is_named_until_an_operator_has_looked(lab: Lab) -
     said(lab, f"{AIDE} known && ls /var/lib/aide/aide.db.2* && systemctl start seawall-aide")
 
 
+def test_what_other_hands_do_after_a_run_is_not_taken_for_its_work(lab: Lab) -> None:
+    said(lab, f"echo ours > /etc/ours; chmod 600 /etc/ours; {AIDE} want; echo > /etc/theirs; chmod 644 /etc/ours")
+    assert not lab.run("web1", "systemctl start seawall-aide").ok
+    named = said(lab, "journalctl -u seawall-aide -n 20 -o cat")
+    assert "/etc/theirs" in named
+    assert "/etc/ours" in named
+    said(lab, "chmod 600 /etc/ours; rm /etc/theirs; systemctl start seawall-aide && rm /etc/ours")
+    counted(lab, "web1")
+    settled(lab)
+
+
 def test_all_of_it_survives_a_reboot(lab: Lab) -> None:
     lab.reboot("web1")
     said(lab, "systemctl is-system-running --wait")
