@@ -2,11 +2,29 @@
 
 from dataclasses import dataclass
 from datetime import time, timedelta
+from enum import StrEnum
+
+from estate.secret import Secret
+
+
+class Target(StrEnum):
+    """Which sides an archive of files is due on."""
+
+    ALTERNATE = "alternate"  # the side that the day belongs to
+    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True)
 class BackupPolicy:
-    """When what is saved. Times are local to the estate's time zone."""
+    """When what is saved, and what it may use. Times of day are local to the estate's time zone."""
 
     files_at: time
     snapshot_every: timedelta
+    files_every: timedelta = timedelta(days=1)  # a divisor of a day; below a day, `files_at` says the minute
+    files_to: Target = Target.ALTERNATE
+    upload_limit_kib: int | None = None  # KiB a second, of one transfer; None: as fast as it goes
+    spool_mb: int = 4096  # what snapshots may take of production's disk while both sides are down; 0: none is kept
+    keep_free_percent: int = 10  # of production's disk, which nothing of ours ever goes below
+    metrics: str | None = None  # a directory that node_exporter reads *.prom from
+    heartbeat: Secret | None = None  # the URL of a dead-man's switch; {host} and {kind} in it are filled in
+    notify: Secret | None = None  # URLs as apprise takes them, one a line

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from estate.backups import BackupPolicy
 from estate.policy import Limits, Php, Policy
+from estate.secret import Secret as Secret  # noqa: PLC0414 - one of the words of the model
 from estate.web import Web
 
 VHOSTS = PurePosixPath("/srv/vhosts")  # a directory in it for each
@@ -50,15 +51,6 @@ class Side(StrEnum):
     def other(self) -> "Side":
         """The side that takes over when this one is down."""
         return Side.ODD if self is Side.EVEN else Side.EVEN
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """Where a secret is kept, never its value. Exactly one field is set; `effects.secrets` resolves it."""
-
-    file: str | None = None  # a file of mode 0600; relative to the estate file
-    env: str | None = None
-    command: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from estate.model import (
     Encryption,
     Estate,
     Host,
-    Secret,
     Slice,
     Tickets,
     Tsig,
@@ -23,7 +22,7 @@ from estate.policy import Firewall, Patches, Policy, Ssh
 from estate.web import Web
 from inventory.backups_build import backups
 from inventory.policy_build import credential, limits, origin, person
-from inventory.raw import RawControl, RawDrp, RawEncryption, RawEstate, RawHost, RawSecret, RawTsig, RawVhost, RawZone
+from inventory.raw import RawControl, RawDrp, RawEncryption, RawEstate, RawHost, RawTsig, RawVhost, RawZone
 
 T = TypeVar("T")
 
@@ -56,10 +55,6 @@ def _sure(value: T | None) -> T:
     return value
 
 
-def _secret(raw: RawSecret) -> Secret:
-    return Secret(raw.file, raw.env, None if raw.command is None else tuple(raw.command))
-
-
 def _control(raw: RawControl, base: Path) -> Control:
     key = None if raw.ssh_key is None else str((base / raw.ssh_key).resolve())
     return Control(tuple(_sure(raw.addresses)), key)
@@ -76,7 +71,7 @@ def _host(name: str, raw: RawHost) -> Host:
         host_key=_sure(raw.host_key),
         twin=raw.twin,
         backup=dict(raw.backup),
-        passphrase=None if raw.passphrase is None else _secret(raw.passphrase),
+        passphrase=None if raw.passphrase is None else raw.passphrase.secret(),
         encryption=None if raw.encryption is None else _encryption(raw.encryption),
         packages=tuple(raw.packages),
         listens=tuple(raw.listens),
@@ -86,7 +81,7 @@ def _host(name: str, raw: RawHost) -> Host:
 
 
 def _encryption(raw: RawEncryption) -> Encryption:
-    return Encryption(raw.key_server, _secret(raw.passphrase))
+    return Encryption(raw.key_server, raw.passphrase.secret())
 
 
 def _vhost(domain: str, raw: RawVhost) -> Vhost:
@@ -125,7 +120,7 @@ def _zone(name: str, raw: RawZone) -> Zone:
 
 
 def _tsig(raw: RawTsig) -> Tsig:
-    return Tsig(raw.name, raw.algorithm, _secret(raw.secret))
+    return Tsig(raw.name, raw.algorithm, raw.secret.secret())
 
 
 def _drp(raw: RawDrp) -> Drp:

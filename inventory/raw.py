@@ -27,42 +27,14 @@ from inventory.raw_policy import (
     RawSsh,
     Staff,
 )
+from inventory.raw_secret import Command, RawSecret
 from inventory.table import Table
 
 Domain = Annotated[str, AfterValidator(words.domain)]
 DatabaseName = Annotated[str, AfterValidator(words.database)]
 AbsolutePath = Annotated[str, AfterValidator(words.absolute)]
 OwnedPath = Annotated[str, AfterValidator(words.owned)]
-Command = Annotated[list[str], Field(min_length=1)]
 Algorithm = Literal["hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"]
-
-
-class RawSecret(Table):
-    """Where a secret is kept. A literal value is refused, and never repeated."""
-
-    file: str | None = None
-    env: Annotated[str, AfterValidator(words.variable)] | None = None
-    command: Command | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def refuse_a_value(cls, value: object) -> object:
-        """A string here is most likely the secret itself."""
-        if isinstance(value, str):
-            raise ValueError(  # noqa: TRY004 - pydantic reports no TypeError
-                "a secret must not stand in this file; change it, keep the new one in a file of mode 0600, and write "
-                '{ file = "secrets/NAME" }, or { env = "NAME" }, or { command = ["pass", "show", "NAME"] }'
-            )
-        return value
-
-    @model_validator(mode="after")
-    def exactly_one(self) -> "RawSecret":
-        """Two places could disagree."""
-        if sum(part is not None for part in (self.file, self.env, self.command)) != 1:
-            raise ValueError("a secret has exactly one of file, env and command")
-        if self.file is not None and (not self.file or not self.file.isprintable()):
-            raise ValueError("the secret's file has no usable name")
-        return self
 
 
 class RawEstateTable(Table):

@@ -13,6 +13,7 @@ from inventory.loading import load
 from inventory.render import plain
 
 SECRETS = "/etc/seawall/secrets"
+HEARTBEAT, NOTIFY = "heartbeat", "notify"
 
 
 def slice_for(path: Path, host: str) -> str:
@@ -33,6 +34,7 @@ def secrets_for(path: Path, host: str) -> dict[str, Secret]:
     mine = _named(estate, host)
     found = {_passphrase(other): other.passphrase for other in _pair(estate, mine)}
     found |= {_tsig(zone): zone.tsig.secret for zone in _zones(estate, mine)}
+    found |= _told_of(estate, mine)
     return {name: secret for name, secret in found.items() if secret is not None}
 
 
@@ -47,6 +49,7 @@ def cut(estate: Estate, host: Host) -> Estate:
         if name in full or name in servers
     }
     domains = {vhost.domain for vhost in vhosts}
+    told = _told_of(estate, host)
     return replace(
         estate,
         control=replace(estate.control, ssh_key=None),
@@ -55,6 +58,11 @@ def cut(estate: Estate, host: Host) -> Estate:
         vhosts={domain: vhost for domain, vhost in estate.vhosts.items() if domain in domains},
         databases={name: db for name, db in estate.databases.items() if db.vhost in domains},
         zones={zone.name: replace(zone, tsig=replace(zone.tsig, secret=_kept(_tsig(zone)))) for zone in zones},
+        backup=replace(
+            estate.backup,
+            heartbeat=_kept(HEARTBEAT) if HEARTBEAT in told else None,
+            notify=_kept(NOTIFY) if NOTIFY in told else None,
+        ),
         policy=Policy(),
         slice=Slice(host.name, estate.clients_of(host) if host.role is Role.BACKUP else ()),
     )
@@ -89,6 +97,12 @@ def _with_secret(host: Host) -> Host:
     """Its passphrase is kept there; that of its encrypted data is kept anywhere but there."""
     kept = None if host.passphrase is None else _kept(_passphrase(host))
     return replace(host, passphrase=kept, encryption=None)
+
+
+def _told_of(estate: Estate, host: Host) -> dict[str, Secret]:
+    """How people hear of its backups: of a host that has some."""
+    named = {HEARTBEAT: estate.backup.heartbeat, NOTIFY: estate.backup.notify} if host.backup else {}
+    return {name: secret for name, secret in named.items() if secret is not None}
 
 
 def _passphrase(host: Host) -> str:

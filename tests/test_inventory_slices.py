@@ -108,6 +108,16 @@ def test_a_backup_server_knows_only_the_names_of_its_clients(path: Path) -> None
     assert secrets_for(path, "vault-odd") == {}
 
 
+def test_who_saves_itself_gets_the_words_that_others_hear_of_it_by(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("# heartbeat =", "heartbeat =").replace("# notify =", "notify ="), encoding="utf-8")
+    told = {"heartbeat": Secret(file="secrets/heartbeat"), "notify": Secret(file="secrets/notify")}
+    assert told.items() <= secrets_for(path, "web1").items()
+    assert not told.keys() & secrets_for(path, "vault-odd").keys()
+    assert json.loads(slice_for(path, "twin1"))["backup"]["notify"] == {"file": "/etc/seawall/secrets/notify"}
+    assert "notify" not in json.loads(slice_for(path, "vault-odd"))["backup"]
+
+
 def test_the_estate_survives_being_written_and_read(path: Path) -> None:
     estate = load(path)
     again = path.with_name("again.json")

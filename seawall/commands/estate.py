@@ -90,6 +90,7 @@ def _references(estate: Estate) -> dict[str, Secret]:
         for name, host in estate.hosts.items()
         if host.encryption is not None
     }
+    found |= {"backup.heartbeat": estate.backup.heartbeat, "backup.notify": estate.backup.notify}
     found |= {f'zones."{name}".tsig.secret': zone.tsig.secret for name, zone in estate.zones.items()}
     return {place: secret for place, secret in found.items() if secret is not None}
 
