@@ -88,6 +88,18 @@ def plan(turns: Sequence[Turn], timezone: ZoneInfo, *, started: Starter = in_its
     return scheduler
 
 
+def again(
+    turns: Sequence[tuple[timedelta, Callable[[], None]]], *, started: Starter = in_its_own_thread
+) -> schedule.Scheduler:
+    """Each of them at once, and then in its interval, unless the one before still runs."""
+    scheduler = schedule.Scheduler()
+    for every, act in turns:
+        start = started(act)
+        start()
+        scheduler.every(int(every.total_seconds())).seconds.do(start)
+    return scheduler
+
+
 def _where(overdue: Callable[[datetime], bool], start: Callable[[], None]) -> Callable[[], None]:
     def act() -> None:
         if overdue(now()):

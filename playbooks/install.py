@@ -84,6 +84,7 @@ def _services() -> None:
     """The units are known; who starts them is `playbooks.schedule`, an activation, or an order."""
     files(name="services: units", wanted={
         str(UNITS / "seawall-backup.service"): File(render("seawall-backup.service.j2")),
+        str(UNITS / "seawall-keeper.service"): File(render("seawall-keeper.service.j2")),
         str(UNITS / "seawall-drp@.service"): File(render("seawall-drp@.service.j2")),
     })  # fmt: skip
     reload_units(name="services: systemd knows them")
@@ -92,7 +93,7 @@ def _services() -> None:
 @operation()
 def reload_units() -> Generator[StringCommand]:
     """Owed as long as systemd has read older files than there are."""
-    for unit in ("seawall-backup.service", "seawall-drp@probe.service"):
+    for unit in ("seawall-backup.service", "seawall-keeper.service", "seawall-drp@probe.service"):
         if ask(f"systemctl show -p NeedDaemonReload -p LoadState --value {unit} | grep -xE 'yes|not-found' || true"):
             yield StringCommand("systemctl daemon-reload")
             return

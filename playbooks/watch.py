@@ -28,6 +28,7 @@ VOLATILE = (
     *("/etc/.pwd.lock", "/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-"),
     *("/etc/nginx/sites-enabled", "/etc/apache2/sites-enabled", "/etc/seawall/maintenance", "/etc/seawall/tls"),
     "/etc/systemd/system/multi-user.target.wants/seawall-backup.service",
+    "/etc/systemd/system/multi-user.target.wants/seawall-keeper.service",
 )
 # Made by the triggers of packages, and so in no package's list: believed only where packages were handled since.
 GENERATED = (

@@ -135,3 +135,13 @@ def test_a_turn_is_missed_exactly_when_its_time_has_passed(ago: int, every: int)
     last = at - timedelta(seconds=ago)
     assert scheduler.overdue(last, timedelta(seconds=every), at) is (ago >= every)
     assert scheduler.overdue(None, timedelta(seconds=every), at)
+
+
+def test_what_is_done_again_and_again_is_done_at_once_and_then_in_its_interval() -> None:
+    done: list[str] = []
+    tidy, look = (lambda: done.append("tidy")), (lambda: done.append("look"))
+    kept = scheduler.again([(timedelta(minutes=5), tidy), (timedelta(hours=1), look)], started=lambda act: act)
+    assert done == ["tidy", "look"]
+    kept.run_all()
+    assert done == ["tidy", "look", "tidy", "look"]
+    assert sorted(job.interval for job in kept.jobs) == [300, 3600]

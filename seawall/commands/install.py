@@ -1,7 +1,7 @@
 """`seawall install`: the toolkit, a slice of the estate, keys and services, on every host that needs them.
 
 Three rounds, since a backup server can only let in a key that the client has already made: clients, then backup
-servers, then repositories and the scheduler.
+servers, then repositories, the scheduler and the keeper.
 """
 
 from collections.abc import Sequence
@@ -56,6 +56,8 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
                 _on(estate, host, ["/opt/seawall/bin/seawall", "backup", "init"])
             producing = [full[host.name] for host in clients if host.role is Role.PRODUCTION]
             rounds.append(_round(producing, "schedule", progress))
+            twins = [full[host.name] for host in clients if host.role is Role.DRP]
+            rounds.append(_round(twins, "keep", progress))
     report(_together(rounds), watch.seconds, as_json=as_json, dry_run=dry_run)
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from seawall.commands.backup import looking, taking
+from seawall.commands.backup import keeping, looking, taking
 
 
 @click.group(name="backup")
@@ -17,5 +17,6 @@ for _one in (
     taking.schedule,
     looking.list_command,
     looking.status,
+    keeping.keep,
 ):
     command.add_command(_one)

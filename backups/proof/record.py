@@ -1,0 +1,98 @@
+"""What was proven, kept on the host that proved it: /var/lib/seawall/proofs/RECOVERYPOINT.json, mode 0600.
+
+A record is evidence, so it is never changed: the same recovery point proven again is a record of its own instant, and
+the newest one counts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic import TypeAdapter, ValidationError
+
+from backups import paths
+from effects import files
+from estate.points import STAMP, Archive
+
+PROOFS = paths.STATE / "proofs"
+Evidence = Mapping[str, str | int | float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not hold, and which archives it speaks against."""
+
+    subject: str  # a domain, a database, an engine, or the host
+    what: str
+    archives: tuple[str, ...]  # ids
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of looking at one recovery point: the newest archive of each kind, and the instants of its parts."""
+
+    host: str
+    at: datetime  # when it was looked at
+    seconds: float
+    archives: tuple[Archive, ...]
+    vhosts: Mapping[str, Evidence] = field(default_factory=dict)
+    databases: Mapping[str, Evidence] = field(default_factory=dict)  # "engine.name"
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`web1.2026-11-22T03:00:00Z`: the youngest of its parts."""
+        return f"{self.host}.{max(a.taken for a in self.archives).astimezone(UTC).strftime(STAMP)}"
+
+    @property
+    def holds(self) -> bool:
+        """Whether all of it does."""
+        return not self.findings
+
+    @property
+    def proven(self) -> frozenset[str]:
+        """Ids of the archives that nothing was found against."""
+        return frozenset(a.id for a in self.archives) - {spoken for f in self.findings for spoken in f.archives}
+
+    @property
+    def failed(self) -> frozenset[str]:
+        """Ids of the archives that something was found against."""
+        return frozenset(a.id for a in self.archives) - self.proven
+
+    def is_about(self, archives: Sequence[Archive]) -> bool:
+        """Whether these are the archives that it looked at."""
+        return {a.id for a in self.archives} == {a.id for a in archives}
+
+
+_PROOF = TypeAdapter(Proof)
+
+
+def keep(proof: Proof) -> None:
+    """Write it, whole or not at all."""
+    PROOFS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = f"{proof.name}.{proof.at.astimezone(UTC).strftime(STAMP)}.json"
+    files.write(PROOFS / name, _PROOF.dump_json(proof, indent=1).decode() + "\n", mode=0o600)
+
+
+def proofs(host: str) -> tuple[Proof, ...]:
+    """All records about archives of `host`, oldest first. One that can't be read proves nothing, and is passed over."""
+    found = []
+    for path in PROOFS.glob(f"{host}.*.json"):
+        try:
+            found.append(_PROOF.validate_json(path.read_bytes()))
+        except (OSError, ValidationError):
+            continue
+    return tuple(sorted((one for one in found if one.host == host), key=lambda one: one.at))
+
+
+def verdicts(host: str) -> dict[str, bool]:
+    """Of each archive that was ever looked at, by id: whether the newest look found nothing against it."""
+    known: dict[str, bool] = {}
+    for one in proofs(host):
+        known |= dict.fromkeys(one.proven, True) | dict.fromkeys(one.failed, False)
+    return known
+
+
+def proven(host: str) -> frozenset[str]:
+    """Ids of the archives of `host` that came up whole when they were last looked at."""
+    return frozenset(archive for archive, good in verdicts(host).items() if good)
