@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from drp.incident import Incident
-from drp.journal import Entry, parse
+from effects.journal import Entry, parse
 from effects.remote import Remote
 from estate.model import Estate, Host, Role
 from estate.problem import Failed, Missing, Problem, Refused, Unreachable, of_code

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from backups.site import Site
 from drp.job import Job, as_dict
-from drp.journal import Journal
+from effects.journal import Journal
 from estate.problem import Failed, Problem
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from drp.journal import Entry
 from drp.timeline import FAILED, Mark, Span
+from effects.journal import Entry
 from estate.problem import Missing
 
 ACTIVATE, REDIRECT = "activate", "redirect"  # the first job of an incident, and the one that ends it

@@ -17,9 +17,9 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from backups import paths
-from drp.journal import Journal, Json
 from drp.plan import PLAN, Plan
 from effects import files
+from effects.journal import Journal, Json
 from effects.run import run
 from estate.problem import Missing
 

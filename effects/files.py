@@ -52,21 +52,23 @@ def append(path: Path, line: str, *, mode: int = 0o600) -> None:
 
 
 @contextmanager
-def locked(path: Path, *, what: str, wait: float = 0) -> Iterator[None]:
+def locked(path: Path, *, what: str, wait: float = 0, shared: bool = False) -> Iterator[None]:
     """Hold `path` for as long as this process lives: a lock of a killed run is no lock.
+
+    `shared`: together with all others who say so, and not with those who don't.
 
     Raises Refused where another process still holds it after `wait` seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     busy = Refused(f"{what} is already running here", hint="wait for it to end, then look at its result")
     with path.open("a", encoding="utf-8") as stream:
-        wait_until(lambda: _taken(stream), timeout=wait, late=busy)
+        wait_until(lambda: _taken(stream, fcntl.LOCK_SH if shared else fcntl.LOCK_EX), timeout=wait, late=busy)
         yield
 
 
-def _taken(stream: IO[str]) -> bool:
+def _taken(stream: IO[str], how: int) -> bool:
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(stream, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -1,10 +1,11 @@
 """What the team decides about its backups."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time, timedelta
 from enum import StrEnum
 
 from estate.secret import Secret
+from estate.vault import VaultPolicy
 
 
 class Target(StrEnum):
@@ -28,3 +29,4 @@ class BackupPolicy:
     metrics: str | None = None  # a directory that node_exporter reads *.prom from
     heartbeat: Secret | None = None  # the URL of a dead-man's switch; {host} and {kind} in it are filled in
     notify: Secret | None = None  # URLs as apprise takes them, one a line
+    vault: VaultPolicy = field(default_factory=VaultPolicy)

@@ -7,6 +7,7 @@ from typing import Any
 from estate.backups import BackupPolicy
 from estate.secret import Secret
 from inventory.raw_backups import RawBackup
+from inventory.vault_build import plain_vault, vault
 
 SAME = ("files_at", "files_to", "upload_limit_kib", "spool_mb", "keep_free_percent", "metrics")
 DEFAULT = RawBackup()
@@ -19,6 +20,7 @@ def backups(raw: RawBackup) -> BackupPolicy:
         files_every=timedelta(hours=raw.files_every_hours),
         heartbeat=None if raw.heartbeat is None else raw.heartbeat.secret(),
         notify=None if raw.notify is None else raw.notify.secret(),
+        vault=vault(raw.vault, raw.retention),
         **{name: getattr(raw, name) for name in SAME},
     )
 
@@ -32,6 +34,7 @@ def plain_backups(policy: BackupPolicy) -> dict[str, Any]:
         **{f"{name}_every_hours": value for name, value in hours.items()},
         **{name: str(value) if name == "files_to" else value for name, value in told.items()},
         **{name: _set(value) for name in ("heartbeat", "notify") if (value := getattr(policy, name)) is not None},
+        **plain_vault(policy.vault),
     }
 
 

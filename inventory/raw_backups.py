@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from estate.backups import Target
 from inventory import words
 from inventory.raw_secret import RawSecret
+from inventory.raw_vault import RawRetention, RawVault
 from inventory.table import Table
 
 Hours = Literal[1, 2, 3, 4, 6, 8, 12, 24]
@@ -26,3 +27,5 @@ class RawBackup(Table):
     metrics: Annotated[str, AfterValidator(words.absolute)] | None = None
     heartbeat: RawSecret | None = None
     notify: RawSecret | None = None
+    retention: RawRetention = RawRetention()
+    vault: RawVault = RawVault()

@@ -14,6 +14,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 from pyinfra.operations import files as pyinfra_files
 
+from estate.model import Role
 from playbooks.guard import STATE
 from playbooks.operations import Directory, File, ask, directories, files
 from playbooks.watch import known
@@ -71,6 +72,8 @@ def _client(name: str, piece: str, known_hosts: str, secrets: Mapping[str, str])
         **{f"/etc/seawall/secrets/{word}": File(f"{value}\n", mode="600") for word, value in secrets.items()},
     })  # fmt: skip
     identity(name="toolkit: a key of its own", path="/etc/seawall/ssh/id_ed25519")
+    if host.data.role == Role.DRP:
+        identity(name="toolkit: the keeper's key", path="/etc/seawall/ssh/keeper_ed25519")
 
 
 @operation()

@@ -1,8 +1,10 @@
 """A backup server: for each client two accounts, one directory, and keys that can do one thing.
 
-The writer can add and nothing else (append-only, its own directory). The reader is another user without the right
-to write, so its reading can neither delete nor lock. Data beside the usual: `clients`, from name to the public keys
-`writer` (the client's own) and `reader` (its partner's).
+The writer can add and nothing else, through the gate (`backups.vault.gate`), since borg's append-only mode is not
+enough for that. The reader is another user without the right to write, so its reading can neither delete nor lock. The
+keeper, which alone deletes, has a key of its own for the writer's account. Data beside the usual: `clients`, from name
+to the public keys `writer` (its own), `reader` (its partner's) and `keeper` (the DRP host's); and `quotas`, from
+class of archives to bytes.
 """
 
 from collections.abc import Generator, Mapping
@@ -17,7 +19,8 @@ from playbooks.operations import File, ask, files
 from playbooks.watch import known
 
 REPOSITORIES = "/srv/borg"
-Keys = Mapping[str, str]  # "writer" and "reader", as in a .pub file
+GATE = f"{TOOLKIT}/bin/python -I -m backups.vault.gate"
+Keys = Mapping[str, str]  # "writer", "reader" and "keeper", as in a .pub file
 
 
 @deploy("Prepare a backup server")
@@ -25,14 +28,13 @@ def vault() -> None:
     """Accounts, directories, keys."""
     clients: Mapping[str, Keys] = host.data.clients
     accounts(name="backup server: accounts and directories", clients=list(clients))
-    files(name="backup server: keys", wanted=_authorized(clients))
+    files(name="backup server: keys", wanted=authorized(clients, host.data.quotas))
     known(name="backup server: this run is known")
 
 
-def served(client: str) -> dict[str, str]:
-    """The writer and the reader of a client, and how `borg serve` is started for each."""
-    borg = f"{TOOLKIT}/bin/borg serve --umask=0027 --restrict-to-path {REPOSITORIES}/{client}"
-    return {f"borg-{client}": f"{borg} --append-only", f"borg-{client}-ro": borg}
+def users(client: str) -> tuple[str, str]:
+    """The writer's account, which is the keeper's too, and the reader's."""
+    return f"borg-{client}", f"borg-{client}-ro"
 
 
 def home(account: str) -> str:
@@ -45,7 +47,7 @@ def accounts(clients: list[str]) -> Generator[StringCommand]:
     """Two users a client, one directory that the first writes and the second reads, closed to everybody else."""
     known = set(ask("getent passwd | cut -d: -f1"))
     for client in clients:
-        writer, reader = served(client)
+        writer, reader = users(client)
         for user, group in ((writer, "--user-group"), (reader, f"--gid {writer}")):
             if user not in known:
                 yield StringCommand(
@@ -56,10 +58,19 @@ def accounts(clients: list[str]) -> Generator[StringCommand]:
             yield StringCommand(f"install -d -m 755 {REPOSITORIES} && install -d -o {writer} -g {writer} -m 750 {path}")
 
 
-def _authorized(clients: Mapping[str, Keys]) -> dict[str, File]:
+def authorized(clients: Mapping[str, Keys], quotas: Mapping[str, int]) -> dict[str, File]:
     """One forced command a key."""
-    return {
-        f"{home(user)}/.ssh/authorized_keys": File(f'command="{serve}",restrict {clients[client][part]}\n')
-        for client in clients
-        for part, (user, serve) in zip(("writer", "reader"), served(client).items(), strict=True)
-    }
+    bounds = "".join(f" {kind}={size}" for kind, size in quotas.items())
+    found = {}
+    for client, keys in clients.items():
+        writer, reader = users(client)
+        read = f"{TOOLKIT}/bin/borg serve --umask=0027 --restrict-to-path {REPOSITORIES}/{client}"
+        adds = _opens(f"{GATE} writer {client}{bounds}", keys["writer"])
+        keeps = _opens(f"{GATE} keeper {client}", keys["keeper"])
+        found[f"{home(writer)}/.ssh/authorized_keys"] = File(adds + keeps)
+        found[f"{home(reader)}/.ssh/authorized_keys"] = File(_opens(read, keys["reader"]))
+    return found
+
+
+def _opens(command: str, key: str) -> str:
+    return f'command="{command}",restrict {key}\n'

@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from drp.journal import Entry
+from effects.journal import Entry
 
 MARKS = {"begun": "…", "done": "✓", "held": "=", "failed": "✗", "opened": ">", "closed": "■"}
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drp.journal import START, Journal, parse
 from effects import files
+from effects.journal import START, Journal, parse
 from estate.problem import Failed, Untrusted
 
 AT = datetime(2026, 11, 22, 3, 0, 0, 123456, tzinfo=UTC)

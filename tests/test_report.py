@@ -11,9 +11,9 @@ import pytest
 
 from drp import report
 from drp.incident import Incident
-from drp.journal import Entry, Journal, Json
 from drp.page import Page, Table, render
 from drp.timeline import WIDTH, Mark, Span, lasting, svg
+from effects.journal import Entry, Journal, Json
 from estate.problem import Missing
 
 T0 = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)

@@ -26,6 +26,7 @@ from seawall.options import estate_option, json_option
 
 INIT = 300.0  # seconds
 PUBLIC_KEY = "/etc/seawall/ssh/id_ed25519.pub"
+KEEPER_KEY = "/etc/seawall/ssh/keeper_ed25519.pub"
 
 
 @click.command(name="install")
@@ -49,9 +50,12 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
         rounds = [_round([*full.values(), *bare.values()], "install", progress, dry_run=dry_run)]
         if not dry_run:
             keys = {host.name: _on(estate, host, ["cat", PUBLIC_KEY]).strip() for host in clients}
-            rounds.append(
-                _round([bare[v.name] | {"clients": _keys(estate, v, keys)} for v in vaults], "vault", progress)
-            )
+            keepers = {
+                host.name: _on(estate, host, ["cat", KEEPER_KEY]).strip() for host in estate.hosts_with(Role.DRP)
+            }
+            quotas = estate.backup.vault.quotas
+            served = [bare[v.name] | {"clients": _keys(estate, v, keys, keepers), "quotas": quotas} for v in vaults]
+            rounds.append(_round(served, "vault", progress))
             for host in clients:
                 _on(estate, host, ["/opt/seawall/bin/seawall", "backup", "init"])
             producing = [full[host.name] for host in clients if host.role is Role.PRODUCTION]
@@ -111,12 +115,13 @@ def _full(path: Path, estate: Estate, host: Host, tar: Path) -> dict[str, Any]:
     return _bare(estate, host, tar) | {"slice": slice_for(path, host.name), "known_hosts": pinned, "secrets": values}
 
 
-def _keys(estate: Estate, vault: Host, keys: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Who writes is the client itself; who reads is its partner."""
+def _keys(estate: Estate, vault: Host, keys: dict[str, str], keepers: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Who writes is the client itself; who reads is its partner; who deletes is the DRP host of the two."""
     found = {}
     for client in estate.clients_of(vault):
         partner = estate.partners(estate.hosts[client])[0]
-        found[client] = {"writer": keys[client], "reader": keys[partner.name]}
+        keeper = keepers[partner.name if partner.name in keepers else client]
+        found[client] = {"writer": keys[client], "reader": keys[partner.name], "keeper": keeper}
     return found
 
 

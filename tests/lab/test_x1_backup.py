@@ -118,31 +118,13 @@ def test_no_secret_is_seen_in_a_process_list_or_in_a_log(lab: Lab) -> None:
         assert said.out.strip() == "0", host
 
 
-def test_root_on_production_deletes_and_compacts_and_nothing_is_lost(lab: Lab) -> None:
+def test_root_on_production_can_neither_delete_nor_compact(lab: Lab) -> None:
     victim = max(name for name, side in archives(lab) if side == "odd" and ".files." in name)
     there, repository = segments(lab, "web1/files"), url(lab, "borg-web1", "web1/files")
-    assert borg(lab, "web1", "delete", f"{repository}::{victim}").ok
+    assert "refused: deleting" in borg(lab, "web1", "delete", f"{repository}::{victim}").err
     borg(lab, "web1", "compact", "--threshold=0", repository)
-    assert victim not in borg(lab, "web1", "list", "--short", repository).out  # so this test can fail
-    after = segments(lab, "web1/files")
-    assert there.items() <= after.items()
-    _roll_back(lab, "web1/files", there)
-    url_ro = url(lab, "borg-web1-ro", "web1/files")
-    assert victim in borg(lab, "twin1", "list", "--short", "--bypass-lock", url_ro).out
+    assert there.items() <= segments(lab, "web1/files").items()
     assert (victim, "odd") in archives(lab)
-
-
-def _roll_back(lab: Lab, repository: str, there: dict[str, str]) -> None:
-    """Borg's own way back for append-only repositories: away with every segment that came later, and the index."""
-    last = max(int(path.rsplit("/", 1)[1]) for path in there)
-    script = f"""set -e; cd /srv/borg/{repository}; rm -f index.* hints.* integrity.*
-        for s in $(find data -type f); do if [ $(basename $s) -gt {last} ]; then rm $s; fi; done
-        runuser -u borg-web1 -- env BORG_BASE_DIR=/tmp/roll {BORG} --umask=0027 check --repository-only $PWD
-        rm -rf /tmp/roll"""
-    said = lab.run("vault-odd", script)
-    assert said.ok, said.err
-    for host in ("web1", "twin1"):
-        lab.run(host, "rm -rf /root/harm")  # who remembers the later state takes the earlier one for an attack
 
 
 def test_a_key_opens_no_shell(lab: Lab) -> None:

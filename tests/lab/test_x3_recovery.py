@@ -12,8 +12,8 @@ import pytest
 from chain import SEAWALL, SITES, add_row, archives, fault, good, on, prepare, rows, typed
 from hardening import UPLOADS, executes
 
-from drp.journal import Entry, parse
 from effects.clock import wait_until
+from effects.journal import Entry, parse
 from effects.run import Result
 from estate.problem import Failed
 from lab import Lab, visitor

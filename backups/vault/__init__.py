@@ -1,0 +1,1 @@
+"""The vault: what keeps the past from whoever is root on production, and who alone may remove any of it."""
