@@ -1,115 +1,91 @@
 """The service that takes archives and snapshots by the clock: the same two acts that cron would call.
 
-`schedule` keeps no state, so whether a turn was missed is asked of the status file: after a reboot, a long outage or a
-failure each kind is caught up once, not once per missed turn. Files and databases have a thread each, so that
-a first archive of hours never holds back a snapshot.
+It keeps no plan of its own: every few seconds it asks a pure rule (`backups.debts`) what is due now, of the wall
+clock and of what was saved last. So a reboot, a long outage, a machine that slept and a clock that was set forth or
+back are nothing special, and what was missed is caught up once. Intervals are measured on a clock that nobody sets.
+Files and databases have a thread each, so that a first archive of hours never holds back a snapshot.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from datetime import time as clock_time
-from zoneinfo import ZoneInfo
+from threading import Thread
+from typing import NoReturn
 
-import schedule
+from backups.debts import SOON, Due
+from effects.clock import awake, now
 
-from backups.take import recall
-from effects.clock import now
-from estate.points import Kind
-
-TICK = 1.0  # seconds
-CATCH_UP = 15  # minutes between two tries to make up for what was missed or failed
-DAY = timedelta(days=1)
-Starter = Callable[[Callable[[], None]], Callable[[], None]]
+TICK = timedelta(seconds=10)
+STEP = 1.0  # seconds
+Act = Callable[[], None]
+Starter = Callable[[Act], Act]
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What is taken together, how often, and at what time of the day where it is daily."""
+@dataclass(slots=True)
+class Beat:
+    """An act that is begun once every `every`, the first time at once."""
 
-    kinds: Sequence[Kind]
     every: timedelta
-    at: clock_time | None
-    act: Callable[[], None]
+    act: Act
+    begun: float | None = None  # by `awake`
 
-    def overdue(self, at: datetime) -> bool:
-        """Whether a turn was missed, or failed."""
-        return overdue(newest_success(tuple(self.kinds)), self.every, at)
-
-
-def newest_success(kinds: tuple[str, ...]) -> datetime | None:
-    """When the oldest of these kinds was last saved anywhere; None where one never was."""
-    known = recall()
-    newest = [
-        max(
-            (
-                datetime.fromisoformat(row["at"])
-                for key, row in known.items()
-                if key.startswith(f"{kind}.") and key.endswith(".good")
-            ),
-            default=None,
-        )
-        for kind in kinds
-    ]
-    return None if not newest or None in newest else min(when for when in newest if when)
+    def look(self, instant: float) -> None:
+        """Begin it where its time has come."""
+        if self.begun is None or instant - self.begun >= self.every.total_seconds():
+            self.begun = instant
+            self.act()
 
 
-def overdue(last: datetime | None, every: timedelta, at: datetime) -> bool:
-    """Whether a turn was missed."""
-    return last is None or at - last >= every
+@dataclass(slots=True)
+class Turn:
+    """What is taken together."""
+
+    due: Callable[[datetime], Due]
+    act: Act
+    ready: Callable[[], bool]  # whether another try can succeed, asked before one that costs much
+    _begun: float | None = field(default=None, init=False)
+
+    def tick(self) -> None:
+        """Look now."""
+        self.look(now(), awake())
+
+    def look(self, at: datetime, instant: float) -> None:
+        """Take what is due; never twice within a quarter of an hour, even where a run could not be remembered."""
+        if self._begun is not None and instant - self._begun < SOON.total_seconds():
+            return
+        due = self.due(at)
+        if due is not Due.NO:
+            self._begun = instant
+            if due is Due.TURN or self.ready():
+                self.act()
 
 
-def in_its_own_thread(act: Callable[[], None]) -> Callable[[], None]:
-    """Starts `act` unless the one before still runs."""
-    pool = ThreadPoolExecutor(max_workers=1)
-    running: list[Future[None]] = []
+def in_its_own_thread(act: Act) -> Act:
+    """Starts `act` unless the one before still runs. What it raises is printed, and ends nothing else."""
+    running: list[Thread] = []
 
     def start() -> None:
-        if not running or running[0].done():
-            running[:] = [pool.submit(act)]
+        if not running or not running[0].is_alive():
+            running[:] = [Thread(target=act, daemon=True)]
+            running[0].start()
 
     return start
 
 
-def plan(turns: Sequence[Turn], timezone: ZoneInfo, *, started: Starter = in_its_own_thread) -> schedule.Scheduler:
-    """Every turn at its time, in the policy's time zone; what is overdue at once, and again every CATCH_UP minutes."""
-    scheduler = schedule.Scheduler()
-    for turn in turns:
-        start = started(turn.act)
-        if turn.at is not None:
-            scheduler.every().day.at(turn.at.strftime("%H:%M"), str(timezone)).do(start)
-        else:
-            scheduler.every(int(turn.every.total_seconds())).seconds.do(start)
-        catch_up = _where(turn.overdue, start)
-        catch_up()
-        scheduler.every(CATCH_UP).minutes.do(catch_up)
-    return scheduler
+def plan(turns: Sequence[Turn], *, started: Starter = in_its_own_thread) -> list[Beat]:
+    """Each turn looked at on every tick; one that runs is not begun again."""
+    return [Beat(TICK, started(turn.tick)) for turn in turns]
 
 
-def again(
-    turns: Sequence[tuple[timedelta, Callable[[], None]]], *, started: Starter = in_its_own_thread
-) -> schedule.Scheduler:
+def again(turns: Sequence[tuple[timedelta, Act]], *, started: Starter = in_its_own_thread) -> list[Beat]:
     """Each of them at once, and then in its interval, unless the one before still runs."""
-    scheduler = schedule.Scheduler()
-    for every, act in turns:
-        start = started(act)
-        start()
-        scheduler.every(int(every.total_seconds())).seconds.do(start)
-    return scheduler
+    return [Beat(every, started(act)) for every, act in turns]
 
 
-def _where(overdue: Callable[[datetime], bool], start: Callable[[], None]) -> Callable[[], None]:
-    def act() -> None:
-        if overdue(now()):
-            start()
-
-    return act
-
-
-def serve(scheduler: schedule.Scheduler) -> None:
-    """Run what is due, for ever."""
+def serve(beats: Sequence[Beat]) -> NoReturn:
+    """Begin what is due, for ever."""
     while True:
-        scheduler.run_pending()
-        time.sleep(TICK)
+        for beat in beats:
+            beat.look(awake())
+        time.sleep(STEP)

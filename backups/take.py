@@ -1,20 +1,19 @@
 """Taking archives and snapshots on the host whose data it is.
 
-Files go to the side that the day belongs to; where that side is down, the other takes them: a day is never
-lost to one server. Databases go to both sides every time.
+Files go to the side whose turn it is; where that side is down, the other takes them: a day is never lost to one
+server. Databases go to both sides every time. What a side lacks is brought to it by the next archive it takes.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from backups import paths
+from backups import memory, paths
+from backups.debts import believed, calendar
 from backups.engines import server
-from backups.sides import side_now
+from backups.memory import Taken
 from backups.site import Site
 from effects import files
 from effects.clock import Stopwatch
@@ -29,43 +28,34 @@ TURN = 600.0  # seconds that a run waits for the one before it
 ALWAYS = ("/etc", "/var/spool/cron", "/srv/vhosts")
 NEVER = (str(paths.SECRETS), str(paths.SSH_KEY.parent), "sh:/etc/ssh/ssh_host_*_key", "sh:/srv/vhosts/.seawall*")
 
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of one archive on one side. `error` is None where it is safe there."""
-
-    archive: str
-    side: Side
-    server: str
-    kind: Kind
-    at: datetime
-    seconds: float
-    bytes: int  # that this archive added to the repository
-    error: str | None
-    code: int = 0  # the exit code of that error
-
-
 Report = Callable[[str], None]
 
 
-def files_archive(site: Site, now: datetime, say: Report) -> list[Taken]:
-    """Save files and configuration to the side of the day; to the other one too where that fails, or has none yet.
+def files_archive(site: Site, now: datetime, say: Report, *, owed: bool = False) -> list[Taken]:
+    """Save files and configuration to the side whose turn it is, and to one that lacks an earlier turn of its own.
 
-    A host whose first archive is on one side alone could not come back if that side went with it. Never two runs at
-    once: the later waits.
+    Where that fails everywhere the other side takes it: a day is never lost to one server. A host whose first archive
+    is on one side alone could not come back if that side went with it, so the first goes to both. With `owed`, only to
+    sides that lack something by now. Never two runs at once: the later waits.
     """
     with files.locked(paths.STATE / "files.lock", what="an archive of files", wait=TURN):
-        return _files(site, now, say)
+        return _files(site, now, say, owed=owed)
 
 
-def _files(site: Site, now: datetime, say: Report) -> list[Taken]:
-    first = side_now(now, site.estate.timezone)
+def _files(site: Site, now: datetime, say: Report, *, owed: bool) -> list[Taken]:
+    when, saved = calendar(site.estate, site.host, FILES), memory.known(FILES).saved
+    slot, owing = when.rhythm.slot(now), [debt.side for debt in when.debts(now, saved)]
+    wanted = [side for side in Side if side in owing or (side in when.sides(slot) and not owed)]
+    if not wanted:
+        return []
     sources = [*ALWAYS, *_beyond(site)]
     present = [source.lstrip("/") for source in sources if Path(source).exists()]
     options = [*FILE_OPTIONS, *(f"--exclude={path}" for path in _relative(NEVER))]
-    taken = [_take(site, FILES, first, now, present, Path("/"), options, say)]
-    if taken[0].error is not None or f"{FILES}.{first.other}.good" not in recall():
-        taken.append(_take(site, FILES, first.other, now, present, Path("/"), options, say))
+    taken = _everywhere(site, FILES, wanted, now, present, Path("/"), options, say)
+    covered = owed and any((at := believed(known, now)) and at >= slot for known in saved.values())
+    if all(one.error for one in taken) and not covered:
+        rest = [side for side in Side if side not in wanted]
+        taken += _everywhere(site, FILES, rest, now, present, Path("/"), options, say)
     return taken
 
 
@@ -79,27 +69,51 @@ def _beyond(site: Site) -> list[str]:
     return [path for path in outside if not path.startswith(tuple(f"{root}/" for root in ALWAYS))]
 
 
-def snapshots(site: Site, now: datetime, say: Report, *only: Engine) -> list[Taken]:
+def snapshots(site: Site, now: datetime, say: Report, *only: Engine, owed: bool = False) -> list[Taken]:
     """Save every database server of this host (or `only` some) to both sides. One that fails stops no other.
 
-    Never two runs at once, for they share the spool: the later waits.
+    With `owed`, only to sides that lack a snapshot by now. Never two runs at once, for they share the spool: the later
+    waits.
     """
     engines = only or site.estate.engines_on(site.host)
     with files.locked(paths.STATE / "databases.lock", what="a snapshot of the databases", wait=TURN):
-        return [taken for engine in engines for taken in _snapshot(site, engine, now, say)]
+        wanted = {engine: lacking(site, engine, now) if owed else tuple(Side) for engine in engines}
+        return [taken for engine, to in wanted.items() if to for taken in _snapshot(site, engine, to, now, say)]
 
 
-def _snapshot(site: Site, engine: Engine, now: datetime, say: Report) -> list[Taken]:
+def lacking(site: Site, kind: Kind, now: datetime) -> tuple[Side, ...]:
+    """Sides that have not got what was due on them."""
+    debts = calendar(site.estate, site.host, kind).debts(now, memory.known(kind).saved)
+    return tuple(debt.side for debt in debts)
+
+
+def _snapshot(site: Site, engine: Engine, to: Sequence[Side], now: datetime, say: Report) -> list[Taken]:
     spool = paths.SPOOL / engine
     say(f"{engine}: copying")
     try:
         paths.SPOOL.mkdir(mode=0o711, parents=True, exist_ok=True)
         server(engine).copy(spool)
-        return [_take(site, engine, side, now, ["."], spool, DATABASE_OPTIONS, say) for side in Side]
+        return _everywhere(site, engine, to, now, ["."], spool, DATABASE_OPTIONS, say)
     except Problem as fault:
-        return [_failed(site, engine, side, now, fault) for side in Side]
+        return [_failed(site, engine, side, now, fault) for side in to]
     finally:
         shutil.rmtree(spool, ignore_errors=True)  # a copy that nobody encrypted
+
+
+def _everywhere(
+    site: Site,
+    kind: Kind,
+    to: Sequence[Side],
+    now: datetime,
+    sources: Sequence[str],
+    cwd: Path,
+    options: Sequence[str],
+    say: Report,
+) -> list[Taken]:
+    """To all of `to` at once: a side that hangs holds up no other, and borg uses one core."""
+    with ThreadPoolExecutor(max_workers=len(Side)) as pool:
+        jobs = [pool.submit(_take, site, kind, side, now, sources, cwd, options, say) for side in to]
+        return [job.result() for job in jobs]
 
 
 def _take(
@@ -145,34 +159,6 @@ def _failed(site: Site, kind: Kind, side: Side, now: datetime, fault: Problem, s
         str(fault),
         fault.exit_code,
     )
-
-
-def remember(taken: Sequence[Taken]) -> None:
-    """Keep the newest outcome, and the newest success, per kind and side, for `seawall backup status`."""
-    paths.STATUS.parent.mkdir(parents=True, exist_ok=True)
-    with files.locked(paths.STATUS.with_suffix(".lock"), what="a look at the status", wait=30):
-        known = recall()
-        for one in taken:
-            row = json.loads(json.dumps(asdict(one), default=str))
-            known[f"{one.kind}.{one.side}.last"] = row
-            if one.error is None:
-                known[f"{one.kind}.{one.side}.good"] = row
-        files.write(paths.STATUS, json.dumps(known, indent=1, sort_keys=True), mode=0o600)
-
-
-def forget() -> None:
-    """What stands here now was brought from elsewhere, so nothing of it is saved: the scheduler takes it at once."""
-    with files.locked(paths.STATUS.with_suffix(".lock"), what="a look at the status", wait=30):
-        paths.STATUS.unlink(missing_ok=True)
-
-
-def recall() -> dict[str, Any]:
-    """What `remember` kept; empty before the first run."""
-    try:
-        known: dict[str, Any] = json.loads(paths.STATUS.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    return known
 
 
 def require_safe(taken: Sequence[Taken]) -> None:

@@ -12,6 +12,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def awake() -> float:
+    """Seconds since the boot, those that the machine slept included (CLOCK_BOOTTIME); nobody can set this clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def wait_until(holds: Callable[[], bool], *, timeout: float, late: Problem, every: float = 0.1) -> None:
     """Wait for a state instead of sleeping for a while. Raises `late` after `timeout` seconds."""
     end = time.monotonic() + timeout

@@ -10,10 +10,11 @@ from local_borg import Local, use_local_borg
 from saved_estate import T0, site
 
 from backups import paths, take
+from backups.memory import Taken, recall, remember
 from backups.repository import Repository, class_of
 from backups.sides import side_now
 from backups.site import Site
-from backups.take import Taken, recall, remember, require_safe
+from backups.take import require_safe
 from effects.run import run
 from estate.model import Engine, Host, Side
 from estate.points import FILES, Kind
@@ -79,6 +80,25 @@ def test_a_side_that_is_down_never_costs_a_day(here: LocalSite) -> None:
     assert sides(taken) == [(FIRST, False), (FIRST.other, True)]
     assert taken[0].server in (taken[0].error or "")
     require_safe(taken)
+
+
+def owed_at(here: LocalSite, hours: float) -> list[tuple[Side, bool]]:
+    """What the scheduler takes."""
+    taken = take.files_archive(here, T0 + timedelta(hours=hours), lambda _: None, owed=True)
+    remember(taken)
+    return sides(taken)
+
+
+def test_a_side_that_was_down_gets_what_it_lacks_with_one_archive_when_it_returns(here: LocalSite) -> None:
+    files_at(here)
+    was = down(here, FIRST.other)
+    assert owed_at(here, 24) == [(FIRST.other, False), (FIRST, True)]  # its day, and the other took it
+    assert owed_at(here, 25) == [(FIRST.other, False)]  # nobody else lacks anything
+    assert set(owed_at(here, 48)) == {(FIRST.other, False), (FIRST, True)}
+    was.rename(here.folder / str(FIRST.other))
+    assert owed_at(here, 72.1) == [(FIRST.other, True)]
+    assert owed_at(here, 72.2) == []
+    assert owed_at(here, 96) == [(FIRST, True)]
 
 
 def test_with_both_sides_down_nothing_is_said_to_be_safe(here: LocalSite) -> None:

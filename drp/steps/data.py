@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from backups import restore, take
+from backups import memory, restore, take
 from backups.engines import server
+from backups.memory import Taken
 from drp import web
 from drp.engine import World
 from drp.steps.base import OfVhost
@@ -85,7 +86,7 @@ class Save:
         stuck = Failed("the clock stands still", hint="look at the clock of the host, then run the same command again")
         wait_until(lambda: now().replace(microsecond=0) > self._since(world), timeout=5, late=stuck)
         taken = self._take(world)
-        take.remember(taken)
+        memory.remember(taken)
         if all(one.error for one in taken):
             raise Failed(
                 f"{world.site.host.name}: {self.what} could be saved nowhere: {taken[0].error}",
@@ -95,7 +96,7 @@ class Save:
     def _since(self, world: World) -> datetime:
         return web.frozen_at(self.frozen) if self.frozen else world.job.ordered
 
-    def _take(self, world: World) -> list[take.Taken]:
+    def _take(self, world: World) -> list[Taken]:
         if self.what == FILES:
             return take.files_archive(world.site, now(), _quiet)
         return take.snapshots(world.site, now(), _quiet, Engine(self.what))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from backups import take
+from backups import memory
 from drp import web
 from drp.engine import World
 from drp.steps.base import OfVhost
@@ -120,5 +120,5 @@ class Schedule:
 
     def act(self, world: World) -> None:
         if self.on:
-            take.forget()
+            memory.forget()
         run(["systemctl", "enable" if self.on else "disable", "--now", BACKUP_UNIT], timeout=60)

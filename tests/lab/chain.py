@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backups.sides import side_now
+from backups.debts import calendar
 from effects.clock import now, wait_until
 from effects.run import Result, attempt
 from estate.model import Estate, Side
+from estate.points import FILES
 from estate.problem import Failed
 from inventory import load
 from lab import Lab
@@ -83,9 +84,11 @@ def estate_of(lab: Lab) -> Estate:
 
 
 def todays(lab: Lab) -> Side:
-    """The side that files go to now; asked of the rule that was tested by itself."""
-
-    return side_now(now(), estate_of(lab).timezone)
+    """The side whose turn it is for files; asked of the rule that was tested by itself."""
+    estate = estate_of(lab)
+    when = calendar(estate, estate.hosts["web1"], FILES)
+    (side,) = when.sides(when.rhythm.slot(now()))
+    return side
 
 
 def add_row(lab: Lab, number: int) -> None:

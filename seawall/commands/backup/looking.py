@@ -7,11 +7,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from backups import scheduler, take
+from backups import memory
+from backups.debts import calendar, late
 from backups.site import Site
 from effects.clock import now
 from estate.model import Engine, Side
-from estate.points import FILES
+from estate.points import FILES, kinds_on
 from estate.problem import BadEstate, Problem
 from seawall.options import json_option, print_json
 
@@ -59,23 +60,22 @@ def status(as_json: bool) -> None:
 
 
 def _rows(site: Site, at: datetime) -> list[dict[str, Any]]:
-    known = take.recall()
     rows = []
-    for kind in (FILES, *site.estate.engines_on(site.host)):
-        promise = scheduler.DAY if kind == FILES else site.estate.backup.snapshot_every
-        newest = scheduler.newest_success((kind,))
-        for side in Side:
-            good, last = known.get(f"{kind}.{side}.good"), known.get(f"{kind}.{side}.last")
-            rows.append(
-                {
-                    "kind": str(kind),
-                    "side": str(side),
-                    "server": site.host.backup[side],
-                    "newest": good and good["at"],
-                    "error": last and last["error"],
-                    "overdue": scheduler.overdue(newest, promise * 1.5, at),
-                }
-            )
+    for kind in kinds_on(site.estate, site.host):
+        known = memory.known(kind)
+        debts = {debt.side: debt for debt in calendar(site.estate, site.host, kind).debts(at, known.saved)}
+        rows += [
+            {
+                "kind": str(kind),
+                "side": str(side),
+                "server": site.host.backup[side],
+                "newest": known.saved[side],
+                "error": known.errors.get(side, (0, None))[1],
+                "owes_since": debts[side].since if side in debts else None,
+                "overdue": side in debts and late(debts[side], at),
+            }
+            for side in Side
+        ]
     return rows
 
 
@@ -86,7 +86,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
             row["kind"],
             row["side"],
             row["server"],
-            row["newest"] or "never",
+            str(row["newest"] or "never"),
             row["error"] or "",
             "OVERDUE" if row["overdue"] else "",
         )

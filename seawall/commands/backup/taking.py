@@ -1,24 +1,30 @@
 """`seawall backup files | databases | init | schedule`: what cron and the scheduler call where the data is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import click
 
-from backups import scheduler, take
+from backups import memory, scheduler, take
+from backups.debts import Due, calendar
+from backups.memory import Taken
 from backups.site import Site
 from effects.clock import now
-from estate.model import Engine
+from effects.reach import answers
+from estate.model import Engine, Side
 from estate.points import FILES, Kind
 from estate.problem import Problem
 from seawall.options import json_option, print_json
+
+KNOCK = 3.0  # seconds
 
 
 def _say(line: str) -> None:
     click.echo(f"  {line}", err=True)
 
 
-def _finish(taken: list[take.Taken], as_json: bool) -> None:
-    take.remember(taken)
+def _finish(taken: list[Taken], as_json: bool) -> None:
+    memory.remember(taken)
     if as_json:
         print_json([{field: getattr(one, field) for field in one.__slots__} for one in taken])
     else:
@@ -30,28 +36,18 @@ def _finish(taken: list[take.Taken], as_json: bool) -> None:
     take.require_safe(taken)
 
 
-def take_files(site: Site) -> list[take.Taken]:
-    """One run of files."""
-    return take.files_archive(site, now(), _say)
-
-
-def take_databases(site: Site) -> list[take.Taken]:
-    """One run of databases."""
-    return take.snapshots(site, now(), _say)
-
-
 @click.command(name="files")
 @json_option
 def files_command(as_json: bool) -> None:
     """Archive files and configuration to the side that the day belongs to."""
-    _finish(take_files(Site.here()), as_json)
+    _finish(take.files_archive(Site.here(), now(), _say), as_json)
 
 
 @click.command()
 @json_option
 def databases(as_json: bool) -> None:
     """Snapshot every database server to both sides."""
-    _finish(take_databases(Site.here()), as_json)
+    _finish(take.snapshots(Site.here(), now(), _say), as_json)
 
 
 @click.command()
@@ -70,17 +66,39 @@ def schedule() -> None:
     """Take archives and snapshots by the policy's clock, for ever. The service seawall-backup runs this."""
     site = Site.here()
     engines = site.estate.engines_on(site.host)
-    turns = [scheduler.Turn((FILES,), scheduler.DAY, site.estate.backup.files_at, lambda: _turn(site, take_files))]
+    turns = [_turn(site, (FILES,), lambda: take.files_archive(site, now(), _say, owed=True))]
     if engines:
-        every = site.estate.backup.snapshot_every
-        turns.append(scheduler.Turn(engines, every, None, lambda: _turn(site, take_databases)))
-    scheduler.serve(scheduler.plan(turns, site.estate.timezone))
+        turns.append(_turn(site, engines, lambda: take.snapshots(site, now(), _say, owed=True)))
+    scheduler.serve(scheduler.plan(turns))
 
 
-def _turn(site: Site, act: Callable[[Site], list[take.Taken]]) -> None:
+def _turn(site: Site, kinds: Sequence[Kind], act: Callable[[], list[Taken]]) -> scheduler.Turn:
+    return scheduler.Turn(
+        due=lambda at: _due(site, kinds, at), act=lambda: _said(act), ready=lambda: _ready(site, kinds)
+    )
+
+
+def _due(site: Site, kinds: Sequence[Kind], at: datetime) -> Due:
+    """What any of them needs: they are taken together."""
+    found = set()
+    for kind in kinds:
+        known = memory.known(kind)
+        failed = [code for code, _ in known.errors.values()]
+        found.add(calendar(site.estate, site.host, kind).due(at, known.saved, known.tried, failed))
+    return Due.TURN if Due.TURN in found else Due.AGAIN if Due.AGAIN in found else Due.NO
+
+
+def _ready(site: Site, kinds: Sequence[Kind]) -> bool:
+    """Whether a side that lacks something can be reached: copying databases for nobody only costs."""
+    lacking = {side for kind in kinds for side in take.lacking(site, kind, now())}
+    servers = [site.estate.hosts[site.host.backup[side]] for side in Side if side in lacking]
+    return any(answers(str(server.ipv4), server.ssh_port, timeout=KNOCK) for server in servers)
+
+
+def _said(act: Callable[[], list[Taken]]) -> None:
     """A turn that fails is said in the journal and must not end the scheduler."""
     try:
-        _finish(act(site), as_json=False)
+        _finish(act(), as_json=False)
     except Problem as problem:
         click.echo(f"seawall: {problem}", err=True)
     except OSError as fault:
