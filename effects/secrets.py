@@ -5,8 +5,8 @@ import stat
 from pathlib import Path
 
 from effects.run import run
-from estate.model import Secret
 from estate.problem import Missing, Untrusted
+from estate.secret import Secret
 
 
 def resolve(secret: Secret, *, base: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
 
 from estate.backups import BackupPolicy
+from estate.escrow import Escrow
 from estate.policy import Limits, Php, Policy
 from estate.secret import Secret as Secret  # noqa: PLC0414 - one of the words of the model
 from estate.web import Web
@@ -217,6 +218,7 @@ class Estate:
     backup: BackupPolicy
     drp: Drp
     policy: Policy = field(default_factory=Policy)
+    escrow: Escrow = field(default_factory=Escrow)
     slice: Slice | None = None  # None on the control machine, which has the whole
 
     def hosts_with(self, *roles: Role) -> tuple[Host, ...]:

@@ -21,6 +21,7 @@ from estate.model import (
 from estate.policy import Firewall, Patches, Policy, Ssh
 from estate.web import Web
 from inventory.backups_build import backups
+from inventory.escrow_build import escrow
 from inventory.policy_build import credential, limits, origin, person
 from inventory.raw import RawControl, RawDrp, RawEncryption, RawEstate, RawHost, RawTsig, RawVhost, RawZone
 
@@ -45,6 +46,7 @@ def build(raw: RawEstate, base: Path) -> Estate:
         backup=backups(raw.backup),
         drp=_drp(_sure(raw.drp)),
         policy=_policy(raw),
+        escrow=escrow(raw.escrow),
         slice=None if part is None else Slice(part.host, tuple(part.clients)),
     )
 

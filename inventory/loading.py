@@ -6,6 +6,7 @@ from pathlib import Path
 from estate.model import Estate
 from inventory.build import build
 from inventory.draft import Draft, doubles
+from inventory.escrow_build import check_escrow
 from inventory.faults import Fault, without_repeats
 from inventory.hosts_check import check_hosts
 from inventory.policy_check import check_policy
@@ -20,7 +21,7 @@ def load(path: Path) -> Estate:
     raw, faults = shape(source.tree)
     draft = Draft(raw, source.tree)
     faults = without_repeats([*faults, *_check_slice(source, draft), *check_hosts(draft), *check_vhosts(draft),
-                              *check_policy(draft), *_check_approvers(draft)])  # fmt: skip
+                              *check_policy(draft), *check_escrow(draft), *_check_approvers(draft)])  # fmt: skip
     if faults:
         raise source.refuse(faults)
     return build(raw, path.parent)

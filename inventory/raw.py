@@ -15,6 +15,7 @@ from estate.policy import Php
 from estate.web import Web
 from inventory import policy_words, words
 from inventory.raw_backups import RawBackup
+from inventory.raw_escrow import RawEscrow
 from inventory.raw_policy import (
     Label,
     PublicKey,
@@ -184,4 +185,5 @@ class RawEstate(Table):
     staff: dict[Staff, RawPerson] = {}
     credentials: dict[Label, RawCredential] = {}
     origins: dict[Label, RawOrigin] = {}
+    escrow: RawEscrow = RawEscrow()
     slice: RawSlice | None = None

@@ -3,10 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
-from estate.model import Control, Drp, Encryption, Estate, Host, Secret, Tickets, Vhost, Zone
+from estate.model import Control, Drp, Encryption, Estate, Host, Tickets, Vhost, Zone
 from estate.policy import Limits, Php
+from estate.secret import Secret
 from estate.web import Web
 from inventory.backups_build import plain_backups
+from inventory.escrow_build import plain_escrow
 from inventory.policy_build import plain_policy
 
 
@@ -22,6 +24,7 @@ def plain(estate: Estate) -> dict[str, Any]:
         zones={name: _zone(zone) for name, zone in estate.zones.items()},
         backup=plain_backups(estate.backup),
         drp=_drp(estate.drp),
+        escrow=plain_escrow(estate.escrow),
         **plain_policy(estate.policy),
         slice=None if estate.slice is None else asdict(estate.slice),
     )

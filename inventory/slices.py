@@ -4,9 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from estate.model import Estate, Host, Role, Secret, Slice, Zone
+from estate.escrow import Escrow
+from estate.model import Estate, Host, Role, Slice, Zone
 from estate.policy import Policy
 from estate.problem import BadEstate
+from estate.secret import Secret
 from estate.web import Web
 from inventory.faults import did_you_mean, quoted
 from inventory.loading import load
@@ -64,6 +66,7 @@ def cut(estate: Estate, host: Host) -> Estate:
             notify=_kept(NOTIFY) if NOTIFY in told else None,
         ),
         policy=Policy(),
+        escrow=Escrow(),
         slice=Slice(host.name, estate.clients_of(host) if host.role is Role.BACKUP else ()),
     )
 

@@ -15,12 +15,12 @@ from estate.model import (
     Host,
     Role,
     Runtime,
-    Secret,
     Tickets,
     Tsig,
     Vhost,
     Zone,
 )
+from estate.secret import Secret
 
 SECRET = "c2Vhd2FsbCB0ZXN0cyBvbmx5LCBub3RoaW5nIGVsc2U="
 

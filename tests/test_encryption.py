@@ -10,8 +10,9 @@ import pytest
 
 from effects.onhost import encrypted
 from effects.run import run
-from estate.model import Estate, Secret
+from estate.model import Estate
 from estate.problem import BadEstate
+from estate.secret import Secret
 from inventory import load, secrets_for, slice_for
 from inventory.data import host_data
 from inventory.encryption import encryption_data

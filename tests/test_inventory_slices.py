@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from estate.model import Secret
 from estate.problem import BadEstate
+from estate.secret import Secret
 from inventory import load, secrets_for, slice_for
 from inventory.render import plain
 

@@ -10,9 +10,11 @@ from rich.table import Column, Table
 
 from effects import secrets
 from effects.files import write
-from estate.model import Estate, Secret, Side
+from estate.model import Estate, Side
 from estate.problem import Missing, Problem, Refused
+from estate.secret import Secret
 from inventory import load
+from inventory.references import references
 from inventory.render import plain
 from seawall.options import estate_option, json_option, print_json
 
@@ -48,10 +50,10 @@ def init(file: Path) -> None:
 def check(path: Path, as_json: bool, with_secrets: bool) -> None:
     """Find every fault in the estate file. Reads files only: no host is asked."""
     estate = load(path)
-    references = _references(estate)
+    kept = references(estate)
     if with_secrets:
-        _look_up(references, path.parent)
-    counts = _counts(estate) | ({"secrets": len(references)} if with_secrets else {})
+        _look_up(kept, path.parent)
+    counts = _counts(estate) | ({"secrets": len(kept)} if with_secrets else {})
     if as_json:
         print_json({"ok": True, "name": estate.name, **counts})
     else:
@@ -82,22 +84,9 @@ def _counts(estate: Estate) -> dict[str, int]:
     return {name: len(getattr(estate, name)) for name in tables}
 
 
-def _references(estate: Estate) -> dict[str, Secret]:
-    """Every secret of the estate, by its place in the file."""
-    found = {f"hosts.{name}.passphrase": host.passphrase for name, host in estate.hosts.items()}
-    found |= {
-        f"hosts.{name}.encryption.passphrase": host.encryption.passphrase
-        for name, host in estate.hosts.items()
-        if host.encryption is not None
-    }
-    found |= {"backup.heartbeat": estate.backup.heartbeat, "backup.notify": estate.backup.notify}
-    found |= {f'zones."{name}".tsig.secret': zone.tsig.secret for name, zone in estate.zones.items()}
-    return {place: secret for place, secret in found.items() if secret is not None}
-
-
-def _look_up(references: dict[str, Secret], base: Path) -> None:
+def _look_up(kept: dict[str, Secret], base: Path) -> None:
     faults: list[tuple[str, Problem]] = []
-    for place, secret in references.items():
+    for place, secret in kept.items():
         try:
             secrets.resolve(secret, base=base)
         except Problem as fault:
