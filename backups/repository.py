@@ -102,6 +102,11 @@ class Repository:
         stats = json.loads(out)["archives"][0]["stats"]
         return int(stats["original_size"]), int(stats["nfiles"])
 
+    def comment(self, archive: Archive) -> str:
+        """What was written down about `archive` when it was taken."""
+        out = self._run("info", "--json", *self._past_the_lock, f"{self.url}::{archive.name}", timeout=LOOK)
+        return str(json.loads(out)["archives"][0]["comment"])
+
     def extract(self, archive: Archive, into: Path, members: Sequence[str] = ()) -> None:
         """Write `members` (all where none is named) below `into`, owners by name."""
         self._run(
@@ -129,14 +134,7 @@ class Repository:
     def _ssh_says(self) -> str:
         """Why ssh gives no connection: borg may leave before it has read that."""
         door = ["-p", str(self.server.ssh_port), f"{self.user}@{self.server.ipv4}", "true"]
-        return attempt([*self._ssh, *door], timeout=30).err
-
-    @property
-    def _ssh(self) -> tuple[str, ...]:
-        options = ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=yes",
-                   f"UserKnownHostsFile={paths.KNOWN_HOSTS}", "ConnectTimeout=3",
-                   "ServerAliveInterval=10", "ServerAliveCountMax=6")  # fmt: skip
-        return ("ssh", "-i", str(paths.SSH_KEY), *(part for option in options for part in ("-o", option)))
+        return attempt([*ssh(), *door], timeout=30).err
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -144,7 +142,7 @@ class Repository:
             "LANG": "C.UTF-8",
             "BORG_BASE_DIR": str(paths.BORG_HOME),
             "BORG_PASSCOMMAND": f"cat {self.passphrase}",
-            "BORG_RSH": " ".join(self._ssh),
+            "BORG_RSH": " ".join(ssh()),
             "BORG_EXIT_CODES": "modern",
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "no",
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "no",
@@ -175,6 +173,14 @@ class Repository:
             (Failed, f"borg {verb} ended with {result.code}", "mend that, then run the same command again"),
         )
         raise kind(f"{where} {what}{': ' + said if said else ''}", hint=hint)
+
+
+def ssh() -> tuple[str, ...]:
+    """How this host comes to a backup server: with its own key, to pinned host keys, and never waiting for a person."""
+    options = ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=yes",
+               f"UserKnownHostsFile={paths.KNOWN_HOSTS}", "ConnectTimeout=3",
+               "ServerAliveInterval=10", "ServerAliveCountMax=6")  # fmt: skip
+    return ("ssh", "-i", str(paths.SSH_KEY), *(part for option in options for part in ("-o", option)))
 
 
 def _harmless(result: Result) -> bool:

@@ -42,20 +42,15 @@ class Mark:
     def write(self, archive: Archive, directory: Path) -> None:
         """Say that `directory`, wherever it is moved to, holds `archive`."""
         RESTORED.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write(self._file, json.dumps({"archive": archive.id, "directory": _identity(directory)}), mode=0o600)
+        files.write(self._file, json.dumps({"archive": archive.id, "directory": files.identity(directory)}), mode=0o600)
 
     def holds(self, archive: Archive, directory: Path) -> bool:
         """Whether `directory` is the one that `archive` was restored into."""
         try:
             known = json.loads(self._file.read_text(encoding="utf-8"))
-            return bool(known == {"archive": archive.id, "directory": _identity(directory)})
+            return bool(known == {"archive": archive.id, "directory": files.identity(directory)})
         except (OSError, Failed, json.JSONDecodeError):
             return False
-
-
-def _identity(directory: Path) -> str:
-    """Python has no call for statx(2), which knows the time of birth. Raises Failed where nothing stands there."""
-    return run(["stat", "--format=%i %w", str(directory)], timeout=10).strip()
 
 
 def placed(archive: Archive, vhost: Vhost) -> bool:

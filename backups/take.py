@@ -15,6 +15,7 @@ from backups.debts import believed, calendar
 from backups.engines import server
 from backups.memory import Taken
 from backups.site import Site
+from backups.streams import notes
 from effects import files
 from effects.clock import Stopwatch
 from estate.model import Engine, Side
@@ -92,8 +93,10 @@ def _snapshot(site: Site, engine: Engine, to: Sequence[Side], now: datetime, say
     say(f"{engine}: copying")
     try:
         paths.SPOOL.mkdir(mode=0o711, parents=True, exist_ok=True)
-        server(engine).copy(spool)
-        return _everywhere(site, engine, to, now, ["."], spool, DATABASE_OPTIONS, say)
+        mine = server(engine)
+        mine.copy(spool)
+        options = [*DATABASE_OPTIONS, f"--comment={notes.write(mine, spool)}"]
+        return _everywhere(site, engine, to, now, ["."], spool, options, say)
     except Problem as fault:
         return [_failed(site, engine, side, now, fault) for side in to]
     finally:

@@ -9,7 +9,7 @@ from estate.secret import Secret
 from inventory.raw_backups import RawBackup
 from inventory.vault_build import plain_vault, vault
 
-SAME = ("files_at", "files_to", "upload_limit_kib", "spool_mb", "keep_free_percent", "metrics")
+SAME = ("files_at", "files_to", "upload_limit_kib", "spool_mb", "keep_free_percent", "stream_keep_mb", "metrics")
 DEFAULT = RawBackup()
 
 

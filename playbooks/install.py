@@ -15,14 +15,24 @@ from pyinfra.context import host
 from pyinfra.operations import files as pyinfra_files
 
 from estate.model import Role
+from playbooks.databases import databases
 from playbooks.guard import STATE
-from playbooks.operations import Directory, File, ask, directories, files
+from playbooks.operations import Directory, File, Unit, ask, directories, files, units
 from playbooks.watch import known
 from templates import render
 
 TOOLKIT = "/opt/seawall"
 CACHE = "/var/cache/seawall"
 UNITS = Path("/etc/systemd/system")
+BOUND = "seawall-bound.timer"
+WRITTEN = (
+    "seawall-backup.service",
+    "seawall-keeper.service",
+    "seawall-drp@.service",
+    "seawall-stream.service",
+    "seawall-bound.service",
+    BOUND,
+)
 
 
 @deploy("Install the toolkit")
@@ -33,6 +43,7 @@ def install() -> None:
     _toolkit(Path(data.wheels))
     if data.slice:
         _client(data.name, data.slice, data.known_hosts, data.secrets)
+        databases()
         _services()
     known(name="toolkit: this run is known")
 
@@ -86,17 +97,16 @@ def identity(path: str) -> Generator[StringCommand]:
 def _services() -> None:
     """The units are known; who starts them is `playbooks.schedule`, an activation, or an order."""
     files(name="services: units", wanted={
-        str(UNITS / "seawall-backup.service"): File(render("seawall-backup.service.j2")),
-        str(UNITS / "seawall-keeper.service"): File(render("seawall-keeper.service.j2")),
-        str(UNITS / "seawall-drp@.service"): File(render("seawall-drp@.service.j2")),
+        str(UNITS / unit): File(render(f"{unit}.j2")) for unit in WRITTEN
     })  # fmt: skip
     reload_units(name="services: systemd knows them")
+    units(name="services: what bounds the binary logs", wanted=[Unit(BOUND, (str(UNITS / BOUND),), act="restart")])
 
 
 @operation()
 def reload_units() -> Generator[StringCommand]:
     """Owed as long as systemd has read older files than there are."""
-    for unit in ("seawall-backup.service", "seawall-keeper.service", "seawall-drp@probe.service"):
+    for unit in (name.replace("@.", "@probe.") for name in WRITTEN):
         if ask(f"systemctl show -p NeedDaemonReload -p LoadState --value {unit} | grep -xE 'yes|not-found' || true"):
             yield StringCommand("systemctl daemon-reload")
             return

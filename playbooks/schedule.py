@@ -1,15 +1,16 @@
-"""Start the backup scheduler where production runs; on a DRP host an activation does that."""
+"""Start the backup scheduler and the stream shipper where production runs; on a DRP host an activation does that."""
 
 from pyinfra.api.deploy import deploy
 
 from playbooks.operations import Unit, units
 
-UNIT = "seawall-backup.service"
+UNITS = ("seawall-backup.service", "seawall-stream.service")
 PROGRAMS = "/opt/seawall/bin"  # not all of it: Python keeps adding its bytecode to the rest
 
 
 @deploy("Start the backup scheduler")
 def schedule() -> None:
     """Running, enabled, and with the newest toolkit and slice."""
-    watches = (f"/etc/systemd/system/{UNIT}", "/etc/seawall/estate.json", PROGRAMS)
-    units(name="services: backup scheduler", wanted=[Unit(UNIT, watches, act="restart")])
+    read = ("/etc/seawall/estate.json", PROGRAMS)
+    wanted = [Unit(unit, (f"/etc/systemd/system/{unit}", *read), act="restart") for unit in UNITS]
+    units(name="services: backup scheduler, stream shipper", wanted=wanted)

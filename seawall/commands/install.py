@@ -25,6 +25,7 @@ from seawall.deploying import Progress, report
 from seawall.options import estate_option, json_option
 
 INIT = 300.0  # seconds
+VAULT = ("vault", "stream_vault")
 PUBLIC_KEY = "/etc/seawall/ssh/id_ed25519.pub"
 KEEPER_KEY = "/etc/seawall/ssh/keeper_ed25519.pub"
 
@@ -47,7 +48,7 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
     bare = {vault.name: _bare(estate, vault, tar) for vault in vaults}
     full = {client.name: _full(path, estate, client, tar) for client in clients}
     with Progress([*full, *bare]) as progress:
-        rounds = [_round([*full.values(), *bare.values()], "install", progress, dry_run=dry_run)]
+        rounds = [_round([*full.values(), *bare.values()], ["install"], progress, dry_run=dry_run)]
         if not dry_run:
             keys = {host.name: _on(estate, host, ["cat", PUBLIC_KEY]).strip() for host in clients}
             keepers = {
@@ -55,13 +56,13 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
             }
             quotas = estate.backup.vault.quotas
             served = [bare[v.name] | {"clients": _keys(estate, v, keys, keepers), "quotas": quotas} for v in vaults]
-            rounds.append(_round(served, "vault", progress))
+            rounds.append(_round(served, VAULT, progress))
             for host in clients:
                 _on(estate, host, ["/opt/seawall/bin/seawall", "backup", "init"])
             producing = [full[host.name] for host in clients if host.role is Role.PRODUCTION]
-            rounds.append(_round(producing, "schedule", progress))
+            rounds.append(_round(producing, ["schedule"], progress))
             twins = [full[host.name] for host in clients if host.role is Role.DRP]
-            rounds.append(_round(twins, "keep", progress))
+            rounds.append(_round(twins, ["keep"], progress))
     report(_together(rounds), watch.seconds, as_json=as_json, dry_run=dry_run)
 
 
@@ -76,8 +77,10 @@ def _require_pairs(estate: Estate, vaults: Sequence[Host]) -> None:
             )
 
 
-def _round(hosts: Sequence[Any], deploy: str, progress: Progress, *, dry_run: bool = False) -> dict[str, Outcome]:
-    outcomes = drive(hosts, [deploy], dry_run=dry_run, on_event=progress.see)
+def _round(
+    hosts: Sequence[Any], deploys: Sequence[str], progress: Progress, *, dry_run: bool = False
+) -> dict[str, Outcome]:
+    outcomes = drive(hosts, deploys, dry_run=dry_run, on_event=progress.see)
     check(outcomes)
     return outcomes
 
@@ -112,7 +115,15 @@ def _full(path: Path, estate: Estate, host: Host, tar: Path) -> dict[str, Any]:
         name: secrets.resolve(secret, base=path.resolve().parent)
         for name, secret in secrets_for(path, host.name).items()
     }
-    return _bare(estate, host, tar) | {"slice": slice_for(path, host.name), "known_hosts": pinned, "secrets": values}
+    return {
+        **_bare(estate, host, tar),
+        "slice": slice_for(path, host.name),
+        "known_hosts": pinned,
+        "secrets": values,
+        "engines": [str(engine) for engine in estate.engines_on(host)],
+        "server_id": int(host.ipv4),  # MariaDB's are 32 bits too
+        "stream_keep_mb": estate.backup.stream_keep_mb,
+    }
 
 
 def _keys(estate: Estate, vault: Host, keys: dict[str, str], keepers: dict[str, str]) -> dict[str, dict[str, str]]:

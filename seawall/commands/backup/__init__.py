@@ -2,7 +2,7 @@
 
 import click
 
-from seawall.commands.backup import keeping, looking, taking
+from seawall.commands.backup import instants, keeping, looking, streaming, taking
 
 
 @click.group(name="backup")
@@ -18,5 +18,7 @@ for _one in (
     looking.list_command,
     looking.status,
     keeping.keep,
+    streaming.stream,
+    instants.restore,
 ):
     command.add_command(_one)

@@ -1,0 +1,64 @@
+"""A backup server's part for streams: for each client two more accounts, one directory, one command each.
+
+The writer appends frames to files that it opens anew; the reader lists and reads. Neither has another command, and
+nothing that they may ask for changes what is there (effects/onhost/streams.py). Data: `clients`, as for `vault`.
+"""
+
+from collections.abc import Generator, Mapping
+
+from pyinfra.api.command import StringCommand
+from pyinfra.api.deploy import deploy
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from playbooks.install import TOOLKIT
+from playbooks.operations import File, ask, files
+from playbooks.vault import Keys, home
+from playbooks.watch import known
+
+STREAMS = "/srv/streams"
+QUOTA = 20_000  # megabytes a client: who is root on production can fill his own, and nobody else's
+
+
+@deploy("Prepare a backup server for streams")
+def stream_vault() -> None:
+    """Accounts, directories, keys."""
+    clients: Mapping[str, Keys] = host.data.clients
+    accounts(name="streams: accounts and directories", clients=list(clients))
+    files(name="streams: keys", wanted=_authorized(clients))
+    known(name="streams: this run is known")
+
+
+def served(client: str) -> dict[str, str]:
+    """The writer and the reader of a client, and the only command of each."""
+    program = f"{TOOLKIT}/bin/python -I -m effects.onhost.streams"
+    place = f"{STREAMS}/{client}"
+    return {
+        f"stream-{client}": f"{program} write {place} {QUOTA}",
+        f"stream-{client}-ro": f"{program} read {place}",
+    }
+
+
+@operation()
+def accounts(clients: list[str]) -> Generator[StringCommand]:
+    """Two users a client, one directory that the first writes and the second reads, closed to everybody else."""
+    there = set(ask("getent passwd | cut -d: -f1"))
+    for client in clients:
+        writer, reader = served(client)
+        for user, group in ((writer, "--user-group"), (reader, f"--gid {writer}")):
+            if user not in there:
+                yield StringCommand(
+                    f"useradd --system {group} --no-create-home --home-dir {home(user)} --shell /bin/sh {user}"
+                )
+        path = f"{STREAMS}/{client}"
+        if not ask(f"stat -c '%U %G %a' {path} 2>/dev/null | grep -x '{writer} {writer} 2750' || true"):
+            yield StringCommand(f"install -d -m 755 {STREAMS} && install -d -o {writer} -g {writer} -m 2750 {path}")
+
+
+def _authorized(clients: Mapping[str, Keys]) -> dict[str, File]:
+    """One forced command a key."""
+    return {
+        f"{home(user)}/.ssh/authorized_keys": File(f'command="{command}",restrict {clients[client][part]}\n')
+        for client in clients
+        for part, (user, command) in zip(("writer", "reader"), served(client).items(), strict=True)
+    }
