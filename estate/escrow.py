@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from estate.secret import Secret
 
 PREFIX = "seawall1"
+MEMORY = "escrow"  # a directory beside the estate file: sealed files, and which keys are known to be good
 RAW, CHECK = 32, 4  # bytes of an X25519 public key (RFC 7748), and of its check code
 
 

@@ -1,12 +1,12 @@
 """The one command. Here, and only here, errors become words and exit codes (the codes stand on `estate.problem`)."""
 
-import importlib
 import sys
 from typing import Any
 
 import click
 
 from estate.problem import Problem
+from seawall.lazy import Lazy
 
 INTERRUPTED = 130
 GROUPS = {
@@ -25,27 +25,9 @@ GROUPS = {
 }
 
 
-class Lazy(click.Group):
-    """Imports the file of a command only when it is used, so that `seawall backup` starts fast."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """All of them, without importing any."""
-        return list(GROUPS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command itself, imported now."""
-        if cmd_name not in GROUPS:
-            return None
-        command: click.Command = importlib.import_module(f"seawall.commands.{cmd_name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Help from the table above: it costs no import."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(GROUPS.items()))
-
-
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Lazy, table=GROUPS, package="seawall.commands", context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="seawall")
 def cli() -> None:
     """Harden Debian hosting servers, back them up to two datacenters, bring them back in a third.

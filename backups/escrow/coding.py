@@ -24,3 +24,8 @@ def data(written: Any) -> bytes:
 def canonical(document: Any) -> bytes:
     """Sorted, without spaces, in UTF-8."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def readable(document: Any) -> str:
+    """For a file that a person may look at."""
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"

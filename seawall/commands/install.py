@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from backups.escrow import export
 from effects import secrets
 from effects.clock import Stopwatch
 from effects.reach import known_hosts_line
@@ -21,6 +22,7 @@ from inventory import load, secrets_for, slice_for
 from inventory.data import host_data
 from playbooks.drive import Outcome, check, drive
 from seawall import wheels as building
+from seawall.commands.backup.keys.export import require, say
 from seawall.deploying import Progress, report
 from seawall.options import estate_option, json_option
 
@@ -64,6 +66,20 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
             twins = [full[host.name] for host in clients if host.role is Role.DRP]
             rounds.append(_round(twins, ["keep"], progress))
     report(_together(rounds), watch.seconds, as_json=as_json, dry_run=dry_run)
+    if not dry_run:
+        _into_escrow(estate, path)
+
+
+def _into_escrow(estate: Estate, path: Path) -> None:
+    """Whoever makes a repository leaves with its key in escrow, or is told that it is in none."""
+    if estate.escrow.wanted:
+        require(export.export(estate, path, say))
+        return
+    click.echo(
+        "seawall: nobody is named in [escrow], so the keys of the backups are in no escrow: a fire would take them\n"
+        "  hint: each of two or three people: seawall backup keys recipient NAME; then docs/keys.md",
+        err=True,
+    )
 
 
 def _require_pairs(estate: Estate, vaults: Sequence[Host]) -> None:

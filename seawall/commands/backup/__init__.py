@@ -2,7 +2,7 @@
 
 import click
 
-from seawall.commands.backup import instants, keeping, looking, streaming, taking
+from seawall.commands.backup import instants, keeping, keys, looking, streaming, taking
 
 
 @click.group(name="backup")
@@ -20,5 +20,6 @@ for _one in (
     keeping.keep,
     streaming.stream,
     instants.restore,
+    keys.command,
 ):
     command.add_command(_one)

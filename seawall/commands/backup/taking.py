@@ -52,13 +52,19 @@ def databases(as_json: bool) -> None:
 
 @click.command()
 def init() -> None:
-    """Create this host's repositories on both sides, where they are not there yet."""
+    """Create this host's repositories on both sides, where they are not there yet.
+
+    Their keys are in escrow once the control machine has fetched them: seawall install does, and keys export.
+    """
     site = Site.here()
     kinds: tuple[Kind, ...] = (FILES, Engine.MARIADB)
     for side in site.host.backup:
         for kind in kinds:
             repository = site.repository(site.host, kind, side)
-            click.echo(f"{repository.server.name} {repository.kind}: {'created' if repository.init() else 'is there'}")
+            created = repository.init()
+            click.echo(f"{repository.server.name} {repository.kind}: {'created' if created else 'is there'}")
+            if created:
+                _say("its key is in no escrow yet; on the control machine: seawall backup keys export")
 
 
 @click.command()
