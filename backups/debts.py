@@ -77,6 +77,19 @@ class Calendar:
                 found.append(Debt(which, self.first_after(which, last)))
         return tuple(found)
 
+    def wanted(self, now: datetime, saved: Saved, *, owed: bool) -> tuple[Side, ...]:
+        """Sides that an archive goes to: those that lack one, and where it was asked for, those whose turn it is."""
+        lacking = {debt.side for debt in self.debts(now, saved)}
+        return tuple(s for s in Side if s in lacking or (not owed and s in self.sides(self.rhythm.slot(now))))
+
+    def uncovered(self, now: datetime, saved: Saved, grace: timedelta = timedelta(0)) -> bool:
+        """Whether the newest turn brought nothing anywhere, so that any side is better than none.
+
+        With `grace`, only of a turn that old: a run that was begun in time has had time to end.
+        """
+        slot = self.rhythm.slot(now - grace)
+        return not any((last := believed(at, now)) and last >= slot for at in saved.values())
+
     def due(self, now: datetime, saved: Saved, tried: datetime | None, failed: Sequence[int] = ()) -> Due:
         """`tried`: when the last run began; `failed`: the exit codes by which sides did not take it."""
         if not self.debts(now, saved):

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from backups import memory, paths
-from backups.debts import believed, calendar
+from backups.debts import calendar
 from backups.engines import server
 from backups.memory import Taken
 from backups.site import Site
@@ -45,16 +45,14 @@ def files_archive(site: Site, now: datetime, say: Report, *, owed: bool = False)
 
 def _files(site: Site, now: datetime, say: Report, *, owed: bool) -> list[Taken]:
     when, saved = calendar(site.estate, site.host, FILES), memory.known(FILES).saved
-    slot, owing = when.rhythm.slot(now), [debt.side for debt in when.debts(now, saved)]
-    wanted = [side for side in Side if side in owing or (side in when.sides(slot) and not owed)]
+    wanted = when.wanted(now, saved, owed=owed)
     if not wanted:
         return []
     sources = [*ALWAYS, *_beyond(site)]
     present = [source.lstrip("/") for source in sources if Path(source).exists()]
     options = [*FILE_OPTIONS, *(f"--exclude={path}" for path in _relative(NEVER))]
     taken = _everywhere(site, FILES, wanted, now, present, Path("/"), options, say)
-    covered = owed and any((at := believed(known, now)) and at >= slot for known in saved.values())
-    if all(one.error for one in taken) and not covered:
+    if all(one.error for one in taken) and (when.uncovered(now, saved) or not owed):
         rest = [side for side in Side if side not in wanted]
         taken += _everywhere(site, FILES, rest, now, present, Path("/"), options, say)
     return taken

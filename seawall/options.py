@@ -13,7 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 ON_A_HOST = Path("/etc/seawall/estate.json")
 
 
-def _find(ctx: click.Context, param: click.Parameter, value: str | None) -> Path:
+def find_estate(value: str | None) -> Path:
     """The estate file: as typed, from the environment, from here, from this managed host."""
     if value is not None:
         return Path(value)
@@ -24,6 +24,10 @@ def _find(ctx: click.Context, param: click.Parameter, value: str | None) -> Path
         "no estate file: neither --estate, $SEAWALL_ESTATE, ./estate.toml nor /etc/seawall/estate.json",
         hint="write one with: seawall estate init",
     )
+
+
+def _find(ctx: click.Context, param: click.Parameter, value: str | None) -> Path:
+    return find_estate(value)
 
 
 def estate_option(function: F) -> F:

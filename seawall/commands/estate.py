@@ -8,9 +8,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
+from backups.losses import beyond
 from effects import secrets
 from effects.files import write
-from estate.model import Estate, Side
+from estate.model import Estate, Role, Side
 from estate.problem import Missing, Problem, Refused
 from estate.secret import Secret
 from inventory import load
@@ -54,10 +55,13 @@ def check(path: Path, as_json: bool, with_secrets: bool) -> None:
     if with_secrets:
         _look_up(kept, path.parent)
     counts = _counts(estate) | ({"secrets": len(kept)} if with_secrets else {})
+    warnings = [line for host in estate.hosts_with(Role.PRODUCTION) if host.backup for line in beyond(estate, host)]
     if as_json:
-        print_json({"ok": True, "name": estate.name, **counts})
+        print_json({"ok": True, "name": estate.name, **counts, "warnings": warnings})
     else:
         click.echo(f"{path}: {estate.name} holds: " + ", ".join(f"{count} {noun}" for noun, count in counts.items()))
+        for line in warnings:
+            click.echo(f"  note: {line}")
 
 
 @command.command()

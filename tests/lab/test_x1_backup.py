@@ -90,7 +90,8 @@ def test_files_and_databases_are_saved_listed_and_in_time(lab: Lab) -> None:
     new = archives(lab) - before
     assert new == {(one["archive"], one["side"]) for one in files + databases}
     status = good(on(lab, "web1", "backup", "status", "--json"))
-    assert not [row for row in status if row["overdue"] or row["error"]]
+    assert status["level"] == "ok"
+    assert [(host["host"], host["trouble"]) for host in status["hosts"]] == [("web1", [])]
 
 
 def test_the_first_archive_of_files_is_on_both_sides(lab: Lab) -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from seawall.commands.backup import instants, keeping, keys, looking, streaming, taking
+from seawall.commands.backup import instants, keeping, keys, looking, standing, streaming, taking
 
 
 @click.group(name="backup")
@@ -16,7 +16,8 @@ for _one in (
     taking.init,
     taking.schedule,
     looking.list_command,
-    looking.status,
+    standing.status,
+    standing.metrics,
     keeping.keep,
     streaming.stream,
     instants.restore,
