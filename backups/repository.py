@@ -134,7 +134,11 @@ class Repository:
     def _ssh_says(self) -> str:
         """Why ssh gives no connection: borg may leave before it has read that."""
         door = ["-p", str(self.server.ssh_port), f"{self.user}@{self.server.ipv4}", "true"]
-        return attempt([*ssh(), *door], timeout=30).err
+        return attempt([*self._ssh, *door], timeout=30).err
+
+    @property
+    def _ssh(self) -> tuple[str, ...]:
+        return ssh()
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -142,7 +146,7 @@ class Repository:
             "LANG": "C.UTF-8",
             "BORG_BASE_DIR": str(paths.BORG_HOME),
             "BORG_PASSCOMMAND": f"cat {self.passphrase}",
-            "BORG_RSH": " ".join(ssh()),
+            "BORG_RSH": " ".join(self._ssh),
             "BORG_EXIT_CODES": "modern",
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "no",
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "no",
@@ -175,12 +179,12 @@ class Repository:
         raise kind(f"{where} {what}{': ' + said if said else ''}", hint=hint)
 
 
-def ssh() -> tuple[str, ...]:
+def ssh(key: Path = paths.SSH_KEY) -> tuple[str, ...]:
     """How this host comes to a backup server: with its own key, to pinned host keys, and never waiting for a person."""
     options = ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=yes",
                f"UserKnownHostsFile={paths.KNOWN_HOSTS}", "ConnectTimeout=3",
                "ServerAliveInterval=10", "ServerAliveCountMax=6")  # fmt: skip
-    return ("ssh", "-i", str(paths.SSH_KEY), *(part for option in options for part in ("-o", option)))
+    return ("ssh", "-i", str(key), *(part for option in options for part in ("-o", option)))
 
 
 def _harmless(result: Result) -> bool:

@@ -7,7 +7,8 @@ Problem          1   something does not hold
 ├── Untrusted    5   a host key, a signature or a passphrase is not the expected one
 ├── Refused      6   done on purpose: acting would lose data or contradict an approval
 ├── Failed       7   a remote command or a step failed on a host that answered
-└── Unmet        8   all was looked at, and a goal is not reached
+├── Unmet        8   all was looked at, and a goal is not reached
+└── Frozen       9   somebody tampered with what was saved, or it looks so; nothing is deleted until a person has looked
 """
 
 from typing import ClassVar
@@ -66,6 +67,12 @@ class Unmet(Problem):
     """All was looked at, and a goal is not reached."""
 
     exit_code = 8
+
+
+class Frozen(Problem):
+    """What was saved is not what it was; nothing of it is deleted until a person has looked."""
+
+    exit_code = 9
 
 
 def of_code(code: int) -> type[Problem]:

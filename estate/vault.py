@@ -25,7 +25,7 @@ class VaultPolicy:
 
     files: Keep = Keep(timedelta(days=7), daily=30, weekly=8, monthly=12, yearly=2, at_least=5)
     databases: Keep = Keep(timedelta(days=2), daily=14, weekly=8, monthly=12, yearly=2, at_least=12)
-    compact_after: timedelta = timedelta(days=7)  # what was deleted can be got back for so long
-    check: timedelta = timedelta(minutes=10)  # of reading a repository, once a day
+    delay: timedelta = timedelta(days=7)  # between saying that an archive goes, and removing it
+    check: timedelta = timedelta(minutes=5)  # of reading a repository, once a day
     most_a_day: int = 60  # new archives of one kind on one side; more is a flood
     quotas: Mapping[str, int] = field(default_factory=dict)  # bytes of one repository, by class: files, databases

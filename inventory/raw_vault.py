@@ -30,8 +30,8 @@ class RawRetention(Table):
 class RawVault(Table):
     """[backup.vault]"""
 
-    compact_after_days: Annotated[int, Field(ge=1, le=3650)] = 7
-    check_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
+    delay_days: Annotated[int, Field(ge=1, le=3650)] = 7
+    check_minutes: Annotated[int, Field(ge=1, le=1440)] = 5
     most_a_day: Annotated[int, Field(ge=2, le=10_000)] = 60
     quota_files_gb: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     quota_databases_gb: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

@@ -16,7 +16,7 @@ def vault(raw: RawVault, retention: RawRetention) -> VaultPolicy:
     return VaultPolicy(
         files=_keep(retention.files, USUAL.files),
         databases=_keep(retention.databases, USUAL.databases),
-        compact_after=timedelta(days=raw.compact_after_days),
+        delay=timedelta(days=raw.delay_days),
         check=timedelta(minutes=raw.check_minutes),
         most_a_day=raw.most_a_day,
         quotas={kind: size * GB for kind, size in quotas.items() if size is not None},
@@ -26,7 +26,7 @@ def vault(raw: RawVault, retention: RawRetention) -> VaultPolicy:
 def plain_vault(policy: VaultPolicy) -> dict[str, Any]:
     """In the words of the estate file: its two tables."""
     table = {
-        "compact_after_days": policy.compact_after.days,
+        "delay_days": policy.delay.days,
         "check_minutes": int(policy.check.total_seconds()) // 60,
         "most_a_day": policy.most_a_day,
     }

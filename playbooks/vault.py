@@ -64,11 +64,12 @@ def authorized(clients: Mapping[str, Keys], quotas: Mapping[str, int]) -> dict[s
     found = {}
     for client, keys in clients.items():
         writer, reader = users(client)
-        read = f"{TOOLKIT}/bin/borg serve --umask=0027 --restrict-to-path {REPOSITORIES}/{client}"
+        serve = f"{TOOLKIT}/bin/borg serve --umask=0027 --restrict-to-path {REPOSITORIES}/{client}"
+        reads = _opens(serve, keys["reader"]) + _opens(serve, keys["keeper"])
         adds = _opens(f"{GATE} writer {client}{bounds}", keys["writer"])
         keeps = _opens(f"{GATE} keeper {client}", keys["keeper"])
         found[f"{home(writer)}/.ssh/authorized_keys"] = File(adds + keeps)
-        found[f"{home(reader)}/.ssh/authorized_keys"] = File(_opens(read, keys["reader"]))
+        found[f"{home(reader)}/.ssh/authorized_keys"] = File(reads)
     return found
 
 

@@ -37,6 +37,7 @@ MANIFEST = b"\0" * 32  # borg's fixed id of the list of archives
 DOOR = (
     600.0  # seconds that a writer waits for the keeper, and the keeper for writers; borg's own lock has its own limit
 )
+LARGEST = 64_000_000  # characters of the catalogue at once
 KNOWN = frozenset(("__len__", "check", "commit", "delete", "destroy", "get", "list", "scan", "negotiate", "open", "put",
     "rollback", "save_key", "load_key", "break_lock", "get_free_nonce", "commit_nonce_reservation",
     "inject_exception"))  # fmt: skip
@@ -61,6 +62,11 @@ def door(client: str, kind: str) -> Path:
 def refusals(client: str) -> Path:
     """What writers were refused: one JSON document a line."""
     return home(client) / ".refused"
+
+
+def copy(client: str) -> Path:
+    """The keeper's catalogue, so that it outlives the twin; it can only grow."""
+    return home(client) / ".copy"
 
 
 class Writer(RepositoryServer):  # type: ignore[misc]  # borg has no types
@@ -197,7 +203,7 @@ def hold(client: str, kind: str) -> None:
 def tell(client: str) -> None:
     """What the keeper can't see through borg, as one JSON document: refusals (text), and the disk's bytes."""
     disk = os.statvfs(home(client))
-    note = refusals(client)
+    note, kept = refusals(client), copy(client)
     print(
         json.dumps(
             {
@@ -206,9 +212,19 @@ def tell(client: str) -> None:
                 else [],
                 "bytes": disk.f_blocks * disk.f_frsize,
                 "free": disk.f_bavail * disk.f_frsize,
+                "copy": kept.stat().st_size if kept.exists() else 0,
             }
         )
     )
+
+
+def extend(client: str, at: str) -> None:
+    """Append what comes on standard input to the copy of the catalogue, if it has `at` bytes: it never shrinks."""
+    with files.locked(home(client) / ".copy", what="a copy of the catalogue", wait=DOOR):
+        if copy(client).stat().st_size != int(at):
+            sys.exit("seawall: the copy of the catalogue has another size")
+        if text := sys.stdin.read(LARGEST):
+            files.append(copy(client), text.removesuffix("\n"), mode=0o640)
 
 
 def serve(role: str, client: str, quotas: Sequence[str]) -> None:
@@ -233,6 +249,10 @@ def main(role: str, client: str, *quotas: str) -> None:
             hold(client, kind)
         case ("keeper", "tell"):
             tell(client)
+        case ("keeper", "append", at) if at.isdecimal():
+            extend(client, at)
+        case ("keeper", "copy"):
+            print(copy(client).read_text(encoding="utf-8") if copy(client).exists() else "", end="")
         case _:
             serve(role, client, quotas)
 

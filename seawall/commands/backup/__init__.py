@@ -2,7 +2,8 @@
 
 import click
 
-from seawall.commands.backup import instants, keeping, keys, looking, standing, streaming, taking
+from seawall.commands.backup import instants, keeping, keys, looking, retaining, standing, streaming, taking
+from seawall.commands.backup.vault import vault
 
 
 @click.group(name="backup")
@@ -22,5 +23,10 @@ for _one in (
     streaming.stream,
     instants.restore,
     keys.command,
+    vault,
+    retaining.retention,
+    retaining.hold,
+    retaining.release,
+    retaining.catalogue,
 ):
     command.add_command(_one)

@@ -12,8 +12,10 @@ import click
 
 from backups import scheduler
 from backups.site import Site
+from backups.vault import rounds
 from effects.run import attempt
 from estate.problem import Problem
+from seawall.commands.backup.alarm import alarm
 
 JOBS = "seawall-drp@*.service"
 
@@ -27,7 +29,12 @@ class Chore:
     act: Callable[[Site], None]
 
 
-CHORES: tuple[Chore, ...] = ()
+def _look_after(site: Site) -> None:
+    for fault in rounds.round_of(site, alarm(site)).faults:
+        click.echo(f"seawall: {fault}", err=True)
+
+
+CHORES: tuple[Chore, ...] = (Chore("vault", timedelta(minutes=30), _look_after),)
 
 
 @click.command()

@@ -1,0 +1,26 @@
+"""What a person must hear of, once: into the journal of this host and to where the estate's tickets go."""
+
+import hashlib
+from collections.abc import Callable
+
+import click
+
+from backups.site import Site
+from drp import tickets
+from effects.clock import now
+from estate.problem import Problem
+
+
+def alarm(site: Site) -> Callable[[str, str], None]:
+    """A function of a key (told once) and the words."""
+
+    def tell(key: str, what: str) -> None:
+        reference = f"alarm-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        click.echo(f"seawall: ALARM: {what}", err=True)
+        try:
+            at = now().isoformat(timespec="seconds")
+            tickets.send(site.estate.drp.tickets, "alarm", reference, host=site.host.name, what=what, at=at)
+        except Problem as fault:
+            click.echo(f"seawall: {fault}", err=True)  # it stands in the journal, and in the catalogue
+
+    return tell
