@@ -118,6 +118,12 @@ class Repository:
             cwd=into,
         )
 
+    def read_by(self, argv: Sequence[str], *, stdin: str, timeout: float) -> str:
+        """What a program of ours says that reads it through borg's own modules, and ends with borg's exit codes."""
+        result = self._started(argv, timeout=timeout, cwd=Path(__file__).parents[1], stdin=stdin)
+        self._judge(result, "read")
+        return result.out
+
     @property
     def _past_the_lock(self) -> tuple[str, ...]:
         return () if self.writing else ("--bypass-lock",)
@@ -128,7 +134,12 @@ class Repository:
         return result.out
 
     def _attempt(self, *argv: str, timeout: float, cwd: Path | None = None) -> Result:
-        result = attempt([str(paths.BORG), *argv], timeout=timeout, env=self._environment(), cwd=cwd)
+        return self._started([str(paths.BORG), *argv], timeout=timeout, cwd=cwd)
+
+    def _started(
+        self, argv: Sequence[str], *, timeout: float, cwd: Path | None = None, stdin: str | None = None
+    ) -> Result:
+        result = attempt(argv, timeout=timeout, env=self._environment(), cwd=cwd, stdin=stdin)
         return replace(result, err=f"{self._ssh_says()}{result.err}") if result.code in CLOSED else result
 
     def _ssh_says(self) -> str:

@@ -1,63 +1,52 @@
 """Putting saved things back. What stands in their place is moved aside, never deleted.
 
-The order keeps every instant safe: extract beside, record which directory holds what (archive and inode), and
+The order keeps every instant safe: hydrate beside, record which directory holds what (archive and inode), and
 only then swap by rename. Whoever dies in between, the next run sees by the inode whether the swap happened.
 """
 
 import errno
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from backups import paths
 from backups.engines import Server
+from backups.mark import Mark
+from backups.proof.hydrate import Target, hydrate
 from backups.repository import Repository
 from effects import files
-from effects.onhost import encrypted, uploads
+from effects.onhost import uploads
 from effects.run import run
 from estate.model import VHOSTS, Vhost
 from estate.points import Archive
 from estate.problem import Failed, Refused
 
-RESTORED = paths.STATE / "restored"
+STAGE = ".seawall-hydrated"  # in the directory of the vhosts
 COPY = 4 * 3600.0  # seconds; a limit, not an expectation
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Which archive stands where. It is bound to one directory, whatever was renamed since.
+def target_of(vhost: Vhost) -> Target:
+    """Where the vhost stands ready, closed to all but root: its directory, certificates and further paths.
 
-    By inode and time of birth: file systems give the inode of a directory that was removed to the next one.
+    In the file system of the vhosts, so that each takes its place by a rename.
     """
+    top = Path(vhost.directory).parent / STAGE / vhost.domain
+    return Target(vhost.domain, top, tuple(str(path).lstrip("/") for path in parts_of(vhost)), seed=Path("/"))
 
-    subject: str  # a vhost's domain, or an engine
 
-    @property
-    def _file(self) -> Path:
-        return RESTORED / f"{self.subject}.json"
+def parts_of(vhost: Vhost) -> tuple[Path, ...]:
+    """Its directory, and what belongs to it elsewhere.
 
-    def write(self, archive: Archive, directory: Path) -> None:
-        """Say that `directory`, wherever it is moved to, holds `archive`."""
-        RESTORED.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write(self._file, json.dumps({"archive": archive.id, "directory": files.identity(directory)}), mode=0o600)
-
-    def holds(self, archive: Archive, directory: Path) -> bool:
-        """Whether `directory` is the one that `archive` was restored into."""
-        try:
-            known = json.loads(self._file.read_text(encoding="utf-8"))
-            return bool(known == {"archive": archive.id, "directory": files.identity(directory)})
-        except (OSError, Failed, json.JSONDecodeError):
-            return False
+    What lies within its directory comes with it; on the way there its user may have put links.
+    """
+    outside = [Path(path) for path in (vhost.certificates, *vhost.paths) if not path.is_relative_to(vhost.directory)]
+    return (Path(vhost.directory), *outside)
 
 
 def placed(archive: Archive, vhost: Vhost) -> bool:
-    """Whether `place_files` has come to its end: the content is there, uploads are mounted, nothing is left over."""
-    directory = Path(vhost.directory)
+    """Whether `place_files` has come to its end: the content is there, and uploads are mounted."""
     owed = any(uploads.state(path) == uploads.OWED for path in _declared(vhost))
-    return Mark(vhost.domain).holds(archive, directory) and not owed and not _stage(archive, vhost).exists()
+    return Mark(vhost.domain).holds(archive, Path(vhost.directory)) and not owed
 
 
 def place_files(repository: Repository, archive: Archive, vhost: Vhost, kept: Path) -> None:
@@ -67,40 +56,35 @@ def place_files(repository: Repository, archive: Archive, vhost: Vhost, kept: Pa
             f"{vhost.directory} is a mount of its own, so its content can't be swapped at once",
             hint=f"mount the file system at {vhost.directory.parent}, so that {vhost.directory} is a plain directory",
         )
-    stage = _stage(archive, vhost)
-    shutil.rmtree(stage, ignore_errors=True)
     if not Mark(vhost.domain).holds(archive, Path(vhost.directory)):
-        _bring(repository, archive, vhost, stage, kept)
+        _bring(repository, archive, vhost, kept)
     _all(uploads.bind, _declared(vhost))
-    shutil.rmtree(stage, ignore_errors=True)
 
 
-def _stage(archive: Archive, vhost: Vhost) -> Path:
-    return Path(vhost.directory).parent / f".seawall-{archive.id[:12]}-{vhost.domain}"
-
-
-def _bring(repository: Repository, archive: Archive, vhost: Vhost, stage: Path, kept: Path) -> None:
-    directory = Path(vhost.directory)
-    stage.mkdir(mode=0o700, parents=True)
-    # What lies within its directory comes with it; on the way there its user may have put links.
-    outside = [Path(path) for path in (vhost.certificates, *vhost.paths) if not path.is_relative_to(vhost.directory)]
-    wanted = [directory, *outside]
-    repository.extract(archive, stage, [str(path).lstrip("/") for path in wanted])
-    _disarm(stage)
-    for path in wanted[1:]:
-        _swap(stage / str(path).lstrip("/"), path, kept)
-    staged = stage / str(directory).lstrip("/")
+def _bring(repository: Repository, archive: Archive, vhost: Vhost, kept: Path) -> None:
+    target = target_of(vhost)
+    hydrate(repository, archive, target)
+    directory, *outside = parts_of(vhost)
+    staged = target.top / str(directory).lstrip("/")
+    if not staged.is_dir():
+        raise Failed(
+            f"{archive.name} holds nothing of {vhost.domain}: {directory} is not in it",
+            hint=f"was it there when {archive.host} was saved? show older archives with: seawall backup list",
+        )
+    target.leave()
+    for path in outside:
+        if os.path.lexists(new := target.top / str(path).lstrip("/")):
+            _swap(new, path, kept)
     Mark(vhost.domain).write(archive, staged)
     _unmount(vhost)
     _swap(staged, directory, kept)
+    target.remove()
 
 
-def _disarm(stage: Path) -> None:
-    """Whoever was root on production chose the modes in the archive: nothing of it may run as another user here."""
-    run(
-        ["find", str(stage), "-xdev", "-type", "f", "-perm", "/6000", "-exec", "chmod", "ug-s", "{}", "+"], timeout=COPY
-    )
-    run(["find", str(stage), "-xdev", "(", "-type", "b", "-o", "-type", "c", ")", "-delete"], timeout=COPY)
+def data_of(server: Server) -> Target:
+    """Where the data of a database server stands ready, beside what it serves from."""
+    beside = server.data.with_name(f"{server.data.name}.seawall-hydrated")
+    return Target(server.engine, beside, seed=server.data, owner=server.owner)
 
 
 def place_database(repository: Repository, archive: Archive, server: Server, kept: str) -> None:
@@ -110,12 +94,10 @@ def place_database(repository: Repository, archive: Archive, server: Server, kep
             f"{server.data} is a mount of its own, so its content can't be swapped at once",
             hint=f"mount the file system one level up, so that {server.data} is a plain directory",
         )
-    stage = server.data.with_name(f"{server.data.name}.seawall-{archive.id[:12]}")
-    shutil.rmtree(stage, ignore_errors=True)
-    stage.mkdir(mode=0o700)
-    encrypted.follow(str(stage))  # beside encrypted data, and not in it
-    repository.extract(archive, stage)
-    run(["chown", "-R", f"{server.owner}:{server.owner}", str(stage)], timeout=600)
+    target = data_of(server)
+    hydrate(repository, archive, target)
+    target.leave()
+    stage = target.top
     Mark(server.engine).write(archive, stage)
     server.stop()
     _swap(stage, server.data, server.data.with_name(f"{server.data.name}.kept-{kept}"))

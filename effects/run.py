@@ -1,5 +1,6 @@
 """Local processes: argument lists only, always with a time limit, never a secret in `argv`."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -91,3 +92,8 @@ def run(
 def installed(program: str) -> bool:
     """Whether `program` is on PATH."""
     return shutil.which(program) is not None
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0))

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from saved_estate import archive
 
-from backups import restore
+from backups import mark, restore
+from backups.mark import Mark
+from backups.proof import hydrate
+from backups.proof.hydrate import Target
 from backups.repository import Repository
-from backups.restore import Mark
 from effects import files
 from estate.model import Check, Runtime, Vhost
 from estate.points import FILES, Archive
+from estate.problem import Failed
 
 CONTENT = {"{0}/index.html": "saved", "{0}/deep/er.txt": "saved", "{1}/key.pem": "saved"}
 
@@ -27,7 +30,8 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restore, "RESTORED", tmp_path / "restored")
+    monkeypatch.setattr(mark, "RESTORED", tmp_path / "restored")
+    monkeypatch.setattr(hydrate, "HYDRATED", tmp_path / "hydrated")
 
 
 class Place(Vhost):
@@ -46,15 +50,16 @@ def vhost(tmp_path: Path) -> Vhost:
 
 @pytest.fixture
 def repository(vhost: Vhost, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """Extraction alone is stood in for; it writes what an archive of the vhost holds."""
+    """Hydration alone is stood in for; it writes what an archive of the vhost holds, whatever is there already."""
 
-    def extract(self: Any, archive: Archive, into: Path, members: Any = ()) -> None:
+    def hydrate(repository: Repository, archive: Archive, target: Target) -> None:
         for name, content in CONTENT.items():
-            path = into / name.format(vhost.directory, vhost.certificates).lstrip("/")
+            path = target.top / name.format(vhost.directory, vhost.certificates).lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{content} {archive.id[:6]}", encoding="utf-8")
+        target.mark.write(archive, target.top)
 
-    monkeypatch.setattr(Repository, "extract", extract)
+    monkeypatch.setattr(restore, "hydrate", hydrate)
     return Repository.__new__(Repository)
 
 
@@ -71,6 +76,16 @@ def texts(folder: Path) -> list[str]:
 
 def place(repository: Repository, vhost: Vhost, one: Archive, kept: Path) -> None:
     restore.place_files(repository, one, vhost, kept)
+
+
+def test_what_the_archive_does_not_hold_is_said_and_nothing_is_touched(
+    repository: Repository, vhost: Vhost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stood_there(vhost)
+    monkeypatch.setattr(restore, "hydrate", lambda *_: None)
+    with pytest.raises(Failed, match="holds nothing of shop"):
+        place(repository, vhost, archive(FILES), tmp_path / "kept")
+    assert texts(Path(vhost.directory)) == ["what stood there"]
 
 
 def test_what_was_saved_stands_there_and_what_stood_there_is_kept(
@@ -128,7 +143,7 @@ def _boundaries(monkeypatch: pytest.MonkeyPatch, fuse: list[int]) -> None:
     monkeypatch.setattr(restore, "_move", burning(restore._move))
     monkeypatch.setattr(shutil, "rmtree", burning(shutil.rmtree))
     monkeypatch.setattr(files, "write", burning(files.write))
-    monkeypatch.setattr(Repository, "extract", burning(Repository.extract))
+    monkeypatch.setattr(restore, "hydrate", burning(vars(restore)["hydrate"]))
 
 
 def test_killed_between_any_two_acts_the_next_run_comes_to_the_same_end(
@@ -150,7 +165,8 @@ def test_killed_between_any_two_acts_the_next_run_comes_to_the_same_end(
                 break
         if not restore.placed(one, vhost):
             place(repository, vhost, one, kept)
-        assert [path.name for path in (tmp_path / "srv").iterdir()] == ["shop.example"]
+        assert {path.name for path in (tmp_path / "srv").iterdir()} - {restore.STAGE} == {"shop.example"}
+        assert not restore.target_of(vhost).mark.holds(one, restore.target_of(vhost).top)
         assert texts(Path(vhost.directory)) == [f"saved {one.id[:6]}"] * 2
         assert texts(Path(vhost.certificates)) == [f"saved {one.id[:6]}"]
         assert {"old key", "what stood there"} <= set(texts(kept))

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from backups import memory, restore, take
 from backups.engines import server
+from backups.mark import Mark
 from backups.memory import Taken
 from drp import web
 from drp.engine import World
@@ -49,7 +50,7 @@ class Database:
 
     def proof(self, world: World) -> str | None:
         mine = server(self.engine)
-        if not restore.Mark(self.engine).holds(self.archive, mine.data):
+        if not Mark(self.engine).holds(self.archive, mine.data):
             return None
         if attempt(["systemctl", "is-active", "--quiet", mine.unit], timeout=30).code != 0:
             mine.start()  # swapped, then killed before the start: the data is the right one

@@ -1,0 +1,45 @@
+"""Which archive stands where: what a restore and a hydration leave behind when they have come to their end."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from backups import paths
+from effects import files
+from estate.points import Archive
+from estate.problem import Failed
+
+RESTORED = paths.STATE / "restored"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Which archive stands where. It is bound to one directory, whatever was renamed since.
+
+    By inode and time of birth: file systems give the inode of a directory that was removed to the next one.
+    """
+
+    subject: str  # a vhost's domain, or an engine; with "+hydrated" what stands ready for it
+
+    @property
+    def _file(self) -> Path:
+        return RESTORED / f"{self.subject}.json"
+
+    def write(self, archive: Archive, directory: Path) -> None:
+        """Say that `directory`, wherever it is moved to, holds `archive`."""
+        RESTORED.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.write(self._file, json.dumps({"archive": archive.id, "directory": files.identity(directory)}), mode=0o600)
+
+    def holds(self, archive: Archive, directory: Path) -> bool:
+        """Whether `directory` is the one that `archive` was restored into."""
+        try:
+            known = json.loads(self._file.read_text(encoding="utf-8"))
+            return bool(known == {"archive": archive.id, "directory": files.identity(directory)})
+        except (OSError, Failed, json.JSONDecodeError):
+            return False
+
+    def clear(self) -> None:
+        """It holds nothing any more, for it is about to change."""
+        if self._file.exists():
+            self._file.unlink()
+            files.sync_directory(RESTORED)

@@ -1,0 +1,170 @@
+"""Hydration: a tree on this host is brought from the archive that it holds to the one that it shall hold.
+
+A mark says which archive that is: taken away before anything changes, written when all of it is on the disk. Whoever
+dies in between, the next run finds by hash what is there already. What a run may believe of the last one is in an index
+(`backups.proof.index`), which counts from the same moment.
+"""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from backups import paths
+from backups.mark import Mark
+from backups.proof import opened
+from backups.proof.disarm import disarm
+from backups.proof.fill import Counted
+from backups.proof.index import count
+from backups.proof.worker import ANSWER, ORDER, Order
+from backups.repository import Repository
+from effects import files
+from effects.onhost import encrypted
+from effects.run import cores, run
+from estate.points import Archive
+from estate.problem import Failed
+
+HYDRATED = paths.STATE / "hydrated"
+LIMIT = 12 * 3600.0  # seconds, as for `borg extract`
+TURN = 3600.0  # seconds that one waits for another that fills the same tree
+NAMED = 5  # damaged files in an error
+_COUNTED = TypeAdapter(Counted)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A tree that is hydrated."""
+
+    subject: str
+    top: Path
+    members: tuple[str, ...] = ()  # paths as in the archive; none: all
+    seed: Path | None = None  # where this host's own files lie under the same paths: chunks are taken from there too
+    owner: str | None = None  # who gets all of it; None: as saved
+
+    @property
+    def mark(self) -> Mark:
+        """What it holds."""
+        return Mark(f"{self.subject}+hydrated")
+
+    @property
+    def index(self) -> Path:
+        """What is known of its files."""
+        return HYDRATED / self.subject
+
+    def holds(self, archive: Archive) -> Counted | None:
+        """What was counted when it was filled, where it holds all of `archive`; else None."""
+        if not self.mark.holds(archive, self.top):
+            return None
+        try:
+            return _COUNTED.validate_json((self.index / "counted.json").read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def leave(self) -> None:
+        """From now on it holds nothing: somebody takes its parts away."""
+        self.mark.clear()
+        shutil.rmtree(self.index, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Let nothing be left of it."""
+        self.leave()
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+def hydrate(repository: Repository, archive: Archive, target: Target, *, prove: bool = False) -> Counted:
+    """Let `target` hold `archive`; with `prove`, every byte of it is compared with the archive's chunk ids.
+
+    Raises Failed where the repository has lost content, naming the files; Untrusted for an archive made by hand; and as
+    `Repository` does.
+    """
+    with files.locked(HYDRATED / f"{target.subject}.lock", what=f"a hydration of {target.subject}", wait=TURN):
+        done = target.holds(archive)
+        if done is not None and not prove:
+            return done
+        target.mark.clear()
+        if not target.top.exists():
+            target.top.mkdir(mode=0o700, parents=True)
+            encrypted.follow(str(target.top))  # as what lies beside it
+        counted = (
+            _fill(repository, archive, target, prove=prove) if opened.known() else _anew(repository, archive, target)
+        )
+        run(["sync", "--file-system", str(target.top)], timeout=LIMIT)
+        files.write_bytes(target.index / "counted.json", _COUNTED.dump_json(counted), mode=0o600)
+        target.mark.write(archive, target.top)
+        return counted
+
+
+def _fill(repository: Repository, archive: Archive, target: Target, *, prove: bool) -> Counted:
+    """By several processes where nothing is there yet: then there is work for all cores."""
+    target.index.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.rmtree(target.index / "new", ignore_errors=True)
+    of = 1 if (target.index / "now").exists() else cores()
+    orders = [_order(repository, archive, target, shard, of, prove=prove) for shard in range(of)]
+    with ThreadPoolExecutor(of) as pool:
+        parts = list(pool.map(lambda order: _work(repository, order), orders))
+    if of > 1:
+        parts.append(_work(repository, _order(repository, archive, target, of, of, prove=prove)))
+    counted = _together(parts)
+    if counted.damaged:
+        some = ", ".join(map(repr, sorted(counted.damaged)[:NAMED]))
+        raise Failed(
+            f"{archive.name} on {repository.server.name} has lost the content of {len(counted.damaged)} files: {some}",
+            hint=f"take it from the other side; on {repository.server.name} look at the disk, then: borg check",
+        )
+    run(["sync", "--file-system", str(target.top)], timeout=LIMIT)
+    count(target.index / "now", target.index / "new")
+    return counted
+
+
+def _order(repository: Repository, archive: Archive, target: Target, shard: int, of: int, *, prove: bool) -> Order:
+    return Order(
+        repository.url, archive.name, archive.id, target.top, target.members, target.seed, target.index,
+        shard=shard, of=of, owner=target.owner, prove=prove, ends=of in (1, shard),
+    )  # fmt: skip
+
+
+def _work(repository: Repository, order: Order) -> Counted:
+    argv = [sys.executable, "-m", "backups.proof.worker"]
+    said = repository.read_by(argv, stdin=ORDER.dump_json(order).decode(), timeout=LIMIT)
+    return ANSWER.validate_json(said).judge()
+
+
+def _together(parts: Sequence[Counted]) -> Counted:
+    total = Counted()
+    for part in parts:
+        for word, value in asdict(part).items():
+            known = getattr(total, word)
+            setattr(total, word, max(known, value) if word == "newest" else known + value)
+    return total
+
+
+def _anew(repository: Repository, archive: Archive, target: Target) -> Counted:
+    """Without borg's modules: all of it once more, beside, by the public command line."""
+    beside = target.top.with_name(f"{target.top.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(mode=0o700)
+    encrypted.follow(str(beside))
+    repository.extract(archive, beside, target.members)
+    disarm(beside)
+    if target.owner is not None:
+        run(["chown", "-R", "--no-dereference", f"{target.owner}:{target.owner}", str(beside)], timeout=LIMIT)
+    target.leave()
+    target.index.mkdir(mode=0o700, parents=True)
+    shutil.rmtree(target.top)
+    beside.rename(target.top)
+    return _counted(target.top)
+
+
+def _counted(top: Path) -> Counted:
+    counted = Counted()
+    for line in run(["find", str(top), "-type", "f", "-printf", r"%s %T@\n"], timeout=LIMIT).splitlines():
+        size, changed = line.split()
+        counted.files += 1
+        counted.bytes += int(size)
+        counted.newest = max(counted.newest, int(float(changed) * 1e9))
+    counted.written = counted.files
+    return counted

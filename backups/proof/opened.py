@@ -1,0 +1,103 @@
+"""A borg archive, read by borg's own modules in this process: for what its command line can't do, reuse what is here.
+
+borg promises its command line and not its modules, so this is for the one version that it was tried with; for any
+other `known` says no, and who asks takes `borg extract`. The repository is never locked, and never written to.
+"""
+
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import borg
+from borg import logger
+from borg.archive import Archive, DownloadPipeline, get_item_uid_gid
+from borg.cache import assert_secure
+from borg.crypto.low_level import IntegrityError as CryptoIntegrityError
+from borg.helpers import IntegrityError, Location, Manifest, msgpack
+from borg.item import Item
+from borg.remote import RemoteRepository
+from borg.repository import Repository
+
+from estate.problem import Untrusted
+
+TRIED = "1.4.5"
+LOCK_WAIT = 600
+DAMAGED = (Repository.ObjectNotFound, IntegrityError, CryptoIntegrityError)
+
+
+def known() -> bool:
+    """Whether this borg is the one that this was tried with."""
+    return str(borg.__version__) == TRIED
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One archive of a repository that is open."""
+
+    repository: Any
+    key: Any
+    archive: Any
+
+    @property
+    def space(self) -> bytes:
+        """16 bytes that are the same where chunk ids mean the same: in one repository, or in related ones."""
+        return blake2b(self.key.id_key, digest_size=16).digest()
+
+    def items(self) -> Iterator[Any]:
+        """All items, in the order in which they were saved; their content is fetched by `chunks`."""
+        yield from self.archive.iter_items()
+
+    def hashed(self, data: bytes) -> bytes:
+        """The id of the chunk that holds `data`: a keyed hash, so equal ids are equal content."""
+        return bytes(self.key.id_hash(data))
+
+    def chunks(self, ids: Sequence[bytes]) -> Iterator[bytes]:
+        """Their content, in this order, each verified against its id. Raises one of DAMAGED."""
+        yield from DownloadPipeline(self.repository, self.key).fetch_many(ids)
+
+
+@contextmanager
+def opened(url: str, name: str, fingerprint: str) -> Iterator[Opened]:
+    """The archive `name` of the repository at `url`. How to reach it and its passphrase are borg's BORG_… variables.
+
+    Raises Untrusted where the archive of that name is another than `fingerprint` says; borg's own errors.
+    """
+    if not logger.configured:
+        logger.setup_logging(level="warning")
+    location = Location(url)
+    with _repository(location) as repository:
+        manifest, key = Manifest.load(repository, (Manifest.Operation.READ,))
+        assert_secure(repository, manifest, LOCK_WAIT)
+        archive = Archive(repository, key, manifest, name)
+        if archive.fpr != fingerprint:
+            raise Untrusted(
+                f"{name} is no longer the archive that it was: {archive.fpr[:12]} instead of {fingerprint[:12]}",
+                hint="somebody replaced it by hand: look at the host that saved it, and take another archive",
+            )
+        yield Opened(repository, key, archive)
+
+
+def _repository(location: Any) -> Any:
+    if location.proto != "ssh":
+        return Repository(location.path, create=False, exclusive=False, lock=False, append_only=False)
+    how = Namespace(rsh=None, remote_path=None, debug_topics=[], upload_ratelimit=None, upload_buffer=None)
+    return RemoteRepository(location, create=False, exclusive=False, lock=False, args=how)
+
+
+def owner(item: Any) -> tuple[int, int]:
+    """Its owner and group here: by name, and by number where nobody here has that name, as `borg extract` does."""
+    uid, gid = get_item_uid_gid(item, numeric=False)
+    return int(uid), int(gid)
+
+
+def packed(item: Any) -> bytes:
+    """An item as bytes, without the list of its chunks."""
+    return bytes(msgpack.packb({word: value for word, value in item.as_dict().items() if word != "chunks"}))
+
+
+def unpacked(kept: bytes) -> Any:
+    """The item that was packed."""
+    return Item(internal_dict=msgpack.unpackb(kept))
