@@ -2,7 +2,7 @@
 
 import click
 
-from seawall.commands.backup import instants, keeping, keys, looking, retaining, standing, streaming, taking
+from seawall.commands.backup import instants, keeping, keys, looking, proving, retaining, standing, streaming, taking
 from seawall.commands.backup.vault import vault
 
 
@@ -20,6 +20,8 @@ for _one in (
     standing.status,
     standing.metrics,
     keeping.keep,
+    proving.prove,
+    proving.proofs,
     streaming.stream,
     instants.restore,
     keys.command,

@@ -15,6 +15,7 @@ from backups.site import Site
 from backups.vault import rounds
 from effects.run import attempt
 from estate.problem import Problem
+from seawall.commands.backup import proving
 from seawall.commands.backup.alarm import alarm
 
 JOBS = "seawall-drp@*.service"
@@ -34,7 +35,10 @@ def _look_after(site: Site) -> None:
         click.echo(f"seawall: {fault}", err=True)
 
 
-CHORES: tuple[Chore, ...] = (Chore("vault", timedelta(minutes=30), _look_after),)
+CHORES: tuple[Chore, ...] = (
+    Chore("vault", timedelta(minutes=30), _look_after),
+    Chore("prove", proving.EVERY, proving.turn),
+)
 
 
 @click.command()

@@ -1,0 +1,53 @@
+"""What speaks against a recovery point: faults that were seen, and what became suspiciously small or old. Pure.
+
+A site whose files or rows shrink by half between two proofs was emptied, by mistake or by somebody, whatever it
+answers over HTTPS. The bound is coarse on purpose, and small numbers are left alone: who sees a finding that is always
+there reads none.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from backups.proof.record import Evidence
+
+LEAST = 0.5  # of what the last proof that held had counted
+SMALL = 20  # what has no more than this may go
+COUNTS = ("files", "bytes", "rows", "tables")
+
+
+def shrunk(before: Evidence | None, now: Evidence) -> list[str]:
+    """What is less than half of what it was, in words; table by table where there are some."""
+    found = []
+    for word, was in (before or {}).items():
+        counted = word in COUNTS or word.startswith("rows of ")
+        if not counted or not isinstance(was, int) or was <= SMALL:
+            continue
+        left = now.get(word)
+        if not isinstance(left, int):
+            found.append(f"{word}: {was} before, and now there are none")
+        elif left < was * LEAST:
+            found.append(f"{word}: {was} before, {left} now")
+    return found
+
+
+def stale(newest: str | None, most: timedelta, taken: datetime) -> str | None:
+    """Why the newest business row is too old for a copy that was taken then; None where it is not.
+
+    `newest`: an instant as SQL writes it, or seconds of Unix time. What can't be read as one is too old.
+    """
+    if newest is None:
+        return "there is no newest row"
+    try:
+        at = datetime.fromtimestamp(float(newest), UTC) if _number(newest) else datetime.fromisoformat(newest)
+    except ValueError:
+        return f"{newest!r} is no instant"
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    age = taken - at
+    return f"its newest row is {_words(age)} older than the copy; {_words(most)} are allowed" if age > most else None
+
+
+def _number(word: str) -> bool:
+    return word.replace(".", "", 1).isdigit()
+
+
+def _words(span: timedelta) -> str:
+    return str(timedelta(seconds=round(span.total_seconds())))

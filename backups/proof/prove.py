@@ -1,0 +1,175 @@
+"""Proving a recovery point: hydrate, compare every byte with the archives' chunk ids, bring it up in the proof room.
+
+Then it is judged, and the record is kept. What can't be proven is a finding with its reason, and stops nothing else.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from backups import restore
+from backups.engines import Server, server
+from backups.proof import closed, judge, record
+from backups.proof.fill import Counted
+from backups.proof.furnish import FILES as SHOWN_AT
+from backups.proof.hydrate import Target, hydrate
+from backups.proof.orders import Order, Said, Shown, Started
+from backups.proof.record import Evidence, Finding, Proof
+from backups.site import Site
+from effects.clock import Stopwatch, now
+from estate.model import Database, Engine, Host, Runtime, Vhost
+from estate.points import FILES, Archive, Kind, kinds_on, newest
+from estate.problem import Missing, Problem
+
+Report = Callable[[str], None]
+
+
+def wanted(site: Site, client: Host) -> tuple[tuple[Archive, ...], tuple[Problem, ...]]:
+    """The newest archive of each kind: what an activation would take now. Raises Missing where there is nothing."""
+    kinds = kinds_on(site.estate, client)
+    found, faults = site.archives(client, kinds)
+    there = tuple(one for kind in kinds if (one := newest(found, kind)) is not None)
+    if not there:
+        said = "".join(f"\n{fault.what}" for fault in faults)
+        raise Missing(f"nothing of {client.name} is saved on any side that answers{said}", hint="seawall backup list")
+    return there, faults
+
+
+@dataclass(slots=True)
+class Proving:
+    """One recovery point that is being looked at."""
+
+    site: Site
+    client: Host
+    archives: tuple[Archive, ...]
+    say: Report
+    vhosts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    databases: dict[str, Evidence] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def run(self) -> Proof:
+        """All of it, and the record is kept."""
+        watch, at = Stopwatch(), now()
+        with ExitStack() as stack:
+            shown = list(self._files())
+            engines = list(self._engines(stack))
+            self.say("bringing it up in the proof room")
+            trust = self.site.estate.drp.trust
+            order = Order(self.site.host.web, Path(trust) if trust else None, tuple(shown), tuple(engines))
+            self._seen(order)
+        self._compare()
+        proof = Proof(
+            self.client.name, at, watch.seconds, self.archives, self.vhosts, self.databases, tuple(self.findings)
+        )
+        record.keep(proof)
+        return proof
+
+    def _archive(self, kind: Kind) -> Archive | None:
+        return newest(self.archives, kind)
+
+    def _against(self, subject: str, what: str, *kinds: Kind) -> None:
+        ids = tuple(one.id for one in self.archives if one.kind in kinds)
+        self.findings.append(Finding(subject, what, ids))
+
+    def _hydrated(self, archive: Archive, target: Target) -> Counted:
+        """Fetch what changed, then read every byte of it again: now it is known that it is the archive's."""
+        repository = self.site.repository(self.client, archive.kind, archive.side)
+        moved = hydrate(repository, archive, target)
+        proven = hydrate(repository, archive, target, prove=True)
+        return replace(proven, fetched=moved.fetched, written=moved.written)
+
+    def _files(self) -> Iterator[Shown]:
+        archive = self._archive(FILES)
+        for vhost in self.site.estate.vhosts_on(self.site.host):
+            if archive is None:
+                self._against(vhost.domain, "there is no archive of files")
+                continue
+            self.say(f"{vhost.domain}: hydrating from {archive.name}")
+            target = restore.target_of(vhost)
+            try:
+                counted = self._hydrated(archive, target)
+            except (Problem, OSError) as fault:
+                self._against(vhost.domain, _what(fault), FILES)
+                continue
+            self.vhosts[vhost.domain] = _counted(counted)
+            yield _shown(vhost, target)
+
+    def _engines(self, stack: ExitStack) -> Iterator[Started]:
+        for engine in self.site.estate.engines_on(self.client):
+            archive = self._archive(engine)
+            if archive is None:
+                self._against(engine, "there is no snapshot")
+                continue
+            self.say(f"{engine}: hydrating from {archive.name}")
+            try:
+                mine = server(engine)
+                target = restore.data_of(mine)
+                self._hydrated(archive, target)
+                copy = stack.enter_context(closed.copied(mine, target.top))
+            except (Problem, OSError) as fault:
+                self._against(engine, _what(fault), engine)
+                continue
+            yield _started(mine, copy, self._databases(engine))
+
+    def _databases(self, engine: Engine) -> list[Database]:
+        served = {vhost.domain for vhost in self.site.estate.vhosts_on(self.client)}
+        return [db for db in self.site.estate.databases.values() if db.engine is engine and db.vhost in served]
+
+    def _seen(self, order: Order) -> None:
+        try:
+            said = closed.enter(order)
+        except Problem as fault:
+            self._against(self.client.name, fault.what, *(one.kind for one in self.archives))
+            said = Said()
+        for domain, evidence in said.vhosts.items():
+            self.vhosts[domain] |= evidence
+        self.databases |= said.databases
+        for subject, what in said.faults:
+            self._against(subject, what, *self._kinds(subject))
+
+    def _kinds(self, subject: str) -> tuple[Kind, ...]:
+        """Which archives a fault speaks against: a vhost that does not answer may lack files or rows."""
+        if vhost := self.site.estate.vhosts.get(subject):
+            return (FILES, *{db.engine for db in self.site.estate.databases_of(vhost)})
+        engines = tuple(engine for engine in Engine if subject.partition(".")[0] == engine)
+        return engines or tuple(one.kind for one in self.archives)
+
+    def _compare(self) -> None:
+        """With the last time that nothing was found against it."""
+        for one in reversed(record.proofs(self.client.name)):
+            if one.holds:
+                for domain, seen in self.vhosts.items():
+                    for what in judge.shrunk(one.vhosts.get(domain), seen):
+                        self._against(domain, f"suspiciously small: {what}", FILES)
+                for subject, evidence in self.databases.items():
+                    for what in judge.shrunk(one.databases.get(subject), evidence):
+                        self._against(subject, f"suspiciously small: {what}", *self._kinds(subject))
+                return
+
+
+def _what(fault: Problem | OSError) -> str:
+    return fault.what if isinstance(fault, Problem) else f"{fault.filename or ''}: {fault.strerror}"
+
+
+def _counted(counted: Counted) -> dict[str, Any]:
+    youngest = (
+        datetime.fromtimestamp(counted.newest / 1e9, UTC).isoformat(timespec="seconds") if counted.newest else None
+    )
+    keep = ("files", "bytes", "fetched", "written", "devices")
+    return {word: value for word, value in asdict(counted).items() if word in keep} | {
+        "newest file": youngest,
+        "chunk ids": "equal",
+    }
+
+
+def _shown(vhost: Vhost, target: Target) -> Shown:
+    path = None if vhost.runtime is Runtime.PROXY else vhost.check.path
+    files = SHOWN_AT / target.top.name
+    return Shown(vhost.domain, files, restore.parts_of(vhost), path, vhost.check.expect, closed.php_of(vhost))
+
+
+def _started(mine: Server, copy: Path, databases: list[Database]) -> Started:
+    return Started(mine.engine, mine.data, copy, mine.owner, {db.name: None for db in databases})

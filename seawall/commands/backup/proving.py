@@ -1,0 +1,106 @@
+"""`seawall backup prove | proofs`: on a twin, whether what was saved comes up, and the evidence of it."""
+
+from datetime import timedelta
+from typing import Any
+
+import click
+from pydantic import TypeAdapter
+
+from backups import paths
+from backups.proof import prove as proving
+from backups.proof import record
+from backups.proof.record import Proof
+from backups.site import Site
+from effects import files
+from effects.run import attempt
+from estate.model import Host, Role
+from estate.problem import Refused, Unmet
+from seawall.options import json_option, print_json
+
+EVERY = timedelta(minutes=5)  # between two looks for a new recovery point
+BUSY = (
+    "seawall-drp@*.service",
+    "seawall-backup.service",
+)  # while a twin serves, nothing is hydrated over what it may need
+_PROOF = TypeAdapter(Proof)
+
+
+def _client(site: Site) -> Host:
+    if site.host.role is not Role.DRP:
+        raise Refused(
+            f"{site.host.name} is no DRP host: what it saved is proven where it would come up",
+            hint=f"on {site.partner.name}: seawall backup prove",
+        )
+    return site.partner
+
+
+def turn(site: Site) -> None:
+    """Prove the newest recovery point, unless that was done, or this host has more urgent things to do."""
+    client = _client(site)
+    if attempt(["systemctl", "is-active", "--quiet", *BUSY], timeout=30).ok:
+        return
+    archives, _ = proving.wanted(site, client)
+    if any(one.is_about(archives) for one in record.proofs(client.name)):
+        return
+    _report(_prove(site, client))
+
+
+def _prove(site: Site, client: Host) -> Proof:
+    with files.locked(paths.STATE / "proof.lock", what="a proof", wait=60):
+        archives, faults = proving.wanted(site, client)
+        for fault in faults:
+            click.echo(f"  {fault.what}", err=True)
+        return proving.Proving(site, client, archives, lambda line: click.echo(f"  {line}", err=True)).run()
+
+
+@click.command()
+@click.option("--now", "at_once", is_flag=True, help="Also where the newest recovery point was looked at already.")
+@json_option
+def prove(at_once: bool, as_json: bool) -> None:
+    """Bring the newest recovery point up in a closed room of this twin; keep the evidence. Exit 8: it does not hold."""
+    site = Site.here()
+    client = _client(site)
+    archives, _ = proving.wanted(site, client)
+    known = [one for one in record.proofs(client.name) if one.is_about(archives)]
+    proof = known[-1] if known and not at_once else _prove(site, client)
+    if as_json:
+        print_json(_plain(proof))
+    else:
+        _report(proof)
+    if not proof.holds:
+        raise Unmet(
+            f"{proof.name} is not proven: {len(proof.findings)} findings",
+            hint="mend what they say, take a new backup, then: seawall backup prove",
+        )
+
+
+@click.command()
+@json_option
+def proofs(as_json: bool) -> None:
+    """What was proven on this twin, newest last."""
+    site = Site.here()
+    known = record.proofs(_client(site).name)
+    if as_json:
+        print_json([_plain(one) for one in known])
+        return
+    for one in known:
+        click.echo(f"{one.name}  {'proven' if one.holds else 'NOT PROVEN'}  looked at {one.at:%Y-%m-%d %H:%M:%SZ}")
+    if not known:
+        click.echo("nothing was proven yet: seawall backup prove")
+
+
+def _plain(proof: Proof) -> dict[str, Any]:
+    plain: dict[str, Any] = _PROOF.dump_python(proof, mode="json")
+    return plain | {"name": proof.name, "holds": proof.holds}
+
+
+def _report(proof: Proof) -> None:
+    click.echo(f"{proof.name}: {'proven' if proof.holds else 'NOT PROVEN'}, {proof.seconds:.1f} s")
+    for archive in proof.archives:
+        click.echo(f"  {archive.kind} as of {archive.taken:%Y-%m-%d %H:%M:%SZ} ({archive.side})")
+    for domain, seen in proof.vhosts.items():
+        click.echo(f"  {domain}: {seen['files']} files, {seen['bytes']} bytes, {seen.get('answer') or 'not asked'}")
+    for name, holds in proof.databases.items():
+        click.echo(f"  {name}: {holds['rows']} rows in {holds['tables']} tables")
+    for finding in proof.findings:
+        click.echo(f"  ✗ {finding.subject}: {finding.what}")
