@@ -23,8 +23,7 @@ def activation(site: Site, seal: str, by: str) -> Job:
         if known.kind is JobKind.ACTIVATE and len(seal) >= observe.SHORTEST and known.seal.startswith(seal):
             return _taken_up_again(known)
     ordered = now()  # the looking that follows is part of the time without service
-    plan = observe.plan_activation(site, sizes=False)
-    observe.require_seal(plan, seal)
+    plan = observe.plan_with_seal(site, seal)
     return _order(JobKind.ACTIVATE, plan, by, ordered)
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
+from backups.proof import record
 from backups.repository import Repository
 from backups.site import Site
 from drp import dns
@@ -24,14 +26,33 @@ def pair(site: Site) -> tuple[Host, Host]:
     return (here, there) if here.role is Role.PRODUCTION else (there, here)
 
 
-def plan_activation(site: Site, *, sizes: bool = True) -> Plan:
-    """The plan to bring production up here. Without `sizes` its estimates are empty; the seal is the same."""
+def plan_activation(site: Site, *, sizes: bool = True, proven: bool = False) -> Plan:
+    """The plan to bring production up here. Without `sizes` its estimates are empty; the seal is the same.
+
+    From the newest of each kind, or with `proven` from the newest that came up whole in the proof room: which one is
+    the operator's choice, and part of the seal.
+    """
     production, twin = pair(site)
     archives, faults = site.archives(production, KINDS)
+    verdicts = record.verdicts(production.name)
+    if proven:
+        archives = tuple(archive for archive in archives if verdicts.get(archive.id))
     measured = _sizes(site, production, archives) if sizes else {}
     seen = _seen(site, production, twin)
     said = tuple(fault.what for fault in faults)
-    return activation(site.estate, production, twin, replace(seen, archives=archives, sizes=measured, faults=said))
+    seen = replace(seen, archives=archives, sizes=measured, faults=said, verdicts=verdicts)
+    return activation(site.estate, production, twin, seen)
+
+
+def plan_with_seal(site: Site, seal: str) -> Plan:
+    """The plan that was approved, made anew: of the newest, or of the newest proven. Raises as `require_seal`."""
+    plan = plan_activation(site, sizes=False)
+    if len(seal) >= SHORTEST and not plan.seal.startswith(seal):
+        with suppress(Refused):
+            other = plan_activation(site, sizes=False, proven=True)
+            plan = other if other.seal.startswith(seal) else plan
+    require_seal(plan, seal)
+    return plan
 
 
 def plan_return(site: Site) -> Plan:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -34,6 +34,9 @@ class Observed:
     changes: Mapping[str, tuple[Change, ...]]  # domain: what DNS would need
     served: frozenset[str]  # domains that visitors already find at the target
     faults: tuple[str, ...]  # what did not answer
+    verdicts: Mapping[str, bool] = field(
+        default_factory=dict
+    )  # archive id: whether a proof of it held, where one was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Move:
     archives: tuple[Archive, ...]  # files first, then one per database engine
     changes: tuple[Change, ...]
     seconds: float  # estimated; what an earlier vhost already brings is counted there
+    proven: bool | None = None  # whether all of it came up whole in the proof room; None: not all of it was there yet
 
     def loss(self, disaster: datetime) -> timedelta:
         """Work lost if production died at `disaster`: the age of the oldest thing it is brought back from."""
@@ -98,7 +102,8 @@ def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Pl
             continue
         seconds = _estimate(there, seen.sizes, brought)
         brought |= {archive.id for archive in there if archive.kind != FILES}
-        moves.append(Move(vhost.domain, there, seen.changes[vhost.domain], seconds))
+        proven = _proven(there, seen.verdicts)
+        moves.append(Move(vhost.domain, there, seen.changes[vhost.domain], seconds, proven))
     if hopeless:
         said = "".join(f"\n{fault}" for fault in seen.faults)
         raise Refused(
@@ -106,6 +111,12 @@ def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Pl
             hint="bring a backup server back, or look at: seawall drp status",
         )
     return Plan("activate", source.name, target.name, seen.at, seen.epoch, tuple(moves), seen.faults)
+
+
+def _proven(archives: Sequence[Archive], verdicts: Mapping[str, bool]) -> bool | None:
+    """One that failed is enough for no; yes takes all of them."""
+    known = [verdicts.get(archive.id) for archive in archives]
+    return False if False in known else None if None in known else True
 
 
 def homecoming(estate: Estate, twin: Host, production: Host, seen: Observed) -> Plan:

@@ -28,18 +28,28 @@ def seconds(value: float | None) -> str:
     return "could not come back" if value is None else str(timedelta(seconds=round(value)))
 
 
+PROVEN = {True: "yes", False: "NO", None: "not yet"}
+
+
 def plan(found: dict[str, Any]) -> None:
     """What would be done, lost and how long it takes; then DNS, the seal and what to type."""
-    table = Table("", "vhost", "recovery point", "would be lost", "about", box=None, pad_edge=False)
+    table = Table("", "vhost", "recovery point", "proven", "would be lost", "about", box=None, pad_edge=False)
     for number, move in enumerate(found["plan"]["moves"], 1):
         archives = "\n".join(found["archives"][move["domain"]])
         lost = seconds(found["loss_seconds"][move["domain"]])
-        table.add_row(f"{number}.", move["domain"], archives, lost, f"{move['seconds']:.0f} s")
+        proven = PROVEN[move["proven"]]
+        table.add_row(f"{number}.", move["domain"], archives, proven, lost, f"{move['seconds']:.0f} s")
     Console().print(table)
     for change in (change for move in found["plan"]["moves"] for change in move["changes"]):
         before, after = ", ".join(change["before"]), ", ".join(change["after"])
         click.echo(f"DNS  {change['name']} {change['rtype']}  {before} → {after or 'nothing'}")
     _faults(found["plan"]["faults"])
+    if bad := [move["domain"] for move in found["plan"]["moves"] if move["proven"] is False]:
+        click.echo(
+            f"NOT WHOLE when it was proven: the recovery point of {', '.join(bad)}\n"
+            "  what was found: seawall backup proofs, on the twin; the newest that is whole: seawall drp plan --proven",
+            err=True,
+        )
     click.echo(
         f"{found['plan']['source']} → {found['plan']['target']}, seal {found['seal']}\n"
         f"nothing was done; to carry it out: seawall drp activate --seal {found['seal'][:12]} --by NAME"

@@ -160,3 +160,13 @@ def test_only_the_seal_that_was_approved_is_carried_out(estate: Estate) -> None:
     for short in ("", plan.seal[:11]):
         with pytest.raises(BadEstate, match="too short"):
             observe.require_seal(plan, short)
+
+
+def test_a_plan_says_of_each_vhost_whether_its_recovery_point_was_proven_and_the_seal_does_not(estate: Estate) -> None:
+    archives = everything()
+    by_kind = {one.kind: one.id for one in archives}
+    verdicts = {by_kind[FILES]: True, by_kind[Engine.MARIADB]: False}
+    plan = made(estate, seen(archives, verdicts=verdicts))
+    assert [move.proven for move in plan.moves] == [False, None, True]
+    assert plan.seal == made(estate, seen(archives)).seal
+    assert [move.proven for move in made(estate, seen(archives)).moves] == [None, None, None]

@@ -29,10 +29,11 @@ def status(path: Path, as_json: bool) -> None:
 
 @command.command()
 @estate_option
+@click.option("--proven", is_flag=True, help="From the newest recovery point that a proof held for, not the newest.")
 @json_option
-def plan(path: Path, as_json: bool) -> None:
+def plan(path: Path, proven: bool, as_json: bool) -> None:
     """Show what an activation would do, lose and take, and its seal. Does nothing."""
-    found = _asked(path, "plan")
+    found = _asked(path, "plan", *(["--proven"] if proven else []))
     print_json(found) if as_json else show.plan(found)
 
 
@@ -95,10 +96,10 @@ def report(path: Path, html: Path | None, as_json: bool) -> None:
         print_json(reports.to_json(incident))
 
 
-def _asked(path: Path, question: str) -> Any:
+def _asked(path: Path, *question: str) -> Any:
     estate = load(path)
     with drive.Hand(estate, drive.twin(estate)) as twin:
-        return twin.ask(question)
+        return twin.ask(*question)
 
 
 def _may_order(approvers: tuple[str, ...], by: str) -> None:

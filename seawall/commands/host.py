@@ -27,10 +27,11 @@ def status() -> None:
 
 @command.command()
 @click.option("--return", "back", is_flag=True)
-def plan(back: bool) -> None:
+@click.option("--proven", is_flag=True)
+def plan(back: bool, proven: bool) -> None:
     """The plan of an activation, or of a return."""
     site = Site.here()
-    print_json(_told(observe.plan_return(site) if back else observe.plan_activation(site)))
+    print_json(_told(observe.plan_return(site) if back else observe.plan_activation(site, proven=proven)))
 
 
 def _told(plan: Plan) -> dict[str, Any]:
