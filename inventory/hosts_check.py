@@ -48,7 +48,7 @@ def _check_web(draft: Draft, place: Place, host: RawHost) -> Iterator[Fault]:
 
 
 def _check_backup(draft: Draft, place: Place, host: RawHost) -> Iterator[Fault]:
-    if not host.backup:
+    if not host.backup or "backup" not in draft.tree["hosts"][place[1]]:  # a pair of [backup.pairs] has its own check
         return
     here = (*place, "backup")
     for side, server in host.backup.items():

@@ -9,6 +9,7 @@ from inventory.draft import Draft, doubles
 from inventory.escrow_build import check_escrow
 from inventory.faults import Fault, without_repeats
 from inventory.hosts_check import check_hosts
+from inventory.placement import check_pairs, placed
 from inventory.policy_check import check_policy
 from inventory.shape import shape
 from inventory.source import Source, read
@@ -19,9 +20,11 @@ def load(path: Path) -> Estate:
     """The estate in a TOML file, or a host's slice of it in a `.json` file. Raises BadEstate with every fault."""
     source = read(path)
     raw, faults = shape(source.tree)
+    raw, _ = placed(raw)
     draft = Draft(raw, source.tree)
-    faults = without_repeats([*faults, *_check_slice(source, draft), *check_hosts(draft), *check_vhosts(draft),
-                              *check_policy(draft), *check_escrow(draft), *_check_approvers(draft)])  # fmt: skip
+    faults = without_repeats([*faults, *_check_slice(source, draft), *check_hosts(draft), *check_pairs(draft),
+                              *check_vhosts(draft), *check_policy(draft), *check_escrow(draft),
+                              *_check_approvers(draft)])  # fmt: skip
     if faults:
         raise source.refuse(faults)
     return build(raw, path.parent)

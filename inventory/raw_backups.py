@@ -7,10 +7,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from estate.backups import Target
 from inventory import words
+from inventory.raw_placement import RawPair
 from inventory.raw_secret import RawSecret
 from inventory.raw_vault import RawRetention, RawVault
 from inventory.table import Table
 
+Label = Annotated[str, AfterValidator(words.label)]
 Hours = Literal[1, 2, 3, 4, 6, 8, 12, 24]
 
 
@@ -28,5 +30,6 @@ class RawBackup(Table):
     metrics: Annotated[str, AfterValidator(words.absolute)] | None = None
     heartbeat: RawSecret | None = None
     notify: RawSecret | None = None
+    pairs: dict[Label, RawPair] = {}
     retention: RawRetention = RawRetention()
     vault: RawVault = RawVault()

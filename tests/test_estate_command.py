@@ -85,4 +85,4 @@ def test_the_shell_completes_commands() -> None:
     env = {**os.environ, "_SEAWALL_COMPLETE": "bash_complete", "COMP_WORDS": "seawall estate ", "COMP_CWORD": "2"}
     program = Path(sys.executable).with_name("seawall")
     done = subprocess.run([program], env=env, capture_output=True, text=True, timeout=60, check=True)
-    assert [line.partition(",")[2] for line in done.stdout.splitlines()] == ["check", "init", "show"]
+    assert [line.partition(",")[2] for line in done.stdout.splitlines()] == ["check", "init", "pin-backups", "show"]

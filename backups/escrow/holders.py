@@ -133,6 +133,6 @@ def put_back(host: Host, control: Control, repository: str, key: RepositoryKey) 
         cp -p --backup=numbered {path}/config {kept}/{repository.replace("/", ".")}.config
         home=$(mktemp -d); chown borg-{client}: $home; trap 'rm -rf $home' EXIT
         runuser -u borg-{client} -- env BORG_BASE_DIR=$home BORG_EXIT_CODES=modern \
-            {paths.BORG} --umask=0027 key import {path} -"""
+            {paths.BORG} --umask=0027 --lock-wait=90 key import {path} -"""
     with Remote(host, control) as remote:
         remote.run(["sh", "-c", script], timeout=LIMIT, stdin=key.exported())

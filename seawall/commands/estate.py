@@ -2,6 +2,7 @@
 
 from importlib.resources import files as resources
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 from rich import box
@@ -12,9 +13,9 @@ from backups.losses import beyond
 from effects import secrets
 from effects.files import write
 from estate.model import Estate, Role, Side
-from estate.problem import Missing, Problem, Refused
+from estate.problem import Failed, Missing, Problem, Refused
 from estate.secret import Secret
-from inventory import load
+from inventory import load, placement
 from inventory.references import references
 from inventory.render import plain
 from seawall.options import estate_option, json_option, print_json
@@ -51,6 +52,7 @@ def init(file: Path) -> None:
 def check(path: Path, as_json: bool, with_secrets: bool) -> None:
     """Find every fault in the estate file. Reads files only: no host is asked."""
     estate = load(path)
+    placement.require_still(path)
     kept = references(estate)
     if with_secrets:
         _look_up(kept, path.parent)
@@ -62,6 +64,35 @@ def check(path: Path, as_json: bool, with_secrets: bool) -> None:
         click.echo(f"{path}: {estate.name} holds: " + ", ".join(f"{count} {noun}" for noun, count in counts.items()))
         for line in warnings:
             click.echo(f"  note: {line}")
+
+
+@command.command(name="pin-backups")
+@estate_option
+@json_option
+@click.option("--dry-run", is_flag=True, help="Say what would be written; write nothing.")
+def pin_backups(path: Path, as_json: bool, dry_run: bool) -> None:
+    """Write the backup servers of hosts placed by [backup.pairs] into their tables, so that they never move."""
+    load(path)
+    text, added = placement.pinned(path)
+    if added and not dry_run:
+        _require_sound(path, text)
+        write(path, text, mode=path.stat().st_mode & 0o777)
+    if as_json:
+        print_json({"pinned": added, "written": bool(added) and not dry_run})
+        return
+    for host, servers in added.items():
+        click.echo(f"{host}: {', '.join(f'{side} {server}' for side, server in servers.items())}")
+    click.echo(f"{len(added)} hosts {'would be ' if dry_run else ''}pinned in {path}")
+
+
+def _require_sound(path: Path, text: str) -> None:
+    """The new text loads, with every host that was placed where it is written; only then is the old one replaced."""
+    with TemporaryDirectory(prefix="seawall-") as folder:
+        tried = Path(folder) / path.name
+        write(tried, text, mode=0o600)
+        load(tried)
+        if left := placement.placements(tried):
+            raise Failed(f"{', '.join(left)} could not be pinned", hint="write their backup = { … } by hand")
 
 
 @command.command()

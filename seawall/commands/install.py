@@ -18,7 +18,7 @@ from effects.reach import known_hosts_line
 from effects.remote import Remote
 from estate.model import Estate, Host, Role
 from estate.problem import BadEstate
-from inventory import load, secrets_for, slice_for
+from inventory import load, placement, secrets_for, slice_for
 from inventory.data import host_data
 from playbooks.drive import Outcome, check, drive
 from seawall import wheels as building
@@ -44,6 +44,7 @@ KEEPER_KEY = "/etc/seawall/ssh/keeper_ed25519.pub"
 def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> None:
     """Put the toolkit, keys and services on production, backup and DRP hosts. Safe to repeat."""
     estate, watch = load(path), Stopwatch()
+    placement.require_still(path)
     clients, vaults = estate.hosts_with(Role.PRODUCTION, Role.DRP), estate.hosts_with(Role.BACKUP)
     _require_pairs(estate, vaults)
     tar = wheels or building.toolkit()
@@ -61,6 +62,7 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
             rounds.append(_round(served, VAULT, progress))
             for host in clients:
                 _on(estate, host, ["/opt/seawall/bin/seawall", "backup", "init"])
+            placement.remember(path)
             producing = [full[host.name] for host in clients if host.role is Role.PRODUCTION]
             rounds.append(_round(producing, ["schedule"], progress))
             twins = [full[host.name] for host in clients if host.role is Role.DRP]
