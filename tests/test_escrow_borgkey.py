@@ -1,19 +1,12 @@
 """The keys of real repositories: read, judged, and put back by borg itself."""
 
-import base64
-import hashlib
-import hmac
-import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-import msgpack
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CTR
+from escrowed import wrapped
 from local_borg import Local, use_local_borg
 from saved_estate import lab_estate
 
@@ -40,18 +33,6 @@ def key_of(folder: Path) -> borgkey.RepositoryKey:
     found = borgkey.from_config((folder / "web1/files/config").read_text(encoding="utf-8"))
     assert found is not None
     return found
-
-
-def wrapped(secret: bytes, passphrase: str) -> borgkey.RepositoryKey:
-    """A key as borg 1.4 wraps it; `secret` is what it holds."""
-    inner = {"version": 1, "repository_id": bytes(32), "enc_key": secret, "enc_hmac_key": secret, "id_key": secret}
-    plain, salt = msgpack.packb(inner, use_bin_type=False), os.urandom(32)
-    key = hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, 10, 32)
-    data = Cipher(AES(key), CTR(bytes(16))).encryptor().update(plain)
-    outer = {"version": 1, "algorithm": "sha256", "iterations": 10, "salt": salt, "data": data,
-             "hash": hmac.digest(key, plain, "sha256")}  # fmt: skip
-    blob = base64.b64encode(msgpack.packb(outer, use_bin_type=False)).decode()
-    return borgkey.RepositoryKey(bytes(32).hex(), blob)
 
 
 def borg(folder: Path, *words: str, **env: str) -> str:

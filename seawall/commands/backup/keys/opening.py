@@ -76,6 +76,8 @@ def a_passphrase(what: str, given: list[Path], *, new: bool = False) -> str:
     """The next of the files that were named, or asked for without echo; a new one twice. It is taken out of `given`."""
     if given:
         found = secrets.resolve(Secret(file=str(given.pop(0).resolve())), base=Path("/"))
+    elif not sys.stdin.isatty():
+        raise Missing(f"{what} has to be typed, and this is no terminal", hint="name a file: --passphrase-file FILE")
     else:
         found = str(click.prompt(what, hide_input=True, confirmation_prompt=new, err=True))
     if new and len(found) < SHORTEST:
