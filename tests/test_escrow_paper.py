@@ -11,16 +11,17 @@ from backups.escrow import paper, papers, people
 from estate.problem import Untrusted
 
 PRINTED = """\
-  1  055G-0082-0C20-A1G7-104G-M2RC  Z4W
-  2  1M70-Y40H-289H-858P-2WC1-J6GV  CBV
-  3  3GEH-W7R  5FR
-END  13G2-KQKK
+  1  055P-8SB6-CXM6-JTKB-DHPG-0082  XTZ
+  2  0C20-A1G7-104G-M2RC-1M70-Y40H  PMR
+  3  289H-858P-2WC1-J6GV-3GEH-W7R  FHJ
+END  PPV2-RTW7
 """
-KEY = bytes([1]) + b"K" + bytes(range(32))
+SIGNER = bytes(range(100, 110))
+KEY = bytes([1]) + b"K" + SIGNER + bytes(range(32))
 
 
 def test_the_format_is_the_one_of_papers_that_lie_in_safes() -> None:
-    assert "\n".join(papers.key(people.Private(bytes(range(32))))) + "\n" == PRINTED
+    assert "\n".join(papers.key(people.Private(bytes(range(32))), SIGNER)) + "\n" == PRINTED
     assert paper.read(PRINTED.splitlines()) == KEY
 
 
@@ -64,12 +65,12 @@ def test_any_wrong_character_is_known_at_its_line(row: int) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (PRINTED.replace("055G", "O55H"), "line 1 is not what was printed"),
-        (PRINTED.replace("  2  1M70", "  4  1M70"), "line 4 is not what was printed"),
+        (PRINTED.replace("055P", "O55Q"), "line 1 is not what was printed"),
+        (PRINTED.replace("  2  0C20", "  4  0C20"), "line 4 is not what was printed"),
         (PRINTED.replace("1M70", "1MU0"), "U is in no line that we print"),
         ("\n".join(PRINTED.splitlines()[:3]), "the last line, END, is missing"),
         ("\n".join([*PRINTED.splitlines()[:1], *PRINTED.splitlines()[2:]]), "line 2 is missing"),
-        (PRINTED.replace("KQKK", "KQKM"), "not all of them together"),
+        (PRINTED.replace("RTW7", "RTW8"), "not all of them together"),
         ("hello there", "begin with the number"),
     ],
 )
@@ -87,9 +88,9 @@ def test_a_line_of_another_paper_is_known_in_the_end() -> None:
 def test_a_paper_that_needs_a_passphrase_gives_the_key_with_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people, "COST", 2**4)
     private = people.Private.made()
-    found = papers.read(paper.read(papers.sealed_key(private, "correct horse")))
+    found = papers.read(paper.read(papers.sealed_key(private, SIGNER, "correct horse")))
     assert isinstance(found, papers.SealedKey)
-    assert found.open("correct horse") == private
+    assert found.open("correct horse") == papers.Key(private, SIGNER)
     with pytest.raises(Untrusted, match="does not open with this passphrase"):
         found.open("Correct horse")
 

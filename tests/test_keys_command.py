@@ -105,6 +105,23 @@ def test_a_share_is_read_over_a_telephone_and_opens_this_file_alone(here: Yard, 
     assert "this share is of another sealed file" in capsys.readouterr().err
 
 
+def test_an_estate_that_a_backup_server_made_up_is_refused_on_paper(here: Yard, capsys: Said) -> None:
+    """Whoever is root there can seal one of his own to the same people; he can't sign it as our control machine."""
+    for name in ("alice", "bob"):
+        Path(f"{name}.typed").write_text("\n".join(printed(capsys, f"{name}.key", "--open")), "utf-8")
+    way = ("--paper", "alice.typed", "--paper", "bob.typed")
+    genuine = sealed(here)
+    for path in Path("escrow").iterdir():
+        path.unlink()
+    Path("ssh_key").write_text("mallory's\n", "utf-8")
+    assert keys("export", "--estate", "estate.toml") == 0
+    (forged,) = (str(path) for path in Path("escrow").glob("*.sealed"))
+    capsys.readouterr()
+    assert keys("restore", forged, "--to", "new", *way) == 5
+    assert re.search(r"was sealed by (\S{19}), and the paper knows (?!\1)\S{19}\n", capsys.readouterr().err)
+    assert keys("restore", genuine, "--to", "new", *way) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -86,8 +87,14 @@ class Contents:
 
     def fingerprint(self) -> str:
         """Says whether anything has changed, and to nobody but the control machine what: its own key is in it."""
-        key = HKDF(SHA256(), 32, None, b"seawall escrow contents").derive(self.ssh_key.encode())
-        return hmac.digest(key, coding.canonical(self.document()), "sha256").hex()
+        return hmac.digest(self._derived(b"contents"), coding.canonical(self.document()), "sha256").hex()
+
+    def signing_key(self) -> Ed25519PrivateKey:
+        """What the control machine signs with: its own as long as its ssh key is."""
+        return Ed25519PrivateKey.from_private_bytes(self._derived(b"signer"))
+
+    def _derived(self, use: bytes) -> bytes:
+        return HKDF(SHA256(), 32, None, b"seawall escrow " + use).derive(self.ssh_key.encode())
 
 
 def keys_document(keys: Mapping[str, Held]) -> dict[str, dict[str, str]]:

@@ -129,6 +129,7 @@ def _sealed(estate: Estate, memory: Memory, path: Path, before: State, say: Say)
     good = _good(before.judged)
     whole = _contents(estate, path, good)
     elsewhere = [name for seen in _seen(before.answers).values() for name in seen.sealed]
+    signing = whole.signing_key()
     head = Head(
         estate=estate.name,
         number=1 + max(map(number_of, [*memory.sealed(), *elsewhere]), default=0),
@@ -137,10 +138,11 @@ def _sealed(estate: Estate, memory: Memory, path: Path, before: State, say: Say)
         recipients=estate.escrow.recipients,
         keys=tuple(sorted(held.key.fingerprint for held in good.values())),
         contents=whole.fingerprint(),
+        signer=signing.public_key().public_bytes_raw(),
     )
     kept = estate.escrow.passphrase
     own = None if kept is None else secrets.resolve(kept, base=path.resolve().parent)
-    content = seal(head, whole.document(), own)
+    content = seal(head, whole.document(), signing, own)
     name = file_name(estate.name, head.number, content)
     memory.keep(name, content)
     say(f"sealed {name}: {len(good)} keys, for {_for_whom(head)}")
@@ -187,7 +189,7 @@ def _seen(answers: Mapping[str, Seen | Problem]) -> dict[str, Seen]:
     return {holder: answer for holder, answer in answers.items() if isinstance(answer, Seen)}
 
 
-def newest(path: Path) -> tuple[str, Sealed]:
+def newest(path: Path) -> Sealed:
     """The newest sealed file beside the estate file."""
     return Memory(path.resolve().parent).newest()
 

@@ -72,10 +72,9 @@ class Memory:
         """A new one."""
         files.write(self.folder / name, content, mode=0o600)
 
-    def newest(self) -> tuple[str, Sealed]:
+    def newest(self) -> Sealed:
         """The newest sealed file. Raises Missing where there is none, Untrusted where it was changed."""
         kept = self.sealed()
         if not kept:
             raise Missing(f"there is no sealed file in {self.folder}", hint="make one: seawall backup keys export")
-        name = max(kept, key=number_of)
-        return name, parse(kept[name])
+        return parse(kept[max(kept, key=number_of)])

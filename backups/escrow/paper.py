@@ -32,18 +32,20 @@ class Line:
 def lines(data: bytes) -> list[str]:
     """To be printed."""
     rows = [data[start : start + LINE] for start in range(0, len(data), LINE)]
-    return [*(_row(number, row) for number, row in enumerate(rows, 1)), f"{LAST}  {_grouped(_whole(data))}"]
+    return [*(_row(number, row) for number, row in enumerate(rows, 1)), f"{LAST}  {grouped(_whole(data))}"]
 
 
 def _row(number: int, row: bytes) -> str:
-    return f"{number:3}  {_grouped(_encode(row))}  {_code(number, row)}"
+    return f"{number:3}  {grouped(encode(row))}  {_code(number, row)}"
 
 
-def _grouped(characters: str) -> str:
+def grouped(characters: str) -> str:
+    """In fours, with dashes."""
     return "-".join(characters[start : start + GROUP] for start in range(0, len(characters), GROUP))
 
 
-def _encode(data: bytes) -> str:
+def encode(data: bytes) -> str:
+    """In the alphabet; the last character has zeros behind."""
     bits = "".join(f"{byte:08b}" for byte in data)
     bits += "0" * (-len(bits) % 5)
     return "".join(ALPHABET[int(bits[start : start + 5], 2)] for start in range(0, len(bits), 5))
@@ -58,11 +60,11 @@ def _decode(characters: str) -> bytes:
 
 
 def _code(number: int, row: bytes) -> str:
-    return _encode(hashlib.sha256(b"seawall paper" + number.to_bytes(4, "big") + row).digest())[:CODE]
+    return encode(hashlib.sha256(b"seawall paper" + number.to_bytes(4, "big") + row).digest())[:CODE]
 
 
 def _whole(data: bytes) -> str:
-    return _encode(hashlib.sha256(b"seawall paper, whole" + data).digest())[:WHOLE]
+    return encode(hashlib.sha256(b"seawall paper, whole" + data).digest())[:WHOLE]
 
 
 def read_line(typed: str) -> Line:

@@ -4,6 +4,9 @@ Its format, in JSON (docs/keys.md): a `head` that anybody may read; `payload`, A
 the head as additional data; `shares` of that key by Shamir's scheme, each sealed to one person by HPKE (RFC 9180, base
 mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM), bound to the same head. With a passphrase, the key itself
 is sealed with it (scrypt). So nothing in the file can be changed, exchanged or taken over into another one unseen.
+
+Anybody can seal to public keys, so the control machine signs the whole (Ed25519, RFC 8032). Who opens it compares the
+code of that signer with the one on the paper: a backup server must not hand out an estate of its own making.
 """
 
 import hashlib
@@ -15,7 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
@@ -27,6 +31,8 @@ NONCE, LENGTH = 12, 32
 LARGEST = 2**28  # bytes of a payload: a bomb must not fill the memory
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 SHARE = b"seawall escrow share 1\0"
+SIGNED = b"seawall escrow signed 1\0"
+CODE = 10  # bytes of a signer's code
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Head:
     recipients: Mapping[str, str]  # name to public key; a person's share has the number of its place here, from 1
     keys: tuple[str, ...]  # fingerprints of the repositories' keys in it, sorted
     contents: str  # a fingerprint of all of it that only the control machine can make
+    signer: bytes  # the control machine's public key, 32 bytes
 
     def document(self) -> dict[str, Any]:
         """As it stands in the file."""
@@ -53,6 +60,7 @@ class Head:
             "recipients": [{"name": name, "key": key} for name, key in self.recipients.items()],
             "keys": list(self.keys),
             "contents": self.contents,
+            "signer": coding.text(self.signer),
         }
 
 
@@ -70,6 +78,11 @@ class Sealed:
     def id(self) -> bytes:
         """8 bytes that a share of it names it by."""
         return hashlib.sha256(self.authentic).digest()[:8]
+
+    @property
+    def signer(self) -> bytes:
+        """The code of who sealed it: the same for all of a control machine's."""
+        return code_of(self.head.signer)
 
     def share_of(self, private: people.Private) -> tuple[str, int, bytes]:
         """Whose it is, its number, and the share. Raises Untrusted for a key of nobody here, or a changed file."""
@@ -119,8 +132,19 @@ class Sealed:
         return document
 
 
-def seal(head: Head, payload: Mapping[str, Any], passphrase: str | None = None) -> str:
-    """The sealed file. Raises BadEstate where a recipient is none."""
+def code_of(signer: bytes) -> bytes:
+    """What a paper says of a public key."""
+    return hashlib.sha256(b"seawall signer" + signer).digest()[:CODE]
+
+
+def signed(document: Mapping[str, Any]) -> bytes:
+    """What the signature is of: all but itself."""
+    whole = {name: value for name, value in document.items() if name != "signature"}
+    return SIGNED + hashlib.sha256(coding.canonical(whole)).digest()
+
+
+def seal(head: Head, payload: Mapping[str, Any], key_of_ours: Ed25519PrivateKey, passphrase: str | None = None) -> str:
+    """The sealed file; `head.signer` is `key_of_ours`, its public half. Raises BadEstate where a recipient is none."""
     authentic, key = coding.canonical(head.document()), secrets.token_bytes(LENGTH)
     nonce, packed = secrets.token_bytes(NONCE), zlib.compress(coding.canonical(payload), 9)
     names = list(head.recipients)
@@ -129,13 +153,14 @@ def seal(head: Head, payload: Mapping[str, Any], passphrase: str | None = None) 
         names[number - 1]: SUITE.encrypt(part, people.recipient(head.recipients[names[number - 1]]), SHARE + authentic)
         for number, part in parts.items()
     }
-    document = {
+    document: dict[str, Any] = {
         "read me": f"The sealed keys of {head.estate}. To open: seawall backup keys restore --help, or docs/keys.md",
         "head": head.document(),
         "shares": {name: coding.text(share) for name, share in shares.items()},
         "passphrase": None if passphrase is None else people.wrap(passphrase, key, authentic),
         "payload": coding.text(nonce + AESGCM(key).encrypt(nonce, packed, authentic)),
     }
+    document["signature"] = coding.text(key_of_ours.sign(signed(document)))
     return json.dumps(document, indent=1) + "\n"
 
 
@@ -153,10 +178,15 @@ def parse(content: str) -> Sealed:
             document["passphrase"],
             coding.data(document["payload"]),
         )
+        signature = coding.data(document["signature"])
     except (ValueError, KeyError, TypeError, AttributeError):
         raise _tampered("this is no sealed file, or it was cut short") from None
     if found.authentic != coding.canonical(found.head.document()):
         raise _tampered("its head is not as it was written")
+    try:
+        Ed25519PublicKey.from_public_bytes(found.head.signer).verify(signature, signed(document))
+    except (InvalidSignature, ValueError):
+        raise _tampered("it is not as it was signed") from None
     return found
 
 
@@ -169,6 +199,7 @@ def _head(head: Mapping[str, Any]) -> Head:
         recipients={str(row["name"]): str(row["key"]) for row in head["recipients"]},
         keys=tuple(map(str, head["keys"])),
         contents=str(head["contents"]),
+        signer=coding.data(head["signer"]),
     )
 
 

@@ -112,14 +112,24 @@ def _share(sealed: Sealed, source: str, given: list[Path]) -> tuple[str, int, by
     it = papers.read(_typed() if source == TYPED else _lines(Path(source)))
     if isinstance(it, papers.SealedKey):
         it = it.open(a_passphrase("the passphrase of this paper", given))
-    if isinstance(it, people.Private):
-        return sealed.share_of(it)
+    if isinstance(it, papers.Key):
+        _require_signer(sealed, it.signer)
+        return sealed.share_of(it.private)
     if it.of != sealed.id or not 0 < it.number <= len(sealed.head.recipients):
         raise Untrusted(
             f"this share is of another sealed file than number {sealed.head.number}",
             hint="ask for a share of this very file: seawall backup keys share FILE --key NAME.key",
         )
     return list(sealed.head.recipients)[it.number - 1], it.number, it.share
+
+
+def _require_signer(sealed: Sealed, known: bytes | None) -> None:
+    """Whoever has root on a backup server can seal an estate of his own to the same people."""
+    if known is not None and known != sealed.signer:
+        raise Untrusted(
+            f"this was sealed by {papers.code(sealed.signer)}, and the paper knows {papers.code(known)}",
+            hint="take another holder's copy. Only where the control machine got a new ssh key since: use --key",
+        )
 
 
 def _lines(path: Path) -> bytes:

@@ -6,7 +6,9 @@ import click
 
 from backups.escrow import contents, papers, people
 from backups.escrow.holders import ON_A_BACKUP_SERVER
+from backups.escrow.memory import Memory
 from effects.clock import now
+from estate.problem import Missing
 from inventory import load
 from seawall.commands.backup.keys.opening import a_passphrase, content_of, passphrase_file_option
 from seawall.options import estate_option, json_option, print_json
@@ -29,7 +31,8 @@ def command(key: Path, is_open: bool, passphrase_files: tuple[Path, ...], path: 
     name, public = people.public_of(content)
     passphrase = a_passphrase(f"the passphrase of {key}", list(passphrase_files))
     private = people.open_key_file(content, passphrase)
-    lines = papers.key(private) if is_open else papers.sealed_key(private, passphrase)
+    signer = _signer(path)
+    lines = papers.key(private, signer) if is_open else papers.sealed_key(private, signer, passphrase)
     if as_json:
         print_json({"name": name, "public": public, "lines": lines})
         return
@@ -46,6 +49,15 @@ def command(key: Path, is_open: bool, passphrase_files: tuple[Path, ...], path: 
             servers=contents.servers(estate),
             folder=str(ON_A_BACKUP_SERVER),
             named=estate.escrow.recipients.get(name) == public,
+            signer=signer and papers.code(signer),
         ),
         nl=False,
     )
+
+
+def _signer(path: Path) -> bytes | None:
+    """Of the newest sealed file beside the estate file; a paper from before the first one knows none."""
+    try:
+        return Memory(path.resolve().parent).newest().signer
+    except Missing:
+        return None

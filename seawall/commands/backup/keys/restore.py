@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from backups.escrow import contents
+from backups.escrow import contents, papers
 from backups.escrow.sealing import Sealed, parse
 from effects import files
 from estate.escrow import MEMORY
@@ -53,6 +53,7 @@ def command(
         return
     for name in new:
         click.echo(f"{folder / name}")
+    click.echo(f"sealed by {papers.code(sealed.signer)}: compare that with a paper before you trust it", err=True)
     said = "would be written" if dry_run else "written"
     click.echo(
         f"{len(new)} files {said}, {len(wanted) - len(new)} were there already; read {folder / contents.LETTER}",

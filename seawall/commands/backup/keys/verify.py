@@ -37,7 +37,7 @@ def command(
     """
     estate, ways = load(path), Ways(keys, paper_files, by_passphrase, passphrase_files)
     found = engine.state(estate, path, say)
-    proven = _proven(engine.newest(path)[1], found, ways) if ways.any else {}
+    proven = _proven(engine.newest(path), found, ways) if ways.any else {}
     if as_json:
         print_json({**as_document(found), **proven})
     else:
