@@ -6,7 +6,7 @@ to write, which is why reading goes past the lock: nothing that a reader does ca
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -117,6 +117,24 @@ class Repository:
             timeout=12 * HOURS,
             cwd=into,
         )
+
+    def items(self, archive: Archive, form: str, patterns: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+        """What lies in `archive` where a pattern fits (all of it where there is none), with the fields of `form`."""
+        argv = (
+            "list",
+            "--json-lines",
+            f"--format={form}",
+            *self._past_the_lock,
+            f"{self.url}::{archive.name}",
+            *patterns,
+        )
+        for line in self._run(*argv, timeout=HOURS).splitlines():
+            yield json.loads(line)
+
+    def compared(self, before: Archive, after: Archive, patterns: Sequence[str] = ()) -> str:
+        """`borg diff` of two archives that lie here, as JSON lines."""
+        argv = ("diff", "--json-lines", *self._past_the_lock, f"{self.url}::{before.name}", after.name, *patterns)
+        return self._run(*argv, timeout=HOURS)
 
     def read_by(self, argv: Sequence[str], *, stdin: str, timeout: float) -> str:
         """What a program of ours says that reads it through borg's own modules, and ends with borg's exit codes."""

@@ -74,10 +74,10 @@ def _bring(repository: Repository, archive: Archive, vhost: Vhost, kept: Path) -
     target.leave()
     for path in outside:
         if os.path.lexists(new := target.top / str(path).lstrip("/")):
-            _swap(new, path, kept)
+            swap(new, path, kept)
     Mark(vhost.domain).write(archive, staged)
     _unmount(vhost)
-    _swap(staged, directory, kept)
+    swap(staged, directory, kept)
     target.remove()
 
 
@@ -100,11 +100,11 @@ def place_database(repository: Repository, archive: Archive, server: Server, kep
     stage = target.top
     Mark(server.engine).write(archive, stage)
     server.stop()
-    _swap(stage, server.data, server.data.with_name(f"{server.data.name}.kept-{kept}"))
+    swap(stage, server.data, server.data.with_name(f"{server.data.name}.kept-{kept}"))
     server.start()
 
 
-def _swap(new: Path, path: Path, kept: Path) -> None:
+def swap(new: Path, path: Path, kept: Path) -> None:
     """Put `new` where `path` is; what was there goes below `kept`, under its own name and a free number."""
     if path.exists() or path.is_symlink():
         kept.mkdir(mode=0o700, parents=True, exist_ok=True)

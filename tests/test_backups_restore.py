@@ -207,7 +207,7 @@ def test_whatever_stands_in_the_way_is_moved_and_nothing_kept_is_overwritten(tmp
         elif kind in ("link", "dangling"):
             shutil.rmtree(path, ignore_errors=True)
             path.symlink_to(tmp_path / ("nowhere" if kind == "dangling" else "."))
-        restore._swap(new, path, kept)
+        restore.swap(new, path, kept)
         assert path.is_dir()
         assert not path.is_symlink()
         assert not new.exists()

@@ -149,6 +149,23 @@ def test_a_holder_whose_copy_was_changed_or_taken_is_named_and_gets_only_what_it
     assert len(set(held(lab).values())) == 1
 
 
+def test_a_file_is_found_and_brought_back_and_what_would_be_lost_is_counted(lab: Lab, room: Room) -> None:
+    directory = f"{SAVED}/public"
+    (found, *_) = good(on(lab, "web1", "backup", "find", f"{directory}/index.php", "--json"))
+    assert {archive["side"] for archive in found["archives"]} == {"even", "odd"}
+    good_one = lab.run("web1", f"cat {directory}/index.php").out
+    lab.run("web1", f"echo harm > {directory}/index.php; echo mine > {directory}/later.php")
+    side = good(on(lab, "twin1", "backup", "restore", f"{directory}/index.php", "--host=web1", "--json"))["into"]
+    assert lab.run("twin1", f"cat {side}{directory}/index.php").out == good_one
+    counted = good(on(lab, "web1", "backup", "restore", directory, "--swap", "--json"))
+    assert [(row["changed"], row["only_here"]) for row in counted["lost"]] == [(1, 1)]
+    assert lab.run("web1", f"cat {directory}/index.php").out == "harm\n"
+    done = good(on(lab, "web1", "backup", "restore", directory, "--swap", "--yes", "--json"))
+    assert lab.run("web1", f"cat {directory}/index.php").out == good_one
+    assert lab.run("web1", f"cat {done['kept']}/public.0/later.php").out == "mine\n"
+    fault(on(lab, "web1", "backup", "restore", "/srv/vhosts/nothing.example"), 3, "seawall backup find")
+
+
 def test_from_one_backup_server_and_two_papers_everything_comes_back(lab: Lab, room: Room, tmp_path: Path) -> None:
     saved, digests = lab.directory, lab.run("web1", DIGESTS).out
     papers = {name: room.paper(lab, name) for name in PEOPLE}

@@ -2,7 +2,18 @@
 
 import click
 
-from seawall.commands.backup import instants, keeping, keys, looking, proving, retaining, standing, streaming, taking
+from seawall.commands.backup import (
+    bringing,
+    finding,
+    keeping,
+    keys,
+    looking,
+    proving,
+    retaining,
+    standing,
+    streaming,
+    taking,
+)
 from seawall.commands.backup.vault import vault
 
 
@@ -23,7 +34,9 @@ for _one in (
     proving.prove,
     proving.proofs,
     streaming.stream,
-    instants.restore,
+    bringing.restore,
+    finding.find,
+    finding.diff,
     keys.command,
     vault,
     retaining.retention,

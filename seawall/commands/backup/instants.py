@@ -1,4 +1,4 @@
-"""`seawall backup restore`: a database as it was at an instant, brought to the side."""
+"""`seawall backup restore --database`: a database as it was at an instant, brought to the side."""
 
 import re
 from datetime import datetime
@@ -15,20 +15,12 @@ from backups.streams.replay import Goal
 from effects.clock import Stopwatch
 from estate.model import Database
 from estate.problem import BadEstate
-from seawall.options import json_option, print_json
+from seawall.options import print_json
 
 NAME = re.compile(r"[A-Za-z0-9_]{1,63}")
 
 
-@click.command()
-@click.option("--database", "name", required=True, metavar="NAME", help="One of the estate's databases.")
-@click.option("--at", metavar="TIME", help="'2026-11-22 03:14:00+01:00'; without an offset, in the estate's time zone.")
-@click.option("--before-transaction", "before", metavar="ID", help="A GTID or XID; see: seawall backup stream show")
-@click.option("--into", metavar="NAME", help="The database it becomes, beside the others; default: NAME_AT_TIME.")
-@click.option("--dump", type=click.Path(path_type=Path, dir_okay=False), help="A file, and no database.")
-@click.option("--dry-run", is_flag=True, help="Go there and count, and leave nothing behind.")
-@json_option
-def restore(
+def restore_database(
     name: str, at: str | None, before: str | None, into: str | None, dump: Path | None, dry_run: bool, as_json: bool
 ) -> None:
     """One database of this host's partner, as it was. It goes to the side: what serves is not touched."""
