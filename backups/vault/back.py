@@ -7,9 +7,9 @@ from pathlib import Path
 from backups.vault.catalogue import Catalogue
 from backups.vault.compare import Verdict, compare
 from backups.vault.keeping import Keeping, digest
-from backups.vault.model import Known, State
+from backups.vault.model import Known, Listed, State
 from backups.vault.turn import Rules, kept_key
-from estate.problem import Missing, Problem, Refused
+from estate.problem import Missing, Problem, Refused, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,11 @@ class Back:
         with acting.alone():
             if self.key:
                 acting.import_key(self.key.read_text(encoding="utf-8"))
-            if self.hidden:
-                acting.name([known.id for known in self.hidden])
-        for known in self.hidden:
+            there = {one.id for one in _listed(acting)}  # with its key back, it may have them all
+            hidden = [known for known in self.hidden if known.id not in there or not self.key]
+            if hidden:
+                acting.name([known.id for known in hidden])
+        for known in hidden:
             catalogue.note("relisted", acting.label, known.name, id=known.id)
 
 
@@ -56,13 +58,18 @@ def plan(repository: Keeping, catalogue: Catalogue, rules: Rules) -> Back:
 
 
 def _verdicts(repository: Keeping, state: State, blob: str, rules: Rules) -> Sequence[Verdict]:
-    """With a list that can't be read, all of them are hidden."""
+    return compare(state, _listed(repository), client=repository.client, files=repository.kind == "files",
+                   key=digest(blob), now=rules.now, most=rules.policy.most_a_day)  # fmt: skip
+
+
+def _listed(repository: Keeping) -> Sequence[Listed]:
+    """Where the list can't be read, all of them are hidden. Raises Unreachable."""
     try:
-        listed = repository.listed()
-    except (Refused, Problem):
-        listed = ()
-    return compare(state, listed, client=repository.client, files=repository.kind == "files", key=digest(blob),
-                   now=rules.now, most=rules.policy.most_a_day)  # fmt: skip
+        return repository.listed()
+    except Unreachable:
+        raise
+    except Problem:
+        return ()
 
 
 def thaw(repository: Keeping, catalogue: Catalogue, rules: Rules, *, by: str, why: str) -> tuple[Verdict, ...]:

@@ -81,6 +81,7 @@ class Writer(RepositoryServer):  # type: ignore[misc]  # borg has no types
         super().__init__(*args, **kwargs)
         self._passed = ExitStack()
         self._locked = False
+        self._denied = set[str]()  # each is noted once a session: borg asks for every chunk of an archive
         self._before: int | None = None  # the last segment that was there when this session began to write
 
     def open(
@@ -166,7 +167,8 @@ class Writer(RepositoryServer):  # type: ignore[misc]  # borg has no types
 
     def _deny(self, what: str) -> None:
         note = refusals(self.client)
-        if not note.exists() or note.stat().st_size < NOTES:
+        if what not in self._denied and (not note.exists() or note.stat().st_size < NOTES):
+            self._denied.add(what)
             files.append(note, json.dumps({"at": clock.now().astimezone(UTC).isoformat(), "what": what}), mode=0o640)
         raise Denied(what)
 

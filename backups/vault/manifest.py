@@ -16,6 +16,7 @@ from borg.archiver import Archiver
 from borg.crypto.key import key_factory
 from borg.helpers import Error, Location, Manifest
 from borg.item import ArchiveItem
+from borg.logger import setup_logging
 from borg.remote import RemoteRepository
 from borg.repository import Repository
 
@@ -49,6 +50,7 @@ def _now(repository: Any, key: Any) -> Any:
 
 def main(url: str) -> None:
     """Of a repository behind the keeper's gate, or on this disk."""
+    setup_logging()  # borg's own modules write to it from the start
     args = Archiver().parse_args(["list", url])
     location = Location(url)
     made = RemoteRepository if location.proto == "ssh" else Repository

@@ -47,13 +47,13 @@ def repositories(site: Site, client: Host) -> Iterator[Keeping]:
             yield Keeping(client.name, class_of(kind), Side(side), site.estate.hosts[server], secret, writing=False)
 
 
-def rules_for(site: Site, client: Host) -> Rules:
+def rules_for(site: Site, client: Host, *, check: bool = False) -> Rules:
     """What is decided now about a client's archives."""
-    return Rules(site.estate.backup.vault, site.estate.timezone, proven(client.name), now())
+    return Rules(site.estate.backup.vault, site.estate.timezone, proven(client.name), now(), check)
 
 
-def round_of(site: Site, alarm: Alarm) -> Round:
-    """One round. What can't be reached stops nothing else."""
+def round_of(site: Site, alarm: Alarm, *, check: bool = False) -> Round:
+    """One round. What can't be reached stops nothing else. With `check` all data is due to be checked."""
     turns: list[Turn] = []
     faults: list[Problem] = []
     for client in clients(site):
@@ -61,7 +61,7 @@ def round_of(site: Site, alarm: Alarm) -> Round:
         with files.locked(catalogue.lock, what=f"the keeper of {client.name}", wait=TURN):
             for repository in repositories(site, client):
                 try:
-                    turns.append(take(repository, catalogue, rules_for(site, client), alarm))
+                    turns.append(take(repository, catalogue, rules_for(site, client, check=check), alarm))
                     if repository.kind == "files":
                         _hear(repository, catalogue, alarm)
                 except Problem as fault:

@@ -41,6 +41,7 @@ class Rules:
     timezone: ZoneInfo
     proven: frozenset[str]
     now: datetime
+    check: bool = False  # the data, whenever that was done last
 
     def keep(self, repository: Keeping) -> Keep:
         """How long what is in there stays."""
@@ -240,7 +241,8 @@ def _removed(
 
 def _check(repository: Keeping, catalogue: Catalogue, rules: Rules, alarm: Alarm) -> str:
     state = catalogue.state(repository.label)
-    if not state.there or (state.checked and rules.now - state.checked < DAILY):
+    recent = state.checked is not None and rules.now - state.checked < DAILY
+    if not state.there or (recent and not rules.check):
         return ""
     try:
         wrong = repository.acting.check(rules.policy.check)

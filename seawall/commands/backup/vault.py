@@ -41,11 +41,12 @@ def each(site: Site) -> Iterator[tuple[Host, Catalogue, Keeping]]:
 
 
 @vault.command()
+@click.option("--check", is_flag=True, help="Check the data of each repository now, whenever that was done last.")
 @json_option
-def turn(as_json: bool) -> None:
+def turn(check: bool, as_json: bool) -> None:
     """One round of the keeper, now: compare, note, freeze where something is wrong, remove what is due."""
     site = Site.here()
-    done = rounds.round_of(site, alarm(site))
+    done = rounds.round_of(site, alarm(site), check=check)
     if as_json:
         print_json({"turns": [asdict(one) for one in done.turns], "faults": [str(fault) for fault in done.faults]})
     else:

@@ -1,0 +1,145 @@
+"""Turns of the keeper at a real repository on this disk: what is noted, missed, got back, let go, left by a crash."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from local_borg import use_local_borg
+from saved_estate import lab_estate
+
+from backups import paths
+from backups.vault import back, catalogue, keeping, turn
+from backups.vault.catalogue import Catalogue
+from backups.vault.keeping import Keeping
+from backups.vault.turn import Rules, take
+from effects.clock import now as clock
+from effects.run import run
+from estate.model import Side
+from estate.problem import Refused
+from estate.vault import Keep, VaultPolicy
+
+NOW = clock().replace(microsecond=0)
+LITTLE = Keep(timedelta(0), daily=0, weekly=0, monthly=0, yearly=0, at_least=1)
+RULES = Rules(VaultPolicy(files=LITTLE), ZoneInfo("UTC"), frozenset(), NOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Here(Keeping):
+    """A repository of this disk, where nobody else writes."""
+
+    folder: Path = Path("/nonexistent")
+
+    @property
+    def url(self) -> str:
+        return str(self.folder / self.client / self.kind)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        yield
+
+
+class Dies(Here):
+    """Its process ends when it has deleted, and before anybody heard of it."""
+
+    def compact(self) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    kept = use_local_borg(monkeypatch, tmp_path)
+    monkeypatch.setattr(keeping, "BORG_HOME", tmp_path / "keeper")
+    for module in (catalogue, turn):
+        monkeypatch.setattr(module, "VAULT", tmp_path / "vault")
+    monkeypatch.setattr(paths, "STATE", tmp_path)
+    server = lab_estate(tmp_path).hosts["vault-odd"]
+    (tmp_path / "borg/web1").mkdir(parents=True)
+    (tmp_path / "live").mkdir()
+    (tmp_path / "live/a.txt").write_text("worth keeping\n", encoding="utf-8")
+    made = Here("web1", "files", Side.ODD, server, kept, writing=False, folder=tmp_path / "borg")
+    assert made.acting.init()
+    return made
+
+
+def save(repository: Here, hours: float) -> str:
+    name = f"web1.files.{NOW - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
+    replace(repository, writing=True).create(name, ["live"], cwd=repository.folder.parent)
+    return name
+
+
+def names(repository: Here) -> set[str]:
+    return {one.name for one in repository.listed()}
+
+
+def at(days: float = 0.0) -> Rules:
+    return replace(RULES, now=NOW + timedelta(days=days))
+
+
+HIDE = """
+import sys
+from borg.helpers import Manifest
+from borg.logger import setup_logging
+from borg.repository import Repository
+setup_logging()
+with Repository(sys.argv[1], exclusive=True) as repository:
+    manifest, _ = Manifest.load(repository, ())
+    for name in list(manifest.archives):
+        del manifest.archives[name]
+    manifest.write()
+    repository.commit(compact=False)
+"""
+
+
+def test_an_archive_is_noted_missed_when_it_is_hidden_and_listed_again(repository: Here) -> None:
+    told: list[str] = []
+    first, kept = save(repository, 3), Catalogue("web1")
+    assert take(repository, kept, RULES, lambda _, what: told.append(what)).new == 1
+    assert not told
+    run([sys.executable, "-c", HIDE, repository.url], timeout=60, env=repository.acting._environment())
+    second = save(repository, 2)
+    done = take(repository, kept, RULES, lambda _, what: told.append(what))
+    assert done.frozen == (f"{first}: it is gone, and nobody who may deleted it",)
+    assert len(told) == 1
+    assert first in told[0]
+    with pytest.raises(Refused, match="can be got back"):
+        back.thaw(repository, kept, RULES, by="carol", why="no")
+    plan = back.plan(repository, kept, RULES)
+    assert [first in step for step in plan.steps] == [True]
+    plan.act(kept)
+    assert names(repository) == {first, second}
+    assert back.thaw(repository, kept, RULES, by="carol", why="looked at it") == ()
+    assert take(repository, kept, RULES, lambda _, what: told.append(what)).frozen == ()
+    assert len(told) == 1
+
+
+def test_a_changed_key_is_put_back(repository: Here) -> None:
+    save(repository, 3)
+    kept = Catalogue("web1")
+    take(repository, kept, RULES, print)
+    env = repository.acting._environment() | {"BORG_NEW_PASSPHRASE": "mine now"}
+    run([str(paths.BORG), "key", "change-passphrase", repository.url], timeout=60, env=env)
+    assert "can't be read" in "".join(take(repository, kept, RULES, print).frozen)
+    plan = back.plan(repository, kept, RULES)
+    assert "put the key back" in plan.steps[0]
+    plan.act(kept)
+    assert len(names(repository)) == 1
+    assert back.plan(repository, kept, RULES).steps == ()
+
+
+def test_what_goes_is_marked_first_and_a_crash_in_between_is_completed(repository: Here) -> None:
+    kept = Catalogue("web1")
+    old, new = save(repository, 5), save(repository, 4)
+    assert take(repository, kept, at(), print).leaving == 1
+    assert turn._due(kept.state(repository.label), at(6.9)) == []
+    dying = Dies(**{field.name: getattr(repository, field.name) for field in fields(repository)})
+    with pytest.raises(KeyboardInterrupt):
+        take(dying, kept, at(7.1), print)
+    assert names(repository) == {new}
+    done = take(repository, Catalogue("web1"), at(7.2), print)
+    assert (done.removed, done.frozen) == ((old,), ())
+    assert turn._due(kept.state(repository.label), at(9)) == []
