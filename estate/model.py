@@ -11,6 +11,7 @@ from estate.backups import BackupPolicy
 from estate.escrow import Escrow
 from estate.policy import Limits, Php, Policy
 from estate.secret import Secret as Secret  # noqa: PLC0414 - one of the words of the model
+from estate.third import ThirdCopy
 from estate.web import Web
 
 VHOSTS = PurePosixPath("/srv/vhosts")  # a directory in it for each
@@ -219,6 +220,7 @@ class Estate:
     drp: Drp
     policy: Policy = field(default_factory=Policy)
     escrow: Escrow = field(default_factory=Escrow)
+    third_copy: ThirdCopy | None = None
     slice: Slice | None = None  # None on the control machine, which has the whole
 
     def hosts_with(self, *roles: Role) -> tuple[Host, ...]:

@@ -1,12 +1,11 @@
 """[backup] as the BackupPolicy everything else works with, and back."""
 
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 from estate.backups import BackupPolicy
-from estate.secret import Secret
 from inventory.raw_backups import RawBackup
+from inventory.raw_secret import plain_secret
 from inventory.vault_build import plain_vault, vault
 
 SAME = ("files_at", "files_to", "upload_limit_kib", "spool_mb", "keep_free_percent", "stream_keep_mb", "metrics")
@@ -33,14 +32,14 @@ def plain_backups(policy: BackupPolicy) -> dict[str, Any]:
         "files_at": policy.files_at.strftime("%H:%M"),
         **{f"{name}_every_hours": value for name, value in hours.items()},
         **{name: str(value) if name == "files_to" else value for name, value in told.items()},
-        **{name: _set(value) for name in ("heartbeat", "notify") if (value := getattr(policy, name)) is not None},
+        **{
+            name: plain_secret(value)
+            for name in ("heartbeat", "notify")
+            if (value := getattr(policy, name)) is not None
+        },
         **plain_vault(policy.vault),
     }
 
 
 def _hours(every: timedelta) -> int:
     return int(every.total_seconds()) // 3600
-
-
-def _set(secret: Secret) -> dict[str, Any]:
-    return {name: value for name, value in asdict(secret).items() if value is not None}

@@ -24,6 +24,7 @@ from inventory.backups_build import backups
 from inventory.escrow_build import escrow
 from inventory.policy_build import credential, limits, origin, person
 from inventory.raw import RawControl, RawDrp, RawEncryption, RawEstate, RawHost, RawTsig, RawVhost, RawZone
+from inventory.third_build import third_copy
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ def build(raw: RawEstate, base: Path) -> Estate:
         },
         zones={name: _zone(name, zone) for name, zone in raw.zones.items()},
         backup=backups(raw.backup),
+        third_copy=None if raw.third_copy is None else third_copy(raw.third_copy),
         drp=_drp(_sure(raw.drp)),
         policy=_policy(raw),
         escrow=escrow(raw.escrow),

@@ -13,6 +13,7 @@ from inventory.placement import check_pairs, placed
 from inventory.policy_check import check_policy
 from inventory.shape import shape
 from inventory.source import Source, read
+from inventory.third_build import check_third_copy
 from inventory.vhosts_check import check_vhosts
 
 
@@ -22,9 +23,9 @@ def load(path: Path) -> Estate:
     raw, faults = shape(source.tree)
     raw, _ = placed(raw)
     draft = Draft(raw, source.tree)
-    faults = without_repeats([*faults, *_check_slice(source, draft), *check_hosts(draft), *check_pairs(draft),
-                              *check_vhosts(draft), *check_policy(draft), *check_escrow(draft),
-                              *_check_approvers(draft)])  # fmt: skip
+    checks = (check_hosts, check_pairs, check_vhosts, check_policy, check_escrow, check_third_copy, _check_approvers)
+    found = [fault for check in checks for fault in check(draft)]
+    faults = without_repeats([*faults, *_check_slice(source, draft), *found])
     if faults:
         raise source.refuse(faults)
     return build(raw, path.parent)

@@ -29,6 +29,7 @@ from inventory.raw_policy import (
     Staff,
 )
 from inventory.raw_secret import Command, RawSecret
+from inventory.raw_third import RawThirdCopy
 from inventory.table import Table
 
 Domain = Annotated[str, AfterValidator(words.domain)]
@@ -178,6 +179,7 @@ class RawEstate(Table):
     databases: dict[DatabaseName, RawDatabase] = {}
     zones: dict[Domain, RawZone] = {}
     backup: RawBackup = RawBackup()
+    third_copy: RawThirdCopy | None = None
     drp: RawDrp | None = None
     ssh: RawSsh = RawSsh()
     firewall: RawFirewall = RawFirewall()

@@ -1,6 +1,7 @@
 """A reference to a secret, as the estate file writes it."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -41,3 +42,8 @@ class RawSecret(Table):
     def secret(self) -> Secret:
         """As everything else works with it."""
         return Secret(self.file, self.env, None if self.command is None else tuple(self.command))
+
+
+def plain_secret(secret: Secret) -> dict[str, Any]:
+    """The reference, as it is written."""
+    return {name: value for name, value in asdict(secret).items() if value is not None}

@@ -5,11 +5,12 @@ from typing import Any
 
 from estate.model import Control, Drp, Encryption, Estate, Host, Tickets, Vhost, Zone
 from estate.policy import Limits, Php
-from estate.secret import Secret
 from estate.web import Web
 from inventory.backups_build import plain_backups
 from inventory.escrow_build import plain_escrow
 from inventory.policy_build import plain_policy
+from inventory.raw_secret import plain_secret
+from inventory.third_build import plain_third_copy
 
 
 def plain(estate: Estate) -> dict[str, Any]:
@@ -23,6 +24,7 @@ def plain(estate: Estate) -> dict[str, Any]:
         databases={name: {"engine": str(db.engine), "vhost": db.vhost} for name, db in estate.databases.items()},
         zones={name: _zone(zone) for name, zone in estate.zones.items()},
         backup=plain_backups(estate.backup),
+        third_copy=None if estate.third_copy is None else plain_third_copy(estate.third_copy),
         drp=_drp(estate.drp),
         escrow=plain_escrow(estate.escrow),
         **plain_policy(estate.policy),
@@ -32,10 +34,6 @@ def plain(estate: Estate) -> dict[str, Any]:
 
 def _set(**settings: Any) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
-
-
-def _secret(secret: Secret) -> dict[str, Any]:
-    return _set(**asdict(secret))
 
 
 def _control(control: Control) -> dict[str, Any]:
@@ -52,7 +50,7 @@ def _host(host: Host) -> dict[str, Any]:
         host_key=host.host_key,
         twin=host.twin,
         backup={str(side): server for side, server in host.backup.items()},
-        passphrase=None if host.passphrase is None else _secret(host.passphrase),
+        passphrase=None if host.passphrase is None else plain_secret(host.passphrase),
         encryption=None if host.encryption is None else _encryption(host.encryption),
         packages=list(host.packages) or None,
         listens=list(host.listens) or None,
@@ -62,7 +60,7 @@ def _host(host: Host) -> dict[str, Any]:
 
 
 def _encryption(encryption: Encryption) -> dict[str, Any]:
-    return {"key_server": encryption.key_server, "passphrase": _secret(encryption.passphrase)}
+    return {"key_server": encryption.key_server, "passphrase": plain_secret(encryption.passphrase)}
 
 
 def _vhost(vhost: Vhost) -> dict[str, Any]:
@@ -84,7 +82,7 @@ def _vhost(vhost: Vhost) -> dict[str, Any]:
 
 
 def _zone(zone: Zone) -> dict[str, Any]:
-    tsig = {"name": zone.tsig.name, "algorithm": zone.tsig.algorithm, "secret": _secret(zone.tsig.secret)}
+    tsig = {"name": zone.tsig.name, "algorithm": zone.tsig.algorithm, "secret": plain_secret(zone.tsig.secret)}
     return {"servers": list(zone.servers), "tsig": tsig, "ttl": zone.ttl}
 
 

@@ -67,6 +67,7 @@ def cut(estate: Estate, host: Host) -> Estate:
         ),
         policy=Policy(),
         escrow=Escrow(),
+        third_copy=None,
         slice=Slice(host.name, estate.clients_of(host) if host.role is Role.BACKUP else ()),
     )
 

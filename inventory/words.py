@@ -12,6 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import PurePosixPath
 from typing import TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from inventory.faults import did_you_mean, quoted
@@ -113,6 +114,14 @@ def absolute(value: str) -> str:
     if not value.startswith("/"):
         raise ValueError(f"{quoted(value)} must begin with /")
     return relative(value)
+
+
+def https(value: str) -> str:
+    """The address of a server, without a path: what is sent there must not be read on the way."""
+    url = urlsplit(value)
+    if url.scheme != "https" or not url.hostname or url.path.strip("/") or url.query or url.username:
+        raise ValueError(f"{quoted(value)} must be like https://s3.example.com, and nothing behind it")
+    return value.rstrip("/")
 
 
 def owned(value: str) -> str:

@@ -10,7 +10,7 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -53,7 +53,12 @@ def known_suite(name: str) -> str:
 
 def base(suite: str, say: Say) -> Path:
     """The root tree all hosts share, built if it isn't there: about a minute and 1.2 GB."""
-    return cached(f"{suite}-{digest(suite, NO_APACHE, *PACKAGES)}", partial(_bootstrap, suite), say)
+    return tree(suite, PACKAGES, say)
+
+
+def tree(suite: str, packages: Sequence[str], say: Say) -> Path:
+    """A root tree of that suite with these packages."""
+    return cached(f"{suite}-{digest(suite, NO_APACHE, *packages)}", partial(_bootstrap, suite, packages), say)
 
 
 def applications(suite: str, say: Say, make: Callable[[Path], None]) -> Path:
@@ -95,11 +100,11 @@ def _one_builder() -> Iterator[None]:
         yield
 
 
-def _bootstrap(suite: str, target: Path, say: Say) -> None:
-    say(f"debootstrapping {suite} with {len(PACKAGES)} packages")
+def _bootstrap(suite: str, packages: Sequence[str], target: Path, say: Say) -> None:
+    say(f"debootstrapping {suite} with {len(packages)} packages")
     paths = [f"--dpkgopt=path-exclude={path}" for path in LEFT_OUT]
     with TemporaryDirectory() as directory:
-        argv = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", *paths,
+        argv = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}", *paths,
                 "--dpkgopt=path-include=/usr/share/doc/*/copyright", '--aptopt=Apt::Install-Recommends "false"',
                 f"--setup-hook=printf '{NO_APACHE}' > \"$1/{PREFERENCES}\"",
                 f'--customize-hook=rm "$1/{PREFERENCES}"', suite, str(target),

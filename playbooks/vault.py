@@ -16,6 +16,7 @@ from pyinfra.context import host
 
 from playbooks.install import TOOLKIT
 from playbooks.operations import File, ask, files
+from playbooks.third import third_copy
 from playbooks.watch import known
 
 REPOSITORIES = "/srv/borg"
@@ -29,6 +30,7 @@ def vault() -> None:
     clients: Mapping[str, Keys] = host.data.clients
     accounts(name="backup server: accounts and directories", clients=list(clients))
     files(name="backup server: keys", wanted=authorized(clients, host.data.quotas))
+    third_copy()
     known(name="backup server: this run is known")
 
 

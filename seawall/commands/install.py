@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from backups.escrow import export
+from backups.third import settings
 from effects import secrets
 from effects.clock import Stopwatch
 from effects.reach import known_hosts_line
@@ -58,7 +59,8 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
                 host.name: _on(estate, host, ["cat", KEEPER_KEY]).strip() for host in estate.hosts_with(Role.DRP)
             }
             quotas = estate.backup.vault.quotas
-            served = [bare[v.name] | {"clients": _keys(estate, v, keys, keepers), "quotas": quotas} for v in vaults]
+            more = {v.name: third_data(path, estate, v) | {"clients": _keys(estate, v, keys, keepers)} for v in vaults}
+            served = [bare[v.name] | more[v.name] | {"quotas": quotas} for v in vaults]
             rounds.append(_round(served, VAULT, progress))
             for host in clients:
                 _on(estate, host, ["/opt/seawall/bin/seawall", "backup", "init"])
@@ -142,6 +144,15 @@ def _full(path: Path, estate: Estate, host: Host, tar: Path) -> dict[str, Any]:
         "server_id": int(host.ipv4),  # MariaDB's are 32 bits too
         "stream_keep_mb": estate.backup.stream_keep_mb,
     }
+
+
+def third_data(path: Path, estate: Estate, vault: Host) -> dict[str, str]:
+    """What a backup server needs to copy its repositories to a third place; empty where it does not."""
+    third = estate.third_copy
+    if third is None or vault.name not in third.servers:
+        return {"third": "", "third_at": ""}
+    known = settings.SETTINGS.dump_json(settings.of(estate, path.resolve().parent, vault.name), indent=1)
+    return {"third": f"{known.decode()}\n", "third_at": f"*-*-* {third.at:%H:%M} {estate.timezone.key}"}
 
 
 def _keys(estate: Estate, vault: Host, keys: dict[str, str], keepers: dict[str, str]) -> dict[str, dict[str, str]]:

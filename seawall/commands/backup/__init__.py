@@ -3,8 +3,11 @@
 import click
 
 from seawall.commands.backup import (
+from seawall.commands.backup import (
     bringing,
     finding,
+    instants,
+)
     keeping,
     keys,
     looking,
@@ -13,6 +16,9 @@ from seawall.commands.backup import (
     standing,
     streaming,
     taking,
+from seawall.commands.backup import (
+    third,
+)
 )
 from seawall.commands.backup.vault import vault
 
@@ -43,5 +49,6 @@ for _one in (
     retaining.hold,
     retaining.release,
     retaining.catalogue,
+    third.third,
 ):
     command.add_command(_one)

@@ -1,0 +1,1 @@
+"""The third copy: repositories in an S3-compatible store, sealed here, locked there."""
