@@ -37,9 +37,10 @@ mkdir -p /run/ceph /var/lib/ceph/mon/ceph-a /var/lib/ceph/osd/ceph-0
 monmaptool --create --add a 127.0.0.1:6789 --fsid $fsid --clobber /run/monmap
 ceph-mon --mkfs -i a --monmap /run/monmap
 ceph-mon -i a
-ceph osd new $fsid
+try() {{ until "$@"; do sleep 0.1; done; }}  # a monitor that still elects itself refuses anything, with any words
+try ceph osd new $fsid
 ceph-osd -i 0 --mkfs --osd-uuid $fsid
-ceph-osd -i 0
+try ceph-osd -i 0
 radosgw-admin user create --uid=test --display-name=test --access-key={ACCESS} --secret-key="{SECRET}"
 exec radosgw -f -n client.rgw.a'
 """

@@ -17,7 +17,7 @@ from s3 import ACCESS, S3, SECRET, s3_server
 from backups.third import settings as third_settings
 from backups.third.store import Store, store
 from effects.run import Result, attempt
-from estate.problem import Refused, Untrusted
+from estate.problem import Missing, Refused, Untrusted
 from inventory import load
 from inventory.data import host_data
 from lab import Lab
@@ -163,7 +163,8 @@ def test_a_run_that_is_killed_goes_on_where_it_was(lab: Lab, s3: S3) -> None:
     assert lab.run(VAULT, f"{start}; {kill}; {end}; cat {sent}").out.count('"digest"') >= 5
     assert copied(lab) == ""
     versions = list(bucket(lab).versions())
-    assert len({stored.name for stored in versions}) == len(versions), "something was sent twice"
+    twice = len(versions) - len({stored.name for stored in versions})
+    assert twice <= 1, "more was sent twice than what was on its way when it died"
     assert lab.run(VAULT, f"test -e {sent}").code == 1
 
 
@@ -180,8 +181,10 @@ def test_who_has_robbed_the_backup_server_destroys_nothing(lab: Lab, s3: S3) -> 
     lab.run(VAULT, "rm -rf /srv/borg /var/lib/seawall/third")
     assert [row["number"] for row in listed(lab)] == [3, 2, 1]
     proof = typed(lab, "prove", "--share", "1", "--json")
-    assert proof.ok, proof.err
     assert json.loads(proof.out)[0]["proven_files"] > 16
+    assert proof.code == Missing.exit_code, "what was never copied is not passed over"
+    assert "no copy of web1 databases" in proof.err
+    assert "web1 files" not in proof.err
 
 
 def test_a_repository_comes_back_from_the_store_alone(lab: Lab, s3: S3, tmp_path: Path) -> None:

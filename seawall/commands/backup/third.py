@@ -45,11 +45,15 @@ def copy(as_json: bool) -> None:
         except Problem as fault:
             faults.append(fault)
     _show(rows, as_json=as_json)
+    _raise_all(faults, "not everything was copied")
+
+
+def _raise_all(faults: list[Problem], what: str) -> None:
+    """Raise one of the kind that all share, or Failed; nothing where there are none."""
     if faults:
         kinds = {fault.exit_code for fault in faults}
         said = "\n".join(fault.what for fault in faults)
-        kind = of_code(kinds.pop()) if len(kinds) == 1 else Failed
-        raise kind(f"not everything was copied:\n{said}", hint=faults[0].hint)
+        raise (of_code(kinds.pop()) if len(kinds) == 1 else Failed)(f"{what}:\n{said}", hint=faults[0].hint)
 
 
 def _of_estate(function: Callable[..., None]) -> Callable[..., None]:
@@ -93,18 +97,26 @@ def list_command(estate: Estate, known: settings.Settings, there: Store, as_json
 @_of_estate
 def prove(estate: Estate, known: settings.Settings, there: Store, share: float, as_json: bool) -> None:
     """Fetch a part of each newest copy and compare it; look whether all of it is there, and locked."""
-    versions, rows = list(there.versions()), []
+    versions, rows, faults = list(there.versions()), list[dict[str, Any]](), list[Problem]()
     for mine in _targets(estate, known, there):
-        newest = _chosen(mine, versions, None).manifest
-        if lost := fetching.lost(newest, versions):
-            raise Failed(
-                f"{mine.label}: {len(lost)} files of the newest copy are gone from {there.endpoint}",
-                hint="ask whoever runs it; then, on the backup server: seawall backup third copy",
-            )
-        picked = fetching.only(newest, share, random.SystemRandom())
-        fetching.prove(mine, picked)
-        rows.append(_row(newest, mine) | {"proven_files": len(picked)})
+        try:
+            rows.append(_proven(mine, versions, share))
+        except Problem as fault:
+            faults.append(fault)
     _show(rows, as_json=as_json)
+    _raise_all(faults, "not everything is proven")
+
+
+def _proven(mine: Target, versions: list[Stored], share: float) -> dict[str, Any]:
+    newest = _chosen(mine, versions, None).manifest
+    if lost := fetching.lost(newest, versions):
+        raise Failed(
+            f"{mine.label}: {len(lost)} files of the newest copy are gone from {mine.store.endpoint}",
+            hint="ask whoever runs it; then, on the backup server: seawall backup third copy",
+        )
+    picked = fetching.only(newest, share, random.SystemRandom())
+    fetching.prove(mine, picked)
+    return _row(newest, mine) | {"proven_files": len(picked)}
 
 
 @third.command()
