@@ -3,11 +3,8 @@
 import click
 
 from seawall.commands.backup import (
-from seawall.commands.backup import (
     bringing,
     finding,
-    instants,
-)
     keeping,
     keys,
     looking,
@@ -16,9 +13,7 @@ from seawall.commands.backup import (
     standing,
     streaming,
     taking,
-from seawall.commands.backup import (
     third,
-)
 )
 from seawall.commands.backup.vault import vault
 
