@@ -26,7 +26,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
     monkeypatch.setattr(module, "VAULT", tmp_path)
     made = Catalogue("web1")
     made.note("seen", WHERE, NAME, **ONE)
-    made.note("looked", WHERE, key="k", total=5)
+    made.note("looked", WHERE, key="k", total=5, transaction=7)
     return made
 
 
@@ -93,5 +93,5 @@ def test_a_torn_last_line_was_never_noted(kept: Catalogue) -> None:
     with kept.path.open("a", encoding="ascii") as stream:
         stream.write('{"number": 3, "at"')
     again = Catalogue("web1")
-    again.note("looked", WHERE, key="k", total=6)
+    again.note("looked", WHERE, key="k", total=6, transaction=8)
     assert Catalogue("web1").state(WHERE).total == 6

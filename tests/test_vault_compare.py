@@ -24,7 +24,7 @@ def known(one: Listed) -> Known:
 
 
 THERE = tuple(listed(hours) for hours in (100, 76, 52, 28))
-STATE = State({one.id: known(one) for one in THERE}, "the key", 0, NOW - timedelta(hours=2))
+STATE = State({one.id: known(one) for one in THERE}, "the key", looked=NOW - timedelta(hours=2))
 
 
 def verdicts(found: Sequence[Listed], state: State = STATE, key: str = "the key") -> list[tuple[str, str]]:

@@ -15,8 +15,9 @@ from saved_estate import lab_estate
 from backups import paths
 from backups.vault import back, catalogue, keeping, turn
 from backups.vault.catalogue import Catalogue
+from backups.vault.gate import facts
 from backups.vault.keeping import Keeping
-from backups.vault.turn import Rules, take
+from backups.vault.turn import Facts, Rules, Turn
 from effects.clock import now as clock
 from effects.run import run
 from estate.model import Side
@@ -66,6 +67,11 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
     return made
 
 
+def look(repository: Here, kept: Catalogue, rules: Rules, alarm: turn.Alarm) -> Turn:
+    """A turn, with what a gate would tell."""
+    return turn.take(repository, Facts(**facts(Path(repository.url))), kept, rules, alarm)  # type: ignore[arg-type]
+
+
 def save(repository: Here, hours: float) -> str:
     name = f"web1.files.{NOW - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
     replace(repository, writing=True).create(name, ["live"], cwd=repository.folder.parent)
@@ -98,11 +104,11 @@ with Repository(sys.argv[1], exclusive=True) as repository:
 def test_an_archive_is_noted_missed_when_it_is_hidden_and_listed_again(repository: Here) -> None:
     told: list[str] = []
     first, kept = save(repository, 3), Catalogue("web1")
-    assert take(repository, kept, RULES, lambda _, what: told.append(what)).new == 1
+    assert look(repository, kept, RULES, lambda _, what: told.append(what)).new == 1
     assert not told
     run([sys.executable, "-c", HIDE, repository.url], timeout=60, env=repository.acting._environment())
     second = save(repository, 2)
-    done = take(repository, kept, RULES, lambda _, what: told.append(what))
+    done = look(repository, kept, RULES, lambda _, what: told.append(what))
     assert done.frozen == (f"{first}: it is gone, and nobody who may deleted it",)
     assert len(told) == 1
     assert first in told[0]
@@ -113,17 +119,17 @@ def test_an_archive_is_noted_missed_when_it_is_hidden_and_listed_again(repositor
     plan.act(kept)
     assert names(repository) == {first, second}
     assert back.thaw(repository, kept, RULES, by="carol", why="looked at it") == ()
-    assert take(repository, kept, RULES, lambda _, what: told.append(what)).frozen == ()
+    assert look(repository, kept, RULES, lambda _, what: told.append(what)).frozen == ()
     assert len(told) == 1
 
 
 def test_a_changed_key_is_put_back(repository: Here) -> None:
     save(repository, 3)
     kept = Catalogue("web1")
-    take(repository, kept, RULES, print)
+    look(repository, kept, RULES, print)
     env = repository.acting._environment() | {"BORG_NEW_PASSPHRASE": "mine now"}
     run([str(paths.BORG), "key", "change-passphrase", repository.url], timeout=60, env=env)
-    assert "can't be read" in "".join(take(repository, kept, RULES, print).frozen)
+    assert "can't be read" in "".join(look(repository, kept, RULES, print).frozen)
     plan = back.plan(repository, kept, RULES)
     assert "put the key back" in plan.steps[0]
     plan.act(kept)
@@ -134,12 +140,12 @@ def test_a_changed_key_is_put_back(repository: Here) -> None:
 def test_what_goes_is_marked_first_and_a_crash_in_between_is_completed(repository: Here) -> None:
     kept = Catalogue("web1")
     old, new = save(repository, 5), save(repository, 4)
-    assert take(repository, kept, at(), print).leaving == 1
+    assert look(repository, kept, at(), print).leaving == 1
     assert turn._due(kept.state(repository.label), at(6.9)) == []
     dying = Dies(**{field.name: getattr(repository, field.name) for field in fields(repository)})
     with pytest.raises(KeyboardInterrupt):
-        take(dying, kept, at(7.1), print)
+        look(dying, kept, at(7.1), print)
     assert names(repository) == {new}
-    done = take(repository, Catalogue("web1"), at(7.2), print)
+    done = look(repository, Catalogue("web1"), at(7.2), print)
     assert (done.removed, done.frozen) == ((old,), ())
-    assert turn._due(kept.state(repository.label), at(9)) == []
+    assert turn._due(Catalogue("web1").state(repository.label), at(9)) == []

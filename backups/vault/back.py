@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backups.vault.catalogue import Catalogue
-from backups.vault.compare import Verdict, compare
+from backups.vault.compare import Verdict
 from backups.vault.keeping import Keeping, digest
-from backups.vault.model import Known, Listed, State
-from backups.vault.turn import Rules, kept_key
+from backups.vault.model import Known, Listed
+from backups.vault.turn import Rules, compared, kept_key
 from estate.problem import Missing, Problem, Refused, Unreachable
 
 
@@ -51,15 +51,10 @@ def plan(repository: Keeping, catalogue: Catalogue, rules: Rules) -> Back:
             f"the key of {repository.label} was changed, and no earlier one is kept here",
             hint="take it from the escrow: seawall backup keys",
         )
-    verdicts = _verdicts(repository, state, blob, rules)
+    verdicts = compared(repository, state, _listed(repository), blob, rules)
     lost = {verdict.subject for verdict in verdicts if verdict.kind in ("vanished", "replaced")}
     hidden = tuple(known for known in state.there.values() if known.name in lost)
     return Back(repository, key, hidden, tuple(v for v in verdicts if v.kind not in ("vanished", "replaced", "key")))
-
-
-def _verdicts(repository: Keeping, state: State, blob: str, rules: Rules) -> Sequence[Verdict]:
-    return compare(state, _listed(repository), client=repository.client, files=repository.kind == "files",
-                   key=digest(blob), now=rules.now, most=rules.policy.most_a_day)  # fmt: skip
 
 
 def _listed(repository: Keeping) -> Sequence[Listed]:

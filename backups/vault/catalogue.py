@@ -6,7 +6,6 @@ takes the twin over can add to the past there, and not change it. Signatures are
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization as form
@@ -39,25 +38,23 @@ def public_words(key: Ed25519PublicKey) -> str:
 
 
 class Catalogue:
-    """That of one client. One process writes at a time: the caller holds `lock`."""
+    """That of one client, read once. One process writes at a time: the caller holds VAULT/CLIENT.lock from before."""
 
     def __init__(self, client: str) -> None:
         self.client = client
         self.path = VAULT / f"{client}.jsonl"
         self._journal = Journal(self.path)
         self._key = signing_key()
-        self._last: tuple[int, str] | None = None  # number and digest of the last entry, once it is known
-
-    @property
-    def lock(self) -> Path:
-        """What who writes holds."""
-        return VAULT / f"{self.client}.lock"
+        self._entries: list[Entry] = []  # verified once: there are years of them
+        self._read = False
 
     def entries(self) -> tuple[Entry, ...]:
         """All of them, oldest first. Raises Untrusted where the chain or a signature is broken."""
-        found = self._journal.entries()
-        verify(found, self._key.public_key(), name=str(self.path))
-        return found
+        if not self._read:
+            self._entries = list(self._journal.entries())
+            verify(self._entries, self._key.public_key(), name=str(self.path))
+            self._read = True
+        return tuple(self._entries)
 
     def state(self, repository: str) -> State:
         """Of the repository of that label."""
@@ -65,13 +62,10 @@ class Catalogue:
 
     def note(self, event: str, repository: str, subject: str = "", **detail: Json) -> None:
         """Append one entry; it is on the disk when this returns."""
-        if self._last is None:
-            entries = self.entries()
-            self._last = (entries[-1].number, entries[-1].digest) if entries else (0, START)
-        number, previous = self._last
+        entries = self.entries()
+        number, previous = (entries[-1].number, entries[-1].digest) if entries else (0, START)
         signature = self._key.sign(_signed(number + 1, event, repository, subject, detail, previous)).hex()
-        written = self._journal.write(event, repository, subject, **detail, signature=signature)
-        self._last = (written.number, written.digest)
+        self._entries.append(self._journal.write(event, repository, subject, **detail, signature=signature))
 
     @property
     def public(self) -> str:

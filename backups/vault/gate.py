@@ -18,6 +18,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from configparser import ConfigParser
 from contextlib import ExitStack
 from datetime import UTC
 from pathlib import Path
@@ -202,6 +203,18 @@ def hold(client: str, kind: str) -> None:
         print("busy", flush=True)
 
 
+def facts(repository: Path) -> dict[str, str | int]:
+    """Its key as `borg key export` writes it, and the number of its newest transaction: without starting borg."""
+    config = ConfigParser(interpolation=None)
+    config.read(repository / "config", encoding="utf-8")
+    key = config.get("repository", "key", fallback="").strip()
+    numbers = [int(path.suffix[1:]) for path in repository.glob("index.*") if path.suffix[1:].isdigit()]
+    return {
+        "key": f"BORG_KEY {config.get('repository', 'id', fallback='')}\n{key}\n" if key else "",
+        "transaction": max(numbers, default=-1),
+    }
+
+
 def tell(client: str) -> None:
     """What the keeper can't see through borg, as one JSON document: refusals (text), and the disk's bytes."""
     disk = os.statvfs(home(client))
@@ -215,6 +228,7 @@ def tell(client: str) -> None:
                 "bytes": disk.f_blocks * disk.f_frsize,
                 "free": disk.f_bavail * disk.f_frsize,
                 "copy": kept.stat().st_size if kept.exists() else 0,
+                "repositories": {kind: facts(home(client) / kind) for kind in KINDS if (home(client) / kind).exists()},
             }
         )
     )

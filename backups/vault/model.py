@@ -65,6 +65,7 @@ class State:
     archives: Mapping[str, Known] = field(default_factory=dict)  # by id
     key: str = ""  # SHA-256 of the key blob
     total: int = 0  # bytes that the repository's chunks had together at the last look
+    transaction: int = 0  # borg's number of the newest one at the last look
     looked: datetime | None = None
     checked: datetime | None = None
     frozen: tuple[str, ...] = ()  # why; empty: not frozen
@@ -78,30 +79,35 @@ class State:
 
 def state_of(entries: Iterable[Entry], repository: str) -> State:
     """What all entries about `repository` come to, in their order."""
-    state = State()
+    archives: dict[str, Known] = {}
+    state = State(archives)
     for entry in entries:
         if entry.step == repository:
-            state = _after(state, entry)
+            state = _after(state, archives, entry)
     return state
 
 
-def _after(state: State, entry: Entry) -> State:
+def _after(state: State, archives: dict[str, Known], entry: Entry) -> State:
+    """One entry later. `archives` is changed in its place: there are years of entries."""
     detail: Mapping[str, Any] = entry.detail
     if entry.event == "seen":
         stats = Stats(**detail["stats"]) if detail["stats"] else None
-        known = Known(entry.subject, detail["id"], entry.at, stats, detail["suspect"])
-        return replace(state, archives={**state.archives, known.id: known})
-    if entry.event in OF_ALL:
+        archives[detail["id"]] = Known(entry.subject, detail["id"], entry.at, stats, detail["suspect"])
+    elif entry.event in OF_ONE and detail["id"] in archives:
+        archives[detail["id"]] = replace(archives[detail["id"]], **OF_ONE[entry.event](entry.at, detail))
+    elif entry.event in OF_ALL:
         return replace(state, **OF_ALL[entry.event](entry.at, detail))
-    if entry.event in OF_ONE and detail["id"] in state.archives:
-        known = replace(state.archives[detail["id"]], **OF_ONE[entry.event](entry.at, detail))
-        return replace(state, archives={**state.archives, known.id: known})
     return state
 
 
 Change = Callable[[datetime, Mapping[str, Any]], dict[str, Any]]
 OF_ALL: Mapping[str, Change] = {  # what an entry changes of what is known of the repository
-    "looked": lambda at, it: {"looked": at, "key": it["key"], "total": it["total"]},
+    "looked": lambda at, it: {
+        "looked": at,
+        "key": it["key"],
+        "total": it["total"],
+        "transaction": it.get("transaction", -1),
+    },
     "refused": lambda _, it: {"refused": it["until"]},
     "checked": lambda at, _: {"checked": at},
     "frozen": lambda _, it: {"frozen": tuple(it["reasons"])},

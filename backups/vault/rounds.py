@@ -1,15 +1,16 @@
 """The keeper's round on a DRP host: each repository of the pair on both sides, and what backup servers have to tell."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from backups import paths
 from backups.proof.record import proven
 from backups.repository import class_of
 from backups.site import Site
-from backups.vault.catalogue import Catalogue
+from backups.vault.catalogue import VAULT, Catalogue
 from backups.vault.keeping import Keeping
-from backups.vault.turn import Alarm, Rules, Turn, take
+from backups.vault.turn import Alarm, Facts, Rules, Turn, take
 from effects import files
 from effects.clock import now
 from estate.model import Engine, Host, Role, Side
@@ -57,21 +58,33 @@ def round_of(site: Site, alarm: Alarm, *, check: bool = False) -> Round:
     turns: list[Turn] = []
     faults: list[Problem] = []
     for client in clients(site):
-        catalogue = Catalogue(client.name)
-        with files.locked(catalogue.lock, what=f"the keeper of {client.name}", wait=TURN):
-            for repository in repositories(site, client):
+        rules = rules_for(site, client, check=check)
+        with files.locked(VAULT / f"{client.name}.lock", what=f"the keeper of {client.name}", wait=TURN):
+            catalogue = Catalogue(client.name)
+            for side in client.backup:
+                mine = [repository for repository in repositories(site, client) if repository.side == side]
                 try:
-                    turns.append(take(repository, catalogue, rules_for(site, client, check=check), alarm))
-                    if repository.kind == "files":
-                        _hear(repository, catalogue, alarm)
+                    turns += _look_after(mine, catalogue, rules, alarm)
                 except Problem as fault:
                     faults.append(fault)
     return Round(tuple(turns), tuple(faults))
 
 
-def _hear(repository: Keeping, catalogue: Catalogue, alarm: Alarm) -> None:
-    """Of the backup server: what production was refused, how full it is; and hand it what is new in the catalogue."""
-    told, label = repository.told(), f"{repository.client}.{repository.side}"
+def _look_after(mine: Sequence[Keeping], catalogue: Catalogue, rules: Rules, alarm: Alarm) -> list[Turn]:
+    """All of one client on one backup server, which is asked once."""
+    told = mine[0].told()
+    _hear(mine[0], catalogue, told, alarm)
+    turns = []
+    for repository in mine:
+        about = told["repositories"].get(repository.kind, {"key": "", "transaction": -1})
+        turns.append(take(repository, Facts(**about), catalogue, rules, alarm))
+    _hand_over(mine[0], catalogue, told["copy"])
+    return turns
+
+
+def _hear(repository: Keeping, catalogue: Catalogue, told: Mapping[str, Any], alarm: Alarm) -> None:
+    """Of the backup server: what production was refused, and how full it is."""
+    label = f"{repository.client}.{repository.side}"
     known = catalogue.state(label).refused
     new = [one for one in told["refused"] if one["at"] > known]
     if new:
@@ -85,7 +98,6 @@ def _hear(repository: Keeping, catalogue: Catalogue, alarm: Alarm) -> None:
     if told["free"] < LOW * told["bytes"]:
         alarm(f"full {repository.server.name} {now():%Y-%m-%d}",
               f"{repository.server.name} has {told['free'] / 1e9:.1f} GB left: make room, or set quotas")  # fmt: skip
-    _hand_over(repository, catalogue, told["copy"])
 
 
 def _hand_over(repository: Keeping, catalogue: Catalogue, size: int) -> None:

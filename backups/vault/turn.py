@@ -29,6 +29,7 @@ from estate.vault import Keep, VaultPolicy
 
 QUIET = timedelta(hours=20)  # between two notes that nothing changed
 DAILY = timedelta(hours=20)
+LATE = "did not end within"  # as `effects.run` says it
 MOST = 20  # archives that one turn removes
 Alarm = Callable[[str, str], None]  # a key, so that it is told once, and the words
 
@@ -49,6 +50,14 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What the gate tells of a repository without borg."""
+
+    key: str  # as `borg key export` writes it
+    transaction: int  # the newest one's number
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """What came of it."""
 
@@ -60,18 +69,17 @@ class Turn:
     note: str  # what could not be done and will be tried again; empty where all was
 
 
-def take(repository: Keeping, catalogue: Catalogue, rules: Rules, alarm: Alarm) -> Turn:
+def take(repository: Keeping, facts: Facts, catalogue: Catalogue, rules: Rules, alarm: Alarm) -> Turn:
     """Look after one repository. Raises Unreachable where it can't be looked at; nothing else ends a turn early."""
     label, before = repository.label, catalogue.state(repository.label)
-    try:
-        listed, blob = repository.listed(), repository.key_blob()
-    except Unreachable:
-        raise
-    except Problem as fault:
-        return _unreadable(catalogue, label, before, fault, alarm)
-    verdicts = _compare(repository, before, listed, blob, rules)
-    _freeze(catalogue, label, before, [str(verdict) for verdict in verdicts], alarm)
-    fresh = _note_new(repository, catalogue, before, listed, verdicts, blob, rules, alarm)
+    fresh = 0
+    if not _is_as_it_was(before, facts, rules):
+        try:
+            fresh = _compare_and_note(repository, catalogue, before, facts, rules, alarm)
+        except Unreachable:
+            raise
+        except Problem as fault:
+            return _unreadable(catalogue, label, before, fault, alarm)
     state = catalogue.state(label)
     if state.frozen:
         return Turn(label, state.frozen, fresh, 0, (), "")
@@ -82,21 +90,39 @@ def take(repository: Keeping, catalogue: Catalogue, rules: Rules, alarm: Alarm) 
     return Turn(label, state.frozen, fresh, sum(k.leaving is not None for k in state.there.values()), removed, note)
 
 
+def _compare_and_note(
+    repository: Keeping, catalogue: Catalogue, before: State, facts: Facts, rules: Rules, alarm: Alarm
+) -> int:
+    listed = repository.listed()
+    verdicts = compared(repository, before, listed, facts.key, rules)
+    _freeze(catalogue, repository.label, before, [str(verdict) for verdict in verdicts], alarm)
+    return _note_new(repository, catalogue, before, listed, verdicts, facts, rules, alarm)
+
+
+def _is_as_it_was(state: State, facts: Facts, rules: Rules) -> bool:
+    """No transaction since the last look, and the same key: nothing to list. Once a day it is listed all the same."""
+    recent = state.looked is not None and rules.now - state.looked < QUIET
+    same = (state.transaction, state.key) == (facts.transaction, digest(facts.key))
+    return recent and same and not state.frozen
+
+
 def kept_key(label: str, blob: str) -> Path:
     """Where the key blob of that SHA-256 is kept, in case somebody changes it in the repository."""
     return VAULT / "keys" / f"{label}.{blob[:16]}"
 
 
-def _compare(
+def compared(
     repository: Keeping, state: State, listed: Sequence[Listed], blob: str, rules: Rules
 ) -> tuple[Verdict, ...]:
+    """What the repository lists against what is known of it."""
     return compare(state, listed, client=repository.client, files=repository.kind == "files", key=digest(blob),
                    now=rules.now, most=rules.policy.most_a_day)  # fmt: skip
 
 
 def _unreadable(catalogue: Catalogue, label: str, before: State, fault: Problem, alarm: Alarm) -> Turn:
     """A repository that was never there is not missed; one that was, or that can't be understood, is."""
-    if isinstance(fault, Refused) or (isinstance(fault, Missing) and not before.there):
+    slow = LATE in fault.what  # a busy server is no attack
+    if slow or isinstance(fault, Refused) or (isinstance(fault, Missing) and not before.there):
         return Turn(label, before.frozen, 0, 0, (), fault.what)
     _freeze(catalogue, label, before, [f"it can't be read: {fault.what}"], alarm)
     return Turn(label, catalogue.state(label).frozen, 0, 0, (), "")
@@ -116,17 +142,15 @@ def _freeze(catalogue: Catalogue, label: str, before: State, reasons: Sequence[s
 
 def _note_new(
     repository: Keeping, catalogue: Catalogue, before: State, listed: Sequence[Listed], verdicts: Sequence[Verdict],
-    blob: str, rules: Rules, alarm: Alarm,
+    facts: Facts, rules: Rules, alarm: Alarm,
 ) -> int:  # fmt: skip
     """Note each new archive that nothing is wrong with: from now on it is missed where it vanishes."""
     against = {verdict.subject for verdict in verdicts}
     flood = any(verdict.kind == "flood" for verdict in verdicts)
     fresh = [] if flood else [one for one in new(before, listed) if one.name not in against]
-    key = before.key or digest(blob)
-    if key == digest(blob):
-        _keep_key(repository.label, blob)
-    if not fresh and before.looked and rules.now - before.looked < QUIET:
-        return 0
+    key = before.key or digest(facts.key)
+    if key == digest(facts.key):
+        _keep_key(repository.label, facts.key)
     total = repository.total()
     found = _measured(repository, before, fresh, total)
     for one in fresh:
@@ -138,7 +162,7 @@ def _note_new(
                 f"{one.name} on the {repository.side} side is suspect: {why}. Older archives stay until somebody says: "
                 f"seawall backup vault fine {one.name}",
             )
-    catalogue.note("looked", repository.label, key=key, total=total)
+    catalogue.note("looked", repository.label, key=key, total=total, transaction=facts.transaction)
     return len(fresh)
 
 
@@ -219,7 +243,7 @@ def _removed(
 ) -> tuple[str, ...]:
     """Nobody writes now. Look once more: what is deleted is deleted after a comparison, not after an older one."""
     state, listed = catalogue.state(acting.label), acting.listed()
-    verdicts = _compare(acting, state, listed, acting.key_blob(), rules)
+    verdicts = compared(acting, state, listed, acting.key_blob(), rules)
     if verdicts:
         _freeze(catalogue, acting.label, state, [str(verdict) for verdict in verdicts], alarm)
         return ()
@@ -235,7 +259,7 @@ def _removed(
     acting.compact()
     for known in due:
         catalogue.note("deleted", acting.label, known.name, id=known.id)
-    catalogue.note("looked", acting.label, key=state.key, total=acting.total())
+    catalogue.note("looked", acting.label, key=state.key, total=acting.total(), transaction=-1)  # to be listed again
     return tuple(known.name for known in due)
 
 

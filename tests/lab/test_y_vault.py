@@ -244,7 +244,7 @@ from datetime import timedelta
 from backups.site import Site
 from backups.vault import rounds
 from backups.vault.catalogue import Catalogue
-from backups.vault.turn import take
+from backups.vault.turn import Facts, take
 from estate.vault import Keep, VaultPolicy
 site = Site.here()
 keep = Keep(timedelta(0), daily=0, weekly=0, monthly=0, yearly=1, at_least=1)
@@ -252,7 +252,9 @@ rules = replace(rounds.rules_for(site, site.partner), policy=VaultPolicy(files=k
 for repository in rounds.repositories(site, site.partner):
     if repository.label == "web1.files.odd":
         for days in (0, 8):
-            done = take(repository, Catalogue("web1"), replace(rules, now=rules.now + timedelta(days=days)), print)
+            facts = Facts(**repository.told()["repositories"]["files"])
+            then = replace(rules, now=rules.now + timedelta(days=days))
+            done = take(repository, facts, Catalogue("web1"), then, print)
             print(done.leaving, *done.removed, done.note)
 """
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from backups.site import Site
 from backups.vault import back, rounds
-from backups.vault.catalogue import Catalogue
+from backups.vault.catalogue import VAULT, Catalogue
 from backups.vault.keeping import Keeping
 from backups.vault.model import Known, State
 from backups.vault.rounds import clients, repositories, rules_for
@@ -34,8 +34,8 @@ def vault() -> None:
 def each(site: Site) -> Iterator[tuple[Host, Catalogue, Keeping]]:
     """All repositories that this host keeps; the catalogue of each client is locked meanwhile."""
     for client in clients(site):
-        catalogue = Catalogue(client.name)
-        with files.locked(catalogue.lock, what=f"the keeper of {client.name}", wait=WAIT):
+        with files.locked(VAULT / f"{client.name}.lock", what=f"the keeper of {client.name}", wait=WAIT):
+            catalogue = Catalogue(client.name)
             for repository in repositories(site, client):
                 yield client, catalogue, repository
 
