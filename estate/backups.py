@@ -16,6 +16,14 @@ class Target(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Freshness:
+    """How the newest business row of a database is found, and how old it may be in a copy that is whole."""
+
+    query: str  # SQL that answers one instant, in UTC or with its zone, or seconds of Unix time
+    max_age: timedelta  # when the copy is taken
+
+
+@dataclass(frozen=True, slots=True)
 class BackupPolicy:
     """When what is saved, and what it may use. Times of day are local to the estate's time zone."""
 

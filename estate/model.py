@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
 
-from estate.backups import BackupPolicy
+from estate.backups import BackupPolicy, Freshness
 from estate.escrow import Escrow
 from estate.policy import Limits, Php, Policy
 from estate.secret import Secret as Secret  # noqa: PLC0414 - one of the words of the model
@@ -145,6 +145,7 @@ class Database:
     name: str
     engine: Engine
     vhost: str
+    freshness: Freshness | None = None  # None: any age is fine
 
 
 @dataclass(frozen=True, slots=True)

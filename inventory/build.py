@@ -1,8 +1,10 @@
 """From checked tables to the Estate that everything else works with."""
 
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from estate.backups import Freshness
 from estate.model import (
     VHOSTS,
     Check,
@@ -23,7 +25,17 @@ from estate.web import Web
 from inventory.backups_build import backups
 from inventory.escrow_build import escrow
 from inventory.policy_build import credential, limits, origin, person
-from inventory.raw import RawControl, RawDrp, RawEncryption, RawEstate, RawHost, RawTsig, RawVhost, RawZone
+from inventory.raw import (
+    RawControl,
+    RawDrp,
+    RawEncryption,
+    RawEstate,
+    RawFreshness,
+    RawHost,
+    RawTsig,
+    RawVhost,
+    RawZone,
+)
 from inventory.third_build import third_copy
 
 T = TypeVar("T")
@@ -40,7 +52,7 @@ def build(raw: RawEstate, base: Path) -> Estate:
         hosts={name: _host(name, host) for name, host in raw.hosts.items()},
         vhosts={domain: _vhost(domain, vhost) for domain, vhost in raw.vhosts.items()},
         databases={
-            name: Database(name, _sure(database.engine), _sure(database.vhost))
+            name: Database(name, _sure(database.engine), _sure(database.vhost), _freshness(database.freshness))
             for name, database in raw.databases.items()
         },
         zones={name: _zone(name, zone) for name, zone in raw.zones.items()},
@@ -51,6 +63,10 @@ def build(raw: RawEstate, base: Path) -> Estate:
         escrow=escrow(raw.escrow),
         slice=None if part is None else Slice(part.host, tuple(part.clients)),
     )
+
+
+def _freshness(raw: RawFreshness | None) -> Freshness | None:
+    return None if raw is None else Freshness(raw.query, timedelta(hours=raw.max_age_hours))
 
 
 def _sure(value: T | None) -> T:

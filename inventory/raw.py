@@ -112,12 +112,20 @@ class RawVhost(Table):
     sftp: list[PublicKey] = []
 
 
+class RawFreshness(Table):
+    """databases.NAME.freshness"""
+
+    query: Annotated[str, AfterValidator(words.sentence)]
+    max_age_hours: Annotated[int, Field(ge=1, le=87_600)]
+
+
 class RawDatabase(Table):
     """[databases.NAME]"""
 
     needs: ClassVar[tuple[str, ...]] = ("engine", "vhost")
     engine: Annotated[Engine, BeforeValidator(words.one_of(Engine))] | None = None
     vhost: str | None = None
+    freshness: RawFreshness | None = None
 
 
 class RawTsig(Table):

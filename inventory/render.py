@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from estate.model import Control, Drp, Encryption, Estate, Host, Tickets, Vhost, Zone
+from estate.model import Control, Database, Drp, Encryption, Estate, Host, Tickets, Vhost, Zone
 from estate.policy import Limits, Php
 from estate.web import Web
 from inventory.backups_build import plain_backups
@@ -21,7 +21,7 @@ def plain(estate: Estate) -> dict[str, Any]:
         datacenters={name: {} for name in estate.datacenters},
         hosts={name: _host(host) for name, host in estate.hosts.items()},
         vhosts={domain: _vhost(vhost) for domain, vhost in estate.vhosts.items()},
-        databases={name: {"engine": str(db.engine), "vhost": db.vhost} for name, db in estate.databases.items()},
+        databases={name: _database(db) for name, db in estate.databases.items()},
         zones={name: _zone(zone) for name, zone in estate.zones.items()},
         backup=plain_backups(estate.backup),
         third_copy=None if estate.third_copy is None else plain_third_copy(estate.third_copy),
@@ -61,6 +61,13 @@ def _host(host: Host) -> dict[str, Any]:
 
 def _encryption(encryption: Encryption) -> dict[str, Any]:
     return {"key_server": encryption.key_server, "passphrase": plain_secret(encryption.passphrase)}
+
+
+def _database(database: Database) -> dict[str, Any]:
+    fresh = database.freshness
+    hours = None if fresh is None else int(fresh.max_age.total_seconds()) // 3600
+    freshness = None if fresh is None else {"query": fresh.query, "max_age_hours": hours}
+    return {"engine": str(database.engine), "vhost": database.vhost, "freshness": freshness}
 
 
 def _vhost(vhost: Vhost) -> dict[str, Any]:

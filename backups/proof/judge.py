@@ -29,7 +29,7 @@ def shrunk(before: Evidence | None, now: Evidence) -> list[str]:
     return found
 
 
-def stale(newest: str | None, most: timedelta, taken: datetime) -> str | None:
+def stale(newest: str | float | None, most: timedelta, taken: datetime) -> str | None:
     """Why the newest business row is too old for a copy that was taken then; None where it is not.
 
     `newest`: an instant as SQL writes it, or seconds of Unix time. What can't be read as one is too old.
@@ -37,16 +37,16 @@ def stale(newest: str | None, most: timedelta, taken: datetime) -> str | None:
     if newest is None:
         return "there is no newest row"
     try:
-        at = datetime.fromtimestamp(float(newest), UTC) if _number(newest) else datetime.fromisoformat(newest)
-    except ValueError:
+        at = datetime.fromtimestamp(float(newest), UTC) if _number(newest) else datetime.fromisoformat(str(newest))
+    except (ValueError, OverflowError):
         return f"{newest!r} is no instant"
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     age = taken - at
     return f"its newest row is {_words(age)} older than the copy; {_words(most)} are allowed" if age > most else None
 
 
-def _number(word: str) -> bool:
-    return word.replace(".", "", 1).isdigit()
+def _number(word: str | float) -> bool:
+    return str(word).replace(".", "", 1).isdigit()
 
 
 def _words(span: timedelta) -> str:

@@ -60,6 +60,7 @@ class Proving:
             trust = self.site.estate.drp.trust
             order = Order(self.site.host.web, Path(trust) if trust else None, tuple(shown), tuple(engines))
             self._seen(order)
+        self._fresh()
         self._compare()
         proof = Proof(
             self.client.name, at, watch.seconds, self.archives, self.vhosts, self.databases, tuple(self.findings)
@@ -137,6 +138,17 @@ class Proving:
         engines = tuple(engine for engine in Engine if subject.partition(".")[0] == engine)
         return engines or tuple(one.kind for one in self.archives)
 
+    def _fresh(self) -> None:
+        """The newest business rows, where the estate says how they are found."""
+        for engine in Engine:
+            for database in self._databases(engine):
+                seen, fresh = self.databases.get(f"{engine}.{database.name}"), database.freshness
+                archive = self._archive(engine)
+                if seen is None or fresh is None or archive is None:
+                    continue
+                if what := judge.stale(seen.get("newest row"), fresh.max_age, archive.taken):
+                    self._against(f"{engine}.{database.name}", what, engine)
+
     def _compare(self) -> None:
         """With the last time that nothing was found against it."""
         for one in reversed(record.proofs(self.client.name)):
@@ -172,4 +184,10 @@ def _shown(vhost: Vhost, target: Target) -> Shown:
 
 
 def _started(mine: Server, copy: Path, databases: list[Database]) -> Started:
-    return Started(mine.engine, mine.data, copy, mine.owner, {db.name: None for db in databases})
+    return Started(
+        mine.engine,
+        mine.data,
+        copy,
+        mine.owner,
+        {db.name: db.freshness.query if db.freshness else None for db in databases},
+    )
