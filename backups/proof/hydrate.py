@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -73,6 +74,8 @@ class Target:
         """Let nothing be left of it."""
         self.leave()
         shutil.rmtree(self.top, ignore_errors=True)
+        with suppress(OSError):
+            self.top.parent.rmdir()  # only where it was the last
 
 
 def hydrate(repository: Repository, archive: Archive, target: Target, *, prove: bool = False) -> Counted:
