@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
+from local_borg import Local
+from saved_estate import lab_estate
+
 from backups import mark, paths
 from backups.proof import hydrate
 from backups.proof.hydrate import Target
@@ -24,8 +27,6 @@ from effects.clock import Stopwatch
 from effects.run import run
 from estate.model import Side
 from estate.points import Archive
-from tests.local_borg import Local
-from tests.saved_estate import lab_estate
 
 SMALL, LARGE = 8_000, 50_000_000  # bytes: of most files on average, and of some
 LIMIT = 3600.0
@@ -39,16 +40,16 @@ class Bench:
     restic: str
     folder: Path
     files: int
-    random: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - the same data each time
+    dice: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - the same data each time
 
     def fill(self) -> None:
         """About 1.5 GB in 60,000 files, a hundred in a directory."""
         for number in range(self.files):
             path = self.path(number)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self.random.randbytes(self.random.randint(0, 2 * SMALL)))
+            path.write_bytes(self.dice.randbytes(self.dice.randint(0, 2 * SMALL)))
         for number in range(20 * self.files // 60_000):
-            (self.folder / "live" / f"large{number}").write_bytes(self.random.randbytes(LARGE))
+            (self.folder / "live" / f"large{number}").write_bytes(self.dice.randbytes(LARGE))
 
     def path(self, number: int) -> Path:
         return self.folder / "live" / str(number // 100) / f"{number}.txt"
@@ -60,10 +61,10 @@ class Bench:
             if number % 1000 == 0:
                 path.rename(path.with_name(f"{path.name}.moved"))
             else:
-                path.write_bytes(self.random.randbytes(SMALL))
+                path.write_bytes(self.dice.randbytes(SMALL))
         with (self.folder / "live/large0").open("r+b") as large:
             large.seek(LARGE // 2)
-            large.write(self.random.randbytes(16_384))
+            large.write(self.dice.randbytes(16_384))
 
     def repository(self) -> Local:
         os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])

@@ -1,5 +1,6 @@
 """Evidence is kept, and what was found against one archive says nothing against the others."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,3 +53,11 @@ def test_a_torn_record_proves_nothing_and_hides_no_other(torn: str) -> None:
     record.keep(of((one,)))
     (record.PROOFS / "web1.2027-01-01T00:00:00Z.json").write_text(torn, encoding="utf-8")
     assert record.proven("web1") == {one.id}
+
+
+def test_what_could_not_be_looked_at_is_neither_proven_nor_failed() -> None:
+    saved, copy = archive(FILES), archive(Engine.MARIADB, 0.5)
+    away = Finding("mariadb", "not looked at: vault-odd does not answer", ())
+    record.keep(replace(of((saved, copy), away), unseen=(copy.id,)))
+    assert record.verdicts("web1") == {saved.id: True}
+    assert not record.proofs("web1")[0].holds

@@ -36,7 +36,12 @@ def furnish(order: Order) -> None:
     shutil.rmtree("/etc/seawall/maintenance", ignore_errors=True)
     for vhost in order.vhosts:
         link = Path(sites.enabled(vhost.domain))
-        if Path(sites.available(vhost.domain)).exists() and not link.exists():
+        # Without its certificate the web server would start for none of them.
+        if (
+            (vhost.certificates / "fullchain.pem").exists()
+            and Path(sites.available(vhost.domain)).exists()
+            and not link.exists()
+        ):
             link.symlink_to(sites.available(vhost.domain))
 
 

@@ -36,6 +36,10 @@ NAMED = 5  # damaged files in an error
 _COUNTED = TypeAdapter(Counted)
 
 
+class Lost(Failed):
+    """The repository has no longer all of the archive's content."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A tree that is hydrated."""
@@ -81,8 +85,8 @@ class Target:
 def hydrate(repository: Repository, archive: Archive, target: Target, *, prove: bool = False) -> Counted:
     """Let `target` hold `archive`; with `prove`, every byte of it is compared with the archive's chunk ids.
 
-    Raises Failed where the repository has lost content, naming the files; Untrusted for an archive made by hand; and as
-    `Repository` does.
+    Raises Lost where the repository has lost content, naming the files; ByHand for an archive that borg did not make;
+    and as `Repository` does.
     """
     with files.locked(HYDRATED / f"{target.subject}.lock", what=f"a hydration of {target.subject}", wait=TURN):
         done = target.holds(archive)
@@ -114,7 +118,7 @@ def _fill(repository: Repository, archive: Archive, target: Target, *, prove: bo
     counted = _together(parts)
     if counted.damaged:
         some = ", ".join(map(repr, sorted(counted.damaged)[:NAMED]))
-        raise Failed(
+        raise Lost(
             f"{archive.name} on {repository.server.name} has lost the content of {len(counted.damaged)} files: {some}",
             hint=f"take it from the other side; on {repository.server.name} look at the disk, then: borg check",
         )

@@ -27,6 +27,7 @@ class Shown:
     domain: str
     files: Path  # where it stands hydrated, as the room sees it
     places: tuple[Path, ...]  # what of it goes where: its directory, certificates and further paths
+    certificates: Path
     path: str | None  # that its check asks for; None: it can't answer in here
     expect: str
     php: Program | None

@@ -15,9 +15,10 @@ from backups.engines import Server, server
 from backups.proof import closed, judge, record
 from backups.proof.fill import Counted
 from backups.proof.furnish import FILES as SHOWN_AT
-from backups.proof.hydrate import Target, hydrate
+from backups.proof.hydrate import Lost, Target, hydrate
 from backups.proof.orders import Order, Said, Shown, Started
 from backups.proof.record import Evidence, Finding, Proof
+from backups.proof.worker import ByHand
 from backups.site import Site
 from effects.clock import Stopwatch, now
 from estate.model import Database, Engine, Host, Runtime, Vhost
@@ -49,6 +50,7 @@ class Proving:
     vhosts: dict[str, dict[str, Any]] = field(default_factory=dict)
     databases: dict[str, Evidence] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    unseen: set[str] = field(default_factory=set)  # ids of archives
 
     def run(self) -> Proof:
         """All of it, and the record is kept."""
@@ -63,8 +65,9 @@ class Proving:
         self._fresh()
         self._compare()
         proof = Proof(
-            self.client.name, at, watch.seconds, self.archives, self.vhosts, self.databases, tuple(self.findings)
-        )
+            self.client.name, at, watch.seconds, self.archives, self.vhosts, self.databases,
+            tuple(self.findings), tuple(sorted(self.unseen)),
+        )  # fmt: skip
         record.keep(proof)
         return proof
 
@@ -74,6 +77,14 @@ class Proving:
     def _against(self, subject: str, what: str, *kinds: Kind) -> None:
         ids = tuple(one.id for one in self.archives if one.kind in kinds)
         self.findings.append(Finding(subject, what, ids))
+
+    def _fault(self, subject: str, fault: Problem | OSError, *kinds: Kind) -> None:
+        """Against the archive where its content is the reason; else it was not looked at, and is not proven."""
+        if isinstance(fault, (Lost, ByHand)):
+            self._against(subject, fault.what, *kinds)
+            return
+        self.findings.append(Finding(subject, f"not looked at: {_what(fault)}", ()))
+        self.unseen |= {one.id for one in self.archives if one.kind in kinds}
 
     def _hydrated(self, archive: Archive, target: Target) -> Counted:
         """Fetch what changed, then read every byte of it again: now it is known that it is the archive's."""
@@ -93,7 +104,7 @@ class Proving:
             try:
                 counted = self._hydrated(archive, target)
             except (Problem, OSError) as fault:
-                self._against(vhost.domain, _what(fault), FILES)
+                self._fault(vhost.domain, fault, FILES)
                 continue
             self.vhosts[vhost.domain] = _counted(counted)
             yield _shown(vhost, target)
@@ -111,7 +122,7 @@ class Proving:
                 self._hydrated(archive, target)
                 copy = stack.enter_context(closed.copied(mine, target.top))
             except (Problem, OSError) as fault:
-                self._against(engine, _what(fault), engine)
+                self._fault(engine, fault, engine)
                 continue
             yield _started(mine, copy, self._databases(engine))
 
@@ -123,7 +134,7 @@ class Proving:
         try:
             said = closed.enter(order)
         except Problem as fault:
-            self._against(self.client.name, fault.what, *(one.kind for one in self.archives))
+            self._fault(self.client.name, fault, *(one.kind for one in self.archives))
             said = Said()
         for domain, evidence in said.vhosts.items():
             self.vhosts[domain] |= evidence
@@ -179,8 +190,8 @@ def _counted(counted: Counted) -> dict[str, Any]:
 
 def _shown(vhost: Vhost, target: Target) -> Shown:
     path = None if vhost.runtime is Runtime.PROXY else vhost.check.path
-    files = SHOWN_AT / target.top.name
-    return Shown(vhost.domain, files, restore.parts_of(vhost), path, vhost.check.expect, closed.php_of(vhost))
+    files, tls, check = SHOWN_AT / target.top.name, Path(vhost.certificates), vhost.check
+    return Shown(vhost.domain, files, restore.parts_of(vhost), tls, path, check.expect, closed.php_of(vhost))
 
 
 def _started(mine: Server, copy: Path, databases: list[Database]) -> Started:

@@ -15,6 +15,7 @@ from effects import files
 from estate.points import STAMP, Archive
 
 PROOFS = paths.STATE / "proofs"
+READ = 2000  # records, the newest: with twelve a day almost half a year, and reading them takes a second
 Evidence = Mapping[str, str | int | float | None]
 
 
@@ -38,6 +39,7 @@ class Proof:
     vhosts: Mapping[str, Evidence] = field(default_factory=dict)
     databases: Mapping[str, Evidence] = field(default_factory=dict)  # "engine.name"
     findings: tuple[Finding, ...] = ()
+    unseen: tuple[str, ...] = ()  # ids of archives that could not be looked at, for a reason that is not theirs
 
     @property
     def name(self) -> str:
@@ -51,13 +53,13 @@ class Proof:
 
     @property
     def proven(self) -> frozenset[str]:
-        """Ids of the archives that nothing was found against."""
-        return frozenset(a.id for a in self.archives) - {spoken for f in self.findings for spoken in f.archives}
+        """Ids of the archives that were looked at, and that nothing was found against."""
+        return frozenset(a.id for a in self.archives) - self.failed - {*self.unseen}
 
     @property
     def failed(self) -> frozenset[str]:
         """Ids of the archives that something was found against."""
-        return frozenset(a.id for a in self.archives) - self.proven
+        return frozenset(spoken for finding in self.findings for spoken in finding.archives)
 
     def is_about(self, archives: Sequence[Archive]) -> bool:
         """Whether these are the archives that it looked at."""
@@ -75,9 +77,9 @@ def keep(proof: Proof) -> None:
 
 
 def proofs(host: str) -> tuple[Proof, ...]:
-    """All records about archives of `host`, oldest first. One that can't be read proves nothing, and is passed over."""
+    """The records about archives of `host`, oldest first. One that can't be read proves nothing, and is passed over."""
     found = []
-    for path in PROOFS.glob(f"{host}.*.json"):
+    for path in sorted(PROOFS.glob(f"{host}.*.json"))[-READ:]:
         try:
             found.append(_PROOF.validate_json(path.read_bytes()))
         except (OSError, ValidationError):

@@ -23,7 +23,7 @@ from backups.proof.index import Index, Known
 from backups.proof.local import Local
 from backups.proof.opened import opened
 from backups.proof.tree import NEW, Tree
-from estate.problem import Failed, Problem, of_code
+from estate.problem import Failed, Problem, Untrusted, of_code
 
 LAST = "finish"  # the shard that ends a run
 
@@ -53,6 +53,10 @@ class Order:
         return user.pw_uid, user.pw_gid
 
 
+class ByHand(Untrusted):
+    """The archive holds what borg would never have saved, or is another than its name says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What became of it; with a fault, as an exit code, its words and a hint, if it is no error of borg's."""
@@ -64,7 +68,7 @@ class Answer:
         """What was counted. Raises the problem that the process met."""
         if self.fault is not None:
             code, what, hint = self.fault
-            raise of_code(code)(what, hint=hint)
+            raise (ByHand if code == Untrusted.exit_code else of_code(code))(what, hint=hint)
         return self.counted
 
 

@@ -12,11 +12,13 @@ from backups.proof import record
 from backups.proof.record import Proof
 from backups.site import Site
 from effects import files
+from effects.clock import now
 from effects.run import attempt
 from estate.model import Host, Role
 from estate.problem import Refused, Unmet
 from seawall.options import json_option, print_json
 
+AGAIN = timedelta(hours=1)  # before what could not be looked at is tried again
 EVERY = timedelta(minutes=5)  # between two looks for a new recovery point
 BUSY = (
     "seawall-drp@*.service",
@@ -40,9 +42,14 @@ def turn(site: Site) -> None:
     if attempt(["systemctl", "is-active", "--quiet", *BUSY], timeout=30).ok:
         return
     archives, _ = proving.wanted(site, client)
-    if any(one.is_about(archives) for one in record.proofs(client.name)):
+    if any(one.is_about(archives) and _settled(one) for one in record.proofs(client.name)):
         return
     _report(_prove(site, client))
+
+
+def _settled(proof: Proof) -> bool:
+    """Whether all was looked at; what could not be is tried again, and not at once."""
+    return not proof.unseen or proof.at > now() - AGAIN
 
 
 def _prove(site: Site, client: Host) -> Proof:
