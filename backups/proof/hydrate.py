@@ -99,7 +99,6 @@ def hydrate(repository: Repository, archive: Archive, target: Target, *, prove: 
         counted = (
             _fill(repository, archive, target, prove=prove) if opened.known() else _anew(repository, archive, target)
         )
-        run(["sync", "--file-system", str(target.top)], timeout=LIMIT)
         files.write_bytes(target.index / "counted.json", _COUNTED.dump_json(counted), mode=0o600)
         target.mark.write(archive, target.top)
         return counted
@@ -163,6 +162,7 @@ def _anew(repository: Repository, archive: Archive, target: Target) -> Counted:
     target.index.mkdir(mode=0o700, parents=True)
     shutil.rmtree(target.top)
     beside.rename(target.top)
+    run(["sync", "--file-system", str(target.top)], timeout=LIMIT)
     return _counted(target.top)
 
 
