@@ -98,15 +98,17 @@ def _require_thawed(frozen: dict[str, tuple[str, ...]]) -> None:
 @click.option("--yes", is_flag=True, help="Do it; without it, only the plan is shown.")
 @json_option
 def restore_before(yes: bool, as_json: bool) -> None:
-    """List again what was hidden, and put back a key that was changed. Nothing is removed."""
+    """In what is frozen: list again what was hidden, put back a key that was changed. Nothing is removed."""
     site, plans = Site.here(), {}
     for client, catalogue, repository in each(site):
-        if catalogue.state(repository.label).looked:
+        if catalogue.state(repository.label).frozen:
             plans[repository.label] = found = back.plan(repository, catalogue, rules_for(site, client))
             if yes:
                 found.act(catalogue)
     if as_json:
         print_json({label: list(found.steps) for label, found in plans.items()})
+    elif not plans:
+        click.echo("nothing is frozen: seawall backup vault turn looks now")
     else:
         for label, found in plans.items():
             click.echo(f"{label}: " + ("\n  ".join(("", *found.steps)) if found.steps else "is as it should be"))
