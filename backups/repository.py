@@ -102,6 +102,11 @@ class Repository:
         stats = json.loads(out)["archives"][0]["stats"]
         return int(stats["original_size"]), int(stats["nfiles"])
 
+    def remove(self, archive: Archive) -> None:
+        """Let go of it, and of the room it took. For a repository on this machine: backup servers have a keeper."""
+        self._run("delete", f"{self.url}::{archive.name}", timeout=HOURS)
+        self._run("compact", self.url, timeout=HOURS)
+
     def comment(self, archive: Archive) -> str:
         """What was written down about `archive` when it was taken."""
         out = self._run("info", "--json", *self._past_the_lock, f"{self.url}::{archive.name}", timeout=LOOK)
@@ -175,6 +180,7 @@ class Repository:
             "LANG": "C.UTF-8",
             "BORG_BASE_DIR": str(paths.BORG_HOME),
             "BORG_PASSCOMMAND": f"cat {self.passphrase}",
+            "BORG_HOST_ID": f"seawall-{self.client}",  # borg's own follows the network card: a lock of before stays
             "BORG_RSH": " ".join(self._ssh),
             "BORG_EXIT_CODES": "modern",
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "no",

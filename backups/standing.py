@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from backups import memory
+from backups import memory, spooled
 from backups.debts import GRACE, calendar, late
 from backups.losses import Price, Saved, beyond, prices
 from backups.memory import Known
@@ -88,6 +88,17 @@ class Standing:
         return max(worst, Level.WARNING) if self.faults or self.kept else worst
 
     @property
+    def signature(self) -> str:
+        """Which trouble it is, in words that stay the same as long as it does; nothing where all is well."""
+        lacking = [
+            f"{subject.kind}:{'nowhere' if subject.uncovered else part.side}"
+            for subject in self.subjects
+            for part in subject.parts
+            if subject.uncovered or part.overdue
+        ]
+        return " ".join(dict.fromkeys([*lacking, *(["kept"] if self.kept else []), *self.faults]))
+
+    @property
     def trouble(self) -> tuple[str, ...]:
         """What somebody should look at, a line each; nothing where all is saved as promised."""
         said = [line for subject in self.subjects for line in _trouble(subject, self.at)]
@@ -105,7 +116,8 @@ class Document(BaseModel):
 def own(site: Site, at: datetime) -> Standing:
     """Of this host, out of its memory."""
     known = {kind: memory.known(kind) for kind in kinds_on(site.estate, site.host)}
-    return standing(site.estate, site.host, known, at)
+    kept = tuple(archive.taken for archive in spooled.kept(site))
+    return standing(site.estate, site.host, known, at, kept=kept)
 
 
 def partners(site: Site, at: datetime) -> Standing:

@@ -7,16 +7,17 @@ server. Databases go to both sides every time. What a side lacks is brought to i
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from backups import memory, paths
+from backups import manifest, memory, paths, spooled
 from backups.debts import calendar
 from backups.engines import server
 from backups.memory import Taken
 from backups.site import Site
 from backups.streams import notes
-from effects import files
+from effects import disk, files
 from effects.clock import Stopwatch
 from estate.model import Engine, Side
 from estate.points import FILES, Kind, archive_name
@@ -48,13 +49,14 @@ def _files(site: Site, now: datetime, say: Report, *, owed: bool) -> list[Taken]
     wanted = when.wanted(now, saved, owed=owed)
     if not wanted:
         return []
-    sources = [*ALWAYS, *_beyond(site)]
+    manifest.write(site)
+    sources = [*ALWAYS, str(manifest.WHERE), *_beyond(site)]
     present = [source.lstrip("/") for source in sources if Path(source).exists()]
     options = [*FILE_OPTIONS, *(f"--exclude={path}" for path in _relative(NEVER))]
-    taken = _everywhere(site, FILES, wanted, now, present, Path("/"), options, say)
+    run = _Run(site, FILES, now, present, Path("/"), options, say)
+    taken = run.to(wanted)
     if all(one.error for one in taken) and (when.uncovered(now, saved) or not owed):
-        rest = [side for side in Side if side not in wanted]
-        taken += _everywhere(site, FILES, rest, now, present, Path("/"), options, say)
+        taken += run.to([side for side in Side if side not in wanted])
     return taken
 
 
@@ -88,78 +90,65 @@ def lacking(site: Site, kind: Kind, now: datetime) -> tuple[Side, ...]:
 
 def _snapshot(site: Site, engine: Engine, to: Sequence[Side], now: datetime, say: Report) -> list[Taken]:
     spool = paths.SPOOL / engine
+    run = _Run(site, engine, now, ["."], spool, DATABASE_OPTIONS, say)
     say(f"{engine}: copying")
     try:
         paths.SPOOL.mkdir(mode=0o711, parents=True, exist_ok=True)
         mine = server(engine)
+        spooled.require_room(site, disk.size(mine.data))
         mine.copy(spool)
-        options = [*DATABASE_OPTIONS, f"--comment={notes.write(mine, spool)}"]
-        return _everywhere(site, engine, to, now, ["."], spool, options, say)
+        run = replace(run, options=[*DATABASE_OPTIONS, f"--comment={notes.write(mine, spool)}"])
+        taken = run.to(to)
+        if all(one.error for one in taken):
+            spooled.keep(site, run.name, spool, run.options, say)
     except Problem as fault:
-        return [_failed(site, engine, side, now, fault) for side in to]
+        return [run.failed(side, fault) for side in to]
     finally:
         shutil.rmtree(spool, ignore_errors=True)  # a copy that nobody encrypted
+    return taken
 
 
-def _everywhere(
-    site: Site,
-    kind: Kind,
-    to: Sequence[Side],
-    now: datetime,
-    sources: Sequence[str],
-    cwd: Path,
-    options: Sequence[str],
-    say: Report,
-) -> list[Taken]:
-    """To all of `to` at once: a side that hangs holds up no other, and borg uses one core."""
-    with ThreadPoolExecutor(max_workers=len(Side)) as pool:
-        jobs = [pool.submit(_take, site, kind, side, now, sources, cwd, options, say) for side in to]
-        return [job.result() for job in jobs]
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One archive on its way to a side or both."""
 
+    site: Site
+    kind: Kind
+    now: datetime
+    sources: Sequence[str]
+    cwd: Path
+    options: Sequence[str]
+    say: Report
 
-def _take(
-    site: Site,
-    kind: Kind,
-    side: Side,
-    now: datetime,
-    sources: Sequence[str],
-    cwd: Path,
-    options: Sequence[str],
-    say: Report,
-) -> Taken:
-    watch = Stopwatch()
-    repository = site.repository(site.host, kind, side)
-    name = archive_name(site.host.name, kind, now)
-    say(f"{kind}: to {repository.server.name} ({side})")
-    try:
-        stats = repository.create(name, sources, cwd=cwd, options=options)
-    except Problem as fault:
-        say(f"{kind}: {fault.what}")
-        return _failed(site, kind, side, now, fault, watch.seconds)
-    return Taken(
-        name,
-        side,
-        repository.server.name,
-        kind,
-        now,
-        watch.seconds,
-        int(stats["stats"]["deduplicated_size"]),
-        None,
-    )
+    @property
+    def name(self) -> str:
+        return archive_name(self.site.host.name, self.kind, self.now)
 
+    def to(self, sides: Sequence[Side]) -> list[Taken]:
+        """To all of them at once: a side that hangs holds up no other, and borg uses one core."""
+        with ThreadPoolExecutor(max_workers=len(Side)) as pool:
+            return list(pool.map(self._take, sides))
 
-def _failed(site: Site, kind: Kind, side: Side, now: datetime, fault: Problem, seconds: float = 0.0) -> Taken:
-    return Taken(
-        archive_name(site.host.name, kind, now),
-        side,
-        site.host.backup[side],
-        kind,
-        now,
-        seconds,
-        0,
-        str(fault),
-        fault.exit_code,
-    )
+    def _take(self, side: Side) -> Taken:
+        watch = Stopwatch()
+        repository = self.site.repository(self.site.host, self.kind, side)
+        self.say(f"{self.kind}: to {repository.server.name} ({side})")
+        try:
+            stats = repository.create(self.name, self.sources, cwd=self.cwd, options=[*self.options, *self._limit])
+        except Problem as fault:
+            self.say(f"{self.kind}: {fault.what}")
+            return self.failed(side, fault, watch.seconds)
+        added = int(stats["stats"]["deduplicated_size"])
+        return Taken(self.name, side, repository.server.name, self.kind, self.now, watch.seconds, added, None)
+
+    @property
+    def _limit(self) -> tuple[str, ...]:
+        rate = self.site.estate.backup.upload_limit_kib
+        return () if rate is None else (f"--upload-ratelimit={rate}",)
+
+    def failed(self, side: Side, fault: Problem, seconds: float = 0.0) -> Taken:
+        server, said, code = self.site.host.backup[side], str(fault), fault.exit_code
+        return Taken(self.name, side, server, self.kind, self.now, seconds, 0, said, code)
 
 
 def require_safe(taken: Sequence[Taken]) -> None:

@@ -1,6 +1,8 @@
 """What is taken where, what is remembered of it, and when a run counts as safe."""
 
+import json
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,7 +11,7 @@ import pytest
 from local_borg import Local, use_local_borg
 from saved_estate import T0, site
 
-from backups import paths, take
+from backups import manifest, paths, take
 from backups.memory import Taken, recall, remember
 from backups.repository import Repository, class_of
 from backups.sides import side_now
@@ -45,6 +47,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalSite:
     monkeypatch.setattr(take, "ALWAYS", (str(live),))
     monkeypatch.setattr(paths, "STATUS", tmp_path / "state/backup.json")
     monkeypatch.setattr(paths, "STATE", tmp_path / "state")
+    monkeypatch.setattr(manifest, "WHERE", tmp_path / "state/host")
+    monkeypatch.setattr(manifest, "ASKED", {"kernel": ["uname", "--all"], "silent": ["false"]})
     for side in Side:
         (tmp_path / str(side) / "web1").mkdir(parents=True)
         made.repository(made.host, FILES, side).init()
@@ -117,6 +121,27 @@ def test_a_first_archive_that_reached_one_side_is_brought_to_the_other_later(her
     was.rename(here.folder / str(FIRST.other))
     assert sides(files_at(here, 1)) == [(FIRST, True), (FIRST.other, True)]
     assert sides(files_at(here, 2)) == [(FIRST, True)]
+
+
+def test_what_the_host_is_goes_into_its_archive(here: LocalSite, tmp_path: Path) -> None:
+    files_at(here)
+    repository = here.repository(here.host, FILES, FIRST)
+    (tmp_path / "back").mkdir()
+    repository.extract(repository.archives()[0], tmp_path / "back")
+    (saved,) = (tmp_path / "back").rglob("manifest.json")
+    about = json.loads(saved.read_text(encoding="utf-8"))
+    assert (about["host"], set(about["bytes"])) == ("web1", {"shop.example", "ledger.example", "docs.example"})
+    assert (saved.parent / "kernel.txt").read_text(encoding="utf-8").startswith("Linux")
+    assert not (saved.parent / "silent.txt").exists()
+
+
+def test_an_upload_is_held_to_its_limit(here: LocalSite) -> None:
+    policy = replace(here.estate.backup, upload_limit_kib=300)
+    slow = LocalSite(replace(here.estate, backup=policy), here.host)
+    object.__setattr__(slow, "folder", here.folder)
+    run = take._Run(slow, FILES, T0, ["."], here.folder, (), lambda _: None)
+    assert run._limit == ("--upload-ratelimit=300",)
+    assert sides(files_at(slow)) == [(FIRST, True), (FIRST.other, True)]
 
 
 def test_the_hosts_own_secrets_and_what_was_set_aside_are_not_in_the_archive() -> None:

@@ -1,11 +1,11 @@
 """`seawall backup files | databases | init | schedule`: what cron and the scheduler call where the data is."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
 
-from backups import memory, scheduler, take
+from backups import memory, scheduler, spooled, take, telling
 from backups.debts import Due, calendar
 from backups.memory import Taken
 from backups.site import Site
@@ -17,14 +17,39 @@ from estate.problem import Problem
 from seawall.options import json_option, print_json
 
 KNOCK = 3.0  # seconds
+DATABASES = "databases"
+LOOK = timedelta(minutes=5)  # between two looks at how it stands: a side may be late without any run
 
 
 def _say(line: str) -> None:
     click.echo(f"  {line}", err=True)
 
 
-def _finish(taken: list[Taken], as_json: bool) -> None:
-    memory.remember(taken)
+def _finish(site: Site, kind: str, act: Callable[[], list[Taken]], *, as_json: bool) -> None:
+    """Take, remember, say, and let everybody hear of it who should. Only what was not saved is a failure."""
+    with telling.watched(site, kind, _say):
+        taken = act()
+        memory.remember(taken)
+        _show(taken, as_json=as_json)
+        _tidy(site)
+        take.require_safe(taken)
+
+
+def _tidy(site: Site) -> None:
+    try:
+        if gone := spooled.release(site):
+            _say(f"{gone} snapshots that were kept here are no longer needed")
+    except (OSError, Problem) as fault:
+        _say(f"what is kept here could not be looked at: {fault}")
+    _tell(site)
+
+
+def _tell(site: Site) -> None:
+    if unheard := telling.tell(site):
+        _say(unheard)
+
+
+def _show(taken: list[Taken], *, as_json: bool) -> None:
     if as_json:
         print_json([{field: getattr(one, field) for field in one.__slots__} for one in taken])
     else:
@@ -33,21 +58,22 @@ def _finish(taken: list[Taken], as_json: bool) -> None:
                 f"{one.archive}  {one.side:4}  {one.server}  "
                 + (one.error or f"safe, {one.bytes / 1e6:.1f} MB new, {one.seconds:.1f} s")
             )
-    take.require_safe(taken)
 
 
 @click.command(name="files")
 @json_option
 def files_command(as_json: bool) -> None:
     """Archive files and configuration to the side that the day belongs to."""
-    _finish(take.files_archive(Site.here(), now(), _say), as_json)
+    site = Site.here()
+    _finish(site, FILES, lambda: take.files_archive(site, now(), _say), as_json=as_json)
 
 
 @click.command()
 @json_option
 def databases(as_json: bool) -> None:
     """Snapshot every database server to both sides."""
-    _finish(take.snapshots(Site.here(), now(), _say), as_json)
+    site = Site.here()
+    _finish(site, DATABASES, lambda: take.snapshots(site, now(), _say), as_json=as_json)
 
 
 @click.command()
@@ -72,15 +98,16 @@ def schedule() -> None:
     """Take archives and snapshots by the policy's clock, for ever. The service seawall-backup runs this."""
     site = Site.here()
     engines = site.estate.engines_on(site.host)
-    turns = [_turn(site, (FILES,), lambda: take.files_archive(site, now(), _say, owed=True))]
+    turns = [_turn(site, FILES, (FILES,), lambda: take.files_archive(site, now(), _say, owed=True))]
     if engines:
-        turns.append(_turn(site, engines, lambda: take.snapshots(site, now(), _say, owed=True)))
-    scheduler.serve(scheduler.plan(turns))
+        turns.append(_turn(site, DATABASES, engines, lambda: take.snapshots(site, now(), _say, owed=True)))
+    told = scheduler.again([(LOOK, lambda: _tell(site))])
+    scheduler.serve([*scheduler.plan(turns), *told])
 
 
-def _turn(site: Site, kinds: Sequence[Kind], act: Callable[[], list[Taken]]) -> scheduler.Turn:
+def _turn(site: Site, name: str, kinds: Sequence[Kind], act: Callable[[], list[Taken]]) -> scheduler.Turn:
     return scheduler.Turn(
-        due=lambda at: _due(site, kinds, at), act=lambda: _said(act), ready=lambda: _ready(site, kinds)
+        due=lambda at: _due(site, kinds, at), act=lambda: _said(site, name, act), ready=lambda: _ready(site, kinds)
     )
 
 
@@ -101,10 +128,10 @@ def _ready(site: Site, kinds: Sequence[Kind]) -> bool:
     return any(answers(str(server.ipv4), server.ssh_port, timeout=KNOCK) for server in servers)
 
 
-def _said(act: Callable[[], list[Taken]]) -> None:
-    """A turn that fails is said in the journal and must not end the scheduler."""
+def _said(site: Site, name: str, act: Callable[[], list[Taken]]) -> None:
+    """A turn that fails is said in the journal, and must not end the scheduler."""
     try:
-        _finish(act(), as_json=False)
+        _finish(site, name, act, as_json=False)
     except Problem as problem:
         click.echo(f"seawall: {problem}", err=True)
     except OSError as fault:

@@ -1,0 +1,111 @@
+"""Snapshots kept on production itself while neither side takes them: encrypted, bounded, the oldest goes first.
+
+They do not survive the host, and are no substitute for a side; they bring a database back after a mistake made during
+the outage. Once a side has a younger snapshot they go. Whatever is taken here, the disk of production never fills.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backups import memory, paths
+from backups.repository import Repository
+from backups.site import Site
+from effects import disk
+from estate.model import Engine, Side
+from estate.points import Archive
+from estate.problem import Failed, Problem
+
+KEPT = paths.SPOOL / "kept"
+MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Repository):
+    """A repository of this host on its own disk."""
+
+    @property
+    def url(self) -> str:
+        """Its directory."""
+        return str(KEPT)
+
+    def make(self) -> None:
+        """Not append-only: here the oldest goes."""
+        self._run("init", "--encryption=repokey", self.url, timeout=120)
+
+
+def repository(site: Site, *, writing: bool = True) -> Kept:
+    """With the passphrase that the host's repositories have; the side means nothing here."""
+    passphrase = paths.SECRETS / f"passphrase.{site.host.name}"
+    return Kept(site.host.name, "databases", Side.EVEN, site.host, passphrase, writing)
+
+
+def require_room(site: Site, size: int) -> None:
+    """Raise Failed where `size` more bytes would leave less of the disk free than the policy wants."""
+    free, total = disk.room(paths.SPOOL)
+    floor = total * site.estate.backup.keep_free_percent // 100
+    if free - size < floor:
+        raise Failed(
+            f"{site.host.name}: {size / MB:.0f} MB more would leave {(free - size) / MB:.0f} MB of the disk of "
+            f"{paths.SPOOL}, and {site.estate.backup.keep_free_percent} % of it ({floor / MB:.0f} MB) stay free",
+            hint=f"make room: du -xhd2 {paths.STATE} /var /srv | sort -h; or lower [backup] keep_free_percent",
+        )
+
+
+def keep(site: Site, name: str, cwd: Path, options: Sequence[str], say: Callable[[str], None]) -> None:
+    """Take the copy in `cwd` into the repository here. What goes wrong is said, and hides no other error."""
+    bound = site.estate.backup.spool_mb * MB
+    if not bound:
+        return
+    mine = repository(site)
+    try:
+        require_room(site, disk.size(cwd))
+        if not (KEPT / "config").exists():
+            mine.make()
+        mine.create(name, ["."], cwd=cwd, options=options)
+        gone = _bounded(site, mine, bound)
+    except Problem as fault:
+        say(f"{name}: not kept here either: {fault.what}")
+        return
+    said = f"; {gone} older ones had to go" if gone else ""
+    say(f"{name}: kept here, encrypted, until a side takes a younger one{said}" if kept(site) else f"{name}: too large")
+
+
+def _bounded(site: Site, mine: Kept, bound: int) -> int:
+    """Let the oldest go until the rest is within the bound; how many went."""
+    gone = 0
+    while (there := mine.archives()) and _too_much(site, bound):
+        mine.remove(there[0])
+        gone += 1
+    return gone
+
+
+def _too_much(site: Site, bound: int) -> bool:
+    try:
+        require_room(site, 0)
+    except Failed:
+        return True
+    return disk.size(KEPT) > bound
+
+
+def kept(site: Site) -> tuple[Archive, ...]:
+    """What waits here, oldest first."""
+    return repository(site, writing=False).archives() if (KEPT / "config").exists() else ()
+
+
+def release(site: Site) -> int:
+    """Let go what a side has a younger snapshot of; how many went. Nothing goes on a promise: it is there by now."""
+    waiting = kept(site)
+    free = [archive for archive in waiting if _superseded(archive)]
+    if waiting and len(free) == len(waiting):
+        shutil.rmtree(KEPT)
+    else:
+        for archive in free:
+            repository(site).remove(archive)
+    return len(free)
+
+
+def _superseded(archive: Archive) -> bool:
+    known = memory.known(Engine(archive.kind)).saved
+    return any(at is not None and at > archive.taken for at in known.values())

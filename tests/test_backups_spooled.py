@@ -1,0 +1,111 @@
+"""What is kept here while both sides are down: encrypted, bounded, and gone when it is needed no longer."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from local_borg import use_local_borg
+from saved_estate import T0, site
+
+from backups import memory, paths, spooled
+from backups.memory import Taken
+from backups.site import Site
+from effects import disk
+from estate.model import Engine, Side
+from estate.points import archive_name
+from estate.problem import Failed, Unreachable
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    found = site(tmp_path)
+    kept = use_local_borg(monkeypatch, tmp_path)
+    (tmp_path / "secrets").mkdir(exist_ok=True)
+    kept.rename(tmp_path / "secrets/passphrase.web1")
+    monkeypatch.setattr(paths, "SECRETS", tmp_path / "secrets")
+    monkeypatch.setattr(paths, "SPOOL", tmp_path)
+    monkeypatch.setattr(paths, "STATUS", tmp_path / "backup.json")
+    monkeypatch.setattr(spooled, "KEPT", tmp_path / "kept")
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy/table").write_bytes(b"a row that stands nowhere else\n" * 10)
+    return allowed(found, spool_mb=10, keep_free_percent=1)
+
+
+def allowed(found: Site, **limits: int) -> Site:
+    return Site(replace(found.estate, backup=replace(found.estate.backup, **limits)), found.host)  # type: ignore[arg-type]
+
+
+def keep(found: Site, hours: float, said: list[str] | None = None) -> None:
+    name = archive_name("web1", Engine.MARIADB, T0 + hours * HOUR)
+    spooled.keep(found, name, paths.SPOOL / "copy", ["--compression=none"], (said if said is not None else []).append)
+
+
+def ages(found: Site) -> list[float]:
+    return [(archive.taken - T0) / HOUR for archive in spooled.kept(found)]
+
+
+def test_what_is_kept_is_encrypted_and_comes_back(here: Site, tmp_path: Path) -> None:
+    said: list[str] = []
+    assert ages(here) == []
+    keep(here, 0, said)
+    assert "kept here, encrypted" in said[-1]
+    assert ages(here) == [0]
+    raw = b"".join(path.read_bytes() for path in spooled.KEPT.rglob("*") if path.is_file())
+    assert raw
+    assert b"stands nowhere else" not in raw
+    (tmp_path / "back").mkdir()
+    spooled.repository(here).extract(spooled.kept(here)[0], tmp_path / "back")
+    assert (tmp_path / "back/table").read_bytes() == (tmp_path / "copy/table").read_bytes()
+
+
+def test_the_oldest_goes_first_and_the_bound_holds(here: Site, tmp_path: Path) -> None:
+    bound, said = 3, list[str]()
+    for hours in (0, 2, 4):
+        (tmp_path / "copy/table").write_bytes(bytes((hours * 7 + n * n) % 251 for n in range(1_200_000)))
+        keep(allowed(here, spool_mb=bound), hours, said)
+        assert disk.size(spooled.KEPT) <= bound * spooled.MB
+    assert ages(here)[-1] == 4
+    assert 0 not in ages(here)
+    assert "older ones had to go" in said[-1]
+
+
+def test_a_disk_that_would_become_too_full_is_left_alone(here: Site, tmp_path: Path) -> None:
+    tight, said = allowed(here, keep_free_percent=100), list[str]()
+    with pytest.raises(Failed, match=r"web1: .* stay free"):
+        spooled.require_room(tight, 0)
+    keep(tight, 0, said)
+    assert "not kept here either" in said[-1]
+    assert not (tmp_path / "kept").exists()
+    spooled.require_room(here, 0)
+
+
+def test_nothing_is_kept_where_nothing_may_be(here: Site, tmp_path: Path) -> None:
+    keep(allowed(here, spool_mb=0), 0)
+    assert not (tmp_path / "kept").exists()
+
+
+def test_what_is_kept_goes_when_a_side_has_a_younger_one_and_not_before(here: Site) -> None:
+    for hours in (0, 2):
+        keep(here, hours)
+    lost = str(Unreachable("no answer", hint="look"))
+    memory.remember([Taken("n", Side.ODD, "v", Engine.MARIADB, T0 + 3 * HOUR, 1.0, 0, lost, 4)])
+    assert spooled.release(here) == 0
+    memory.remember([Taken("n", Side.ODD, "v", Engine.POSTGRESQL, T0 + 3 * HOUR, 1.0, 1, None)])
+    assert spooled.release(here) == 0
+    memory.remember([Taken("n", Side.ODD, "v", Engine.MARIADB, T0 + HOUR, 1.0, 1, None)])
+    assert spooled.release(here) == 1
+    assert ages(here) == [2]
+    memory.remember([Taken("n", Side.ODD, "v", Engine.MARIADB, T0 + 3 * HOUR, 1.0, 1, None)])
+    assert spooled.release(here) == 1
+    assert not spooled.KEPT.exists()
+    assert spooled.release(here) == 0
+
+
+def test_the_size_of_a_tree_is_what_it_takes(tmp_path: Path) -> None:
+    (tmp_path / "tree/deep").mkdir(parents=True)
+    (tmp_path / "tree/deep/file").write_bytes(b"x" * 10_000)
+    (tmp_path / "tree/link").symlink_to("/usr")
+    assert 10_000 <= disk.size(tmp_path / "tree") <= 50_000
