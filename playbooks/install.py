@@ -23,6 +23,7 @@ from templates import render
 
 TOOLKIT = "/opt/seawall"
 CACHE = "/var/cache/seawall"
+FORGET = "/etc/tmpfiles.d/seawall-borg.conf"
 UNITS = Path("/etc/systemd/system")
 BOUND = "seawall-bound.timer"
 WRITTEN = (
@@ -80,11 +81,20 @@ def _client(name: str, piece: str, known_hosts: str, secrets: Mapping[str, str])
         "/etc/seawall/estate.json": File(piece, mode="600"),
         "/etc/seawall/host": File(f"{name}\n"),
         "/etc/seawall/known_hosts": File(known_hosts),
+        FORGET: File(forgotten(f"{STATE}/borg/.cache/borg/*")),
         **{f"/etc/seawall/secrets/{word}": File(f"{value}\n", mode="600") for word, value in secrets.items()},
     })  # fmt: skip
     identity(name="toolkit: a key of its own", path="/etc/seawall/ssh/id_ed25519")
     if host.data.role == Role.DRP:
         identity(name="toolkit: the keeper's key", path="/etc/seawall/ssh/keeper_ed25519")
+
+
+def forgotten(where: str) -> str:
+    """Lines of tmpfiles.d(5) that take borg's locks away at boot, before anybody can come.
+
+    borg breaks a lock where no process has its number any more. After a crash somebody else may have it, for weeks.
+    """
+    return f"# Written by playbooks/install.py\nR! {where}/lock.exclusive\nr! {where}/lock.roster\n"
 
 
 @operation()
