@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import threading
 import urllib.request
 from datetime import datetime, timedelta
@@ -145,16 +146,18 @@ def test_metrics_are_answered_over_http_and_nothing_else_is() -> None:
             raise Missing("nothing is known", hint="look")
         return "up 1\n"
 
-    threading.Thread(target=http_server.serve, args=("127.0.0.1:19437", "/metrics", page), daemon=True).start()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    threading.Thread(target=http_server.serve, args=(f"127.0.0.1:{port}", "/metrics", page), daemon=True).start()
     late = Failed("it never answers", hint="look at serve")
-    wait_until(lambda: _answers("/nothing") == 404, timeout=20, late=late)
-    assert _answers("/metrics") == 200
-    assert _answers("/metrics") == 503
+    wait_until(lambda: _answers(port, "/nothing") == 404, timeout=20, late=late)
+    assert _answers(port, "/metrics") == 200
+    assert _answers(port, "/metrics") == 503
 
 
-def _answers(path: str) -> int:
+def _answers(port: int, path: str) -> int:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:19437{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
             return int(answer.status)
     except HTTPError as fault:
         with fault:

@@ -43,7 +43,7 @@ notify = { file = "secrets/notify" }
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Installed with somebody who listens, and its first archives taken; the scheduler is stopped then."""
-    with own_lab(HOSTS) as made:
+    with own_lab((*HOSTS, "probe")) as made:
         text = made.estate_file.read_text(encoding="utf-8")
         made.estate_file.write_text(text.replace("snapshot_every_hours = 2\n", f"snapshot_every_hours = 2{SETTINGS}"))
         for name, secret in (("heartbeat", "http://127.0.0.1:9911/{host}-{kind}"), ("notify", "json://nobody")):
