@@ -28,6 +28,7 @@ class Taken:
     bytes: int  # that this archive added to the repository
     error: str | None
     code: int = 0  # the exit code of that error
+    size: int = 0  # bytes that a restore of it writes
 
 
 def remember(taken: Sequence[Taken]) -> None:
@@ -65,6 +66,7 @@ class Known:
     saved: dict[Side, datetime | None]
     tried: datetime | None  # when the last run of it began
     errors: dict[Side, tuple[int, str]]  # exit code and words, of sides that did not take the last one
+    size: int = 0  # bytes of the largest of the newest
 
 
 def known(kind: Kind) -> Known:
@@ -75,6 +77,7 @@ def known(kind: Kind) -> Known:
     return Known(
         saved={side: _instant(rows.get(f"{kind}.{side}.good") or {}) for side in Side},
         tried=max(tries, default=None),
+        size=max((int((rows.get(f"{kind}.{side}.good") or {}).get("size", 0)) for side in Side), default=0),
         errors={side: (int(row.get("code", 0)), str(row["error"])) for side, row in last.items() if row.get("error")},
     )
 

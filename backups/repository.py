@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from backups import paths
+from backups import paths, progress
+from backups.progress import Seen
+from effects.follow import follow
 from effects.run import Result, attempt
 from estate.model import Host, Side
 from estate.points import FILES, Archive, Kind, parse_archive
@@ -83,10 +85,13 @@ class Repository:
         self._judge(result, "init")
         return True
 
-    def create(self, archive: str, sources: Sequence[str], *, cwd: Path, options: Sequence[str] = ()) -> dict[str, Any]:
-        """Save `sources` and return borg's statistics. Complete, or an error."""
-        argv = ("create", "--json", f"--lock-wait={LOCK_WAIT}", *options, f"{self.url}::{archive}", *sources)
-        out = self._run(*argv, timeout=12 * HOURS, cwd=cwd)
+    def create(
+        self, archive: str, sources: Sequence[str], *, cwd: Path, options: Sequence[str] = (), seen: Seen | None = None
+    ) -> dict[str, Any]:
+        """Save `sources` and return borg's statistics. Complete, or an error. `seen` hears how far it is."""
+        said = progress.OPTIONS if seen else ()
+        argv = ("create", "--json", f"--lock-wait={LOCK_WAIT}", *said, *options, f"{self.url}::{archive}", *sources)
+        out = self._run(*argv, timeout=12 * HOURS, cwd=cwd, seen=seen)
         stats: dict[str, Any] = json.loads(out)["archive"]
         return stats
 
@@ -151,18 +156,24 @@ class Repository:
     def _past_the_lock(self) -> tuple[str, ...]:
         return () if self.writing else ("--bypass-lock",)
 
-    def _run(self, *argv: str, timeout: float, cwd: Path | None = None) -> str:
-        result = self._attempt(*argv, timeout=timeout, cwd=cwd)
+    def _run(self, *argv: str, timeout: float, cwd: Path | None = None, seen: Seen | None = None) -> str:
+        result = self._attempt(*argv, timeout=timeout, cwd=cwd, seen=seen)
         self._judge(result, argv[0])
         return result.out
 
-    def _attempt(self, *argv: str, timeout: float, cwd: Path | None = None) -> Result:
-        return self._started([str(paths.BORG), *argv], timeout=timeout, cwd=cwd)
+    def _attempt(self, *argv: str, timeout: float, cwd: Path | None = None, seen: Seen | None = None) -> Result:
+        call = [str(paths.BORG), *argv]
+        if seen is None:
+            return self._started(call, timeout=timeout, cwd=cwd)
+        heard = progress.heard(seen)
+        return self._explained(follow(call, timeout=timeout, env=self._environment(), cwd=cwd, heard=heard))
 
     def _started(
         self, argv: Sequence[str], *, timeout: float, cwd: Path | None = None, stdin: str | None = None
     ) -> Result:
-        result = attempt(argv, timeout=timeout, env=self._environment(), cwd=cwd, stdin=stdin)
+        return self._explained(attempt(argv, timeout=timeout, env=self._environment(), cwd=cwd, stdin=stdin))
+
+    def _explained(self, result: Result) -> Result:
         return replace(result, err=f"{self._ssh_says()}{result.err}") if result.code in CLOSED else result
 
     def _ssh_says(self) -> str:

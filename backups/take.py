@@ -15,6 +15,7 @@ from backups import manifest, memory, paths, spooled
 from backups.debts import calendar
 from backups.engines import server
 from backups.memory import Taken
+from backups.progress import Seen
 from backups.site import Site
 from backups.streams import notes
 from effects import disk, files
@@ -31,9 +32,16 @@ ALWAYS = ("/etc", "/var/spool/cron", "/srv/vhosts")
 NEVER = (str(paths.SECRETS), str(paths.SSH_KEY.parent), "sh:/etc/ssh/ssh_host_*_key", "sh:/srv/vhosts/.seawall*")
 
 Report = Callable[[str], None]
+Watch = Callable[[Kind, Side], Seen | None]
 
 
-def files_archive(site: Site, now: datetime, say: Report, *, owed: bool = False) -> list[Taken]:
+def unwatched(_kind: Kind, _side: Side) -> None:
+    """Nobody waits for it."""
+
+
+def files_archive(
+    site: Site, now: datetime, say: Report, *, owed: bool = False, watch: Watch = unwatched
+) -> list[Taken]:
     """Save files and configuration to the side whose turn it is, and to one that lacks an earlier turn of its own.
 
     Where that fails everywhere the other side takes it: a day is never lost to one server. A host whose first archive
@@ -41,10 +49,10 @@ def files_archive(site: Site, now: datetime, say: Report, *, owed: bool = False)
     sides that lack something by now. Never two runs at once: the later waits.
     """
     with files.locked(paths.STATE / "files.lock", what="an archive of files", wait=TURN):
-        return _files(site, now, say, owed=owed)
+        return _files(site, now, say, owed=owed, watch=watch)
 
 
-def _files(site: Site, now: datetime, say: Report, *, owed: bool) -> list[Taken]:
+def _files(site: Site, now: datetime, say: Report, *, owed: bool, watch: Watch) -> list[Taken]:
     when, saved = calendar(site.estate, site.host, FILES), memory.known(FILES).saved
     wanted = when.wanted(now, saved, owed=owed)
     if not wanted:
@@ -53,7 +61,7 @@ def _files(site: Site, now: datetime, say: Report, *, owed: bool) -> list[Taken]
     sources = [*ALWAYS, str(manifest.WHERE), *_beyond(site)]
     present = [source.lstrip("/") for source in sources if Path(source).exists()]
     options = [*FILE_OPTIONS, *(f"--exclude={path}" for path in _relative(NEVER))]
-    run = _Run(site, FILES, now, present, Path("/"), options, say)
+    run = _Run(site, FILES, now, present, Path("/"), options, say, watch)
     taken = run.to(wanted)
     if all(one.error for one in taken) and (when.uncovered(now, saved) or not owed):
         taken += run.to([side for side in Side if side not in wanted])
@@ -70,7 +78,9 @@ def _beyond(site: Site) -> list[str]:
     return [path for path in outside if not path.startswith(tuple(f"{root}/" for root in ALWAYS))]
 
 
-def snapshots(site: Site, now: datetime, say: Report, *only: Engine, owed: bool = False) -> list[Taken]:
+def snapshots(
+    site: Site, now: datetime, say: Report, *only: Engine, owed: bool = False, watch: Watch = unwatched
+) -> list[Taken]:
     """Save every database server of this host (or `only` some) to both sides. One that fails stops no other.
 
     With `owed`, only to sides that lack a snapshot by now. Never two runs at once, for they share the spool: the later
@@ -79,7 +89,7 @@ def snapshots(site: Site, now: datetime, say: Report, *only: Engine, owed: bool 
     engines = only or site.estate.engines_on(site.host)
     with files.locked(paths.STATE / "databases.lock", what="a snapshot of the databases", wait=TURN):
         wanted = {engine: lacking(site, engine, now) if owed else tuple(Side) for engine in engines}
-        return [taken for engine, to in wanted.items() if to for taken in _snapshot(site, engine, to, now, say)]
+        return [taken for engine, to in wanted.items() if to for taken in _snapshot(site, engine, to, now, say, watch)]
 
 
 def lacking(site: Site, kind: Kind, now: datetime) -> tuple[Side, ...]:
@@ -88,9 +98,9 @@ def lacking(site: Site, kind: Kind, now: datetime) -> tuple[Side, ...]:
     return tuple(debt.side for debt in debts)
 
 
-def _snapshot(site: Site, engine: Engine, to: Sequence[Side], now: datetime, say: Report) -> list[Taken]:
+def _snapshot(site: Site, engine: Engine, to: Sequence[Side], now: datetime, say: Report, watch: Watch) -> list[Taken]:
     spool = paths.SPOOL / engine
-    run = _Run(site, engine, now, ["."], spool, DATABASE_OPTIONS, say)
+    run = _Run(site, engine, now, ["."], spool, DATABASE_OPTIONS, say, watch)
     say(f"{engine}: copying")
     try:
         paths.SPOOL.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -119,6 +129,7 @@ class _Run:
     cwd: Path
     options: Sequence[str]
     say: Report
+    watch: Watch = unwatched
 
     @property
     def name(self) -> str:
@@ -134,12 +145,19 @@ class _Run:
         repository = self.site.repository(self.site.host, self.kind, side)
         self.say(f"{self.kind}: to {repository.server.name} ({side})")
         try:
-            stats = repository.create(self.name, self.sources, cwd=self.cwd, options=[*self.options, *self._limit])
+            stats = repository.create(
+                self.name,
+                self.sources,
+                cwd=self.cwd,
+                options=[*self.options, *self._limit],
+                seen=self.watch(self.kind, side),
+            )["stats"]
         except Problem as fault:
             self.say(f"{self.kind}: {fault.what}")
             return self.failed(side, fault, watch.seconds)
-        added = int(stats["stats"]["deduplicated_size"])
-        return Taken(self.name, side, repository.server.name, self.kind, self.now, watch.seconds, added, None)
+        added, size = int(stats["deduplicated_size"]), int(stats["original_size"])
+        server = repository.server.name
+        return Taken(self.name, side, server, self.kind, self.now, watch.seconds, added, None, size=size)
 
     @property
     def _limit(self) -> tuple[str, ...]:

@@ -59,6 +59,19 @@ def test_what_was_saved_comes_back_as_it_was(repository: Local, home: Path, tmp_
     assert run(["diff", "-r", str(home), str(tmp_path / "back")], timeout=20) == ""
 
 
+def test_whoever_watches_hears_how_far_it_is_and_errors_stay_what_they_are(repository: Local, home: Path) -> None:
+    heard: list[tuple[int, int]] = []
+    for number in range(40):
+        (home / f"docs/{number}").write_bytes(bytes((number * n) % 251 for n in range(20_000)))
+    stats = repository.create(NAME, ["docs"], cwd=home, seen=lambda done, count: heard.append((done, count)))
+    assert stats["stats"]["original_size"] >= 800_000
+    assert heard == sorted(heard)
+    assert heard
+    repository.passphrase.write_text("another", encoding="utf-8")
+    with pytest.raises(Untrusted, match="passphrase"):
+        repository.create(NAME, ["docs"], cwd=home, seen=lambda _done, _count: None)
+
+
 def test_only_the_named_members_come_back(repository: Local, home: Path, tmp_path: Path) -> None:
     repository.create(NAME, ["docs", "ü b.txt"], cwd=home)
     (tmp_path / "back").mkdir()

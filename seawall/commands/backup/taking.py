@@ -15,6 +15,7 @@ from estate.model import Engine, Side
 from estate.points import FILES, Kind
 from estate.problem import Problem
 from seawall.options import json_option, print_json
+from seawall.show_progress import shown
 
 KNOCK = 3.0  # seconds
 DATABASES = "databases"
@@ -65,7 +66,8 @@ def _show(taken: list[Taken], *, as_json: bool) -> None:
 def files_command(as_json: bool) -> None:
     """Archive files and configuration to the side that the day belongs to."""
     site = Site.here()
-    _finish(site, FILES, lambda: take.files_archive(site, now(), _say), as_json=as_json)
+    with shown() as (say, watch):
+        _finish(site, FILES, lambda: take.files_archive(site, now(), say, watch=watch), as_json=as_json)
 
 
 @click.command()
@@ -73,7 +75,8 @@ def files_command(as_json: bool) -> None:
 def databases(as_json: bool) -> None:
     """Snapshot every database server to both sides."""
     site = Site.here()
-    _finish(site, DATABASES, lambda: take.snapshots(site, now(), _say), as_json=as_json)
+    with shown() as (say, watch):
+        _finish(site, DATABASES, lambda: take.snapshots(site, now(), say, watch=watch), as_json=as_json)
 
 
 @click.command()
