@@ -59,13 +59,24 @@ def bring(
     if into.exists() and any(into.iterdir()):
         raise Refused(f"{into} is there already, and not overwritten", hint="name another directory: --to DIR")
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
-    repository.extract(archive, into, [path.strip("/") for path in wanted])
-    if missing := [path for path in wanted if not os.path.lexists(into / path.strip("/"))]:
-        raise Missing(f"{archive.name} has no {missing[0]}", hint=f"look where it is: seawall backup find {missing[0]}")
+    try:
+        repository.extract(archive, into, [f"pp:{path.strip('/')}" for path in wanted])
+    except Failed as fault:
+        if "never matched" not in fault.what:
+            raise
+        if not any(into.iterdir()):
+            into.rmdir()
+    for path in wanted:
+        if not os.path.lexists(into / path.strip("/")):
+            raise _absent(archive, path)
     if foreign:
         disarm(into)
     came = list(_files(into))
     return len(came), sum(about.st_size for _, about in came)
+
+
+def _absent(archive: Archive, path: str) -> Missing:
+    return Missing(f"{archive.name} has no {path}", hint=f"look where it is: seawall backup find {path}")
 
 
 def measured(repository: Repository, archive: Archive, wanted: Sequence[str]) -> tuple[int, int]:
@@ -73,7 +84,7 @@ def measured(repository: Repository, archive: Archive, wanted: Sequence[str]) ->
     patterns = [f"pp:{path.strip('/')}" for path in wanted]
     found = [one for one in looking.listing(repository, archive, patterns).values() if one.type != "d"]
     if not found:
-        raise Missing(f"{archive.name} has no {wanted[0]}", hint=f"look where it is: seawall backup find {wanted[0]}")
+        raise _absent(archive, wanted[0])
     return len(found), sum(one.size for one in found)
 
 

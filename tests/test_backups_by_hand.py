@@ -99,6 +99,9 @@ def test_files_come_to_the_side_and_into_no_directory_that_is_there(saved: Saved
     with pytest.raises(Refused, match="not overwritten"):
         by_hand.bring(saved.repository, saved.archives[0], wanted, into, foreign=True)
     with pytest.raises(Missing, match="has no"):
+        by_hand.bring(saved.repository, saved.archives[0], [f"{saved.site}/new.php"], tmp_path / "none", foreign=False)
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(Missing, match="has no"):
         by_hand.measured(saved.repository, saved.archives[0], [f"{saved.site}/new.php"])
 
 

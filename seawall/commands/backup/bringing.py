@@ -109,8 +109,9 @@ def _brought(
 
 def _require_plain(wanted: tuple[str, ...]) -> None:
     for path in wanted:
-        if looking.pattern(path).startswith("sh:") or os.path.normpath(path) != path.rstrip("/"):
-            raise BadEstate(f"{path} is no plain path", hint="find it with: seawall backup find PATTERN")
+        looking.pattern(path)
+        if os.path.normpath(path) != path.rstrip("/"):
+            raise BadEstate(f"{path} is no plain path", hint=f"type {os.path.normpath(path)}")
 
 
 def _document(
