@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from escrowed import PEOPLE, Yard, wrapped, yard
+from saved_estate import host_key
 
 from backups.escrow import export, holders, memory
 from backups.escrow.contents import Contents, directory, from_document, inside
@@ -16,6 +17,15 @@ from estate.problem import Missing, Problem
 from inventory import load
 
 HOLDERS = ("vault-even", "vault-odd", "twin1")
+OTHER = f"""
+[hosts.web9]
+role = "production"
+datacenter = "limburg"
+ipv4 = "10.84.1.99"
+host_key = "{host_key("web9")}"
+backup = {{ even = "vault-even", odd = "vault-odd" }}
+
+"""
 PASS = "the content of secrets/web1.passphrase"
 
 
@@ -157,6 +167,29 @@ def test_numbers_go_on_where_another_control_machine_left_them(here: Yard) -> No
     assert state.head is not None
     assert state.head.number == 2
     assert len(here.sealed("vault-odd")) == 2
+
+
+def test_a_passphrase_of_the_seal_is_another_way_in_and_a_new_one_seals_anew(here: Yard) -> None:
+    text = here.estate_file.read_text("utf-8").replace(
+        "needed = 2", 'needed = 1\npassphrase = { file = "secrets/seal" }'
+    )
+    here.estate_file.write_text(text, "utf-8")
+    kept = here.base / "secrets/seal"
+    kept.touch(mode=0o600)
+    for number, passphrase in enumerate(("the first one", "the second one"), 1):
+        kept.write_text(f"{passphrase}\n", "utf-8")
+        state = exported(here)
+        assert (state.faults, state.head and state.head.number) == ([], number)
+        sealed = Memory(here.base).newest()
+        inside = from_document(sealed.open_by(passphrase))
+        assert len(inside.keys) == 8
+        assert "escrow.passphrase" not in inside.secrets
+
+
+def test_a_host_that_can_not_save_has_no_key_to_seal(here: Yard) -> None:
+    text = here.estate_file.read_text("utf-8")
+    here.estate_file.write_text(text.replace("[vhosts.", OTHER + "[vhosts.", 1), "utf-8")
+    assert len(exported(here).judged) == 8
 
 
 def test_without_anybody_to_seal_to_it_is_said(here: Yard) -> None:

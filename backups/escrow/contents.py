@@ -85,9 +85,9 @@ class Contents:
             "servers": list(self.servers),
         }
 
-    def fingerprint(self) -> str:
-        """Says whether anything has changed, and to nobody but the control machine what: its own key is in it."""
-        return hmac.digest(self._derived(b"contents"), coding.canonical(self.document()), "sha256").hex()
+    def fingerprint(self, own: str | None) -> str:
+        """Says whether anything has changed (`own`: the passphrase of the seal), to nobody what: our key is in it."""
+        return hmac.digest(self._derived(b"contents"), coding.canonical([self.document(), own]), "sha256").hex()
 
     def signing_key(self) -> Ed25519PrivateKey:
         """What the control machine signs with: its own as long as its ssh key is."""

@@ -54,42 +54,69 @@ def export(estate: Estate, path: Path, say: Say, accepted: frozenset[str] = froz
 
     Raises Missing where nobody is named in [escrow], or a secret is not there.
     """
-    _require_somebody(estate)
-    memory = Memory(path.resolve().parent)
+    memory, ours = Memory(path.resolve().parent), _read(estate, path)
     with memory.locked():
-        before = _looked(estate, memory, path, say, accepted)
+        before = _looked(estate, memory, ours, say, accepted)
         if not before.current:
-            before = _sealed(estate, memory, path, before, say)
+            before = _sealed(estate, memory, ours, before, say)
         memory.remember(_good(before.judged))
         return _delivered(estate, memory, before, say)
 
 
 def state(estate: Estate, path: Path, say: Say) -> State:
     """The same without changing anything. Raises as `export` does."""
-    _require_somebody(estate)
-    return _looked(estate, Memory(path.resolve().parent), path, say, frozenset())
+    return _looked(estate, Memory(path.resolve().parent), _read(estate, path), say, frozenset())
 
 
-def _require_somebody(estate: Estate) -> None:
+@dataclass(frozen=True, slots=True)
+class _Ours:
+    """What the control machine has. Read once: a secret may come from a command that asks somebody."""
+
+    whole: Contents  # without keys
+    own: str | None  # what opens the seal beside people
+
+    def with_keys(self, good: Mapping[str, Held]) -> Contents:
+        return replace(self.whole, keys=good)
+
+    def fingerprint(self, good: Mapping[str, Held]) -> str:
+        return self.with_keys(good).fingerprint(self.own)
+
+
+def _read(estate: Estate, path: Path) -> _Ours:
     if not estate.escrow.wanted:
         raise Missing(
             "nobody is named in [escrow] of the estate: its keys are in no escrow, and a fire would take them",
             hint="each of two or three people: seawall backup keys recipient NAME; then name them in [escrow]",
         )
+    path, key = path.resolve(), Path(estate.control.ssh_key or "")
+    if not key.is_file():
+        raise Missing(f"the control key {key} is not there", hint="look at [control] ssh_key in the estate")
+    values = {at: Kept(where, secrets.resolve(where, base=path.parent)) for at, where in references(estate).items()}
+    own = values.pop(OWN, None)
+    whole = Contents(
+        estate=estate.name,
+        estate_file=path.name,
+        text=path.read_text(encoding="utf-8"),
+        ssh_key_file=str(key.relative_to(path.parent) if key.is_relative_to(path.parent) else key),
+        ssh_key=key.read_text(encoding="utf-8"),
+        secrets=values,
+        keys={},
+        servers=contents.servers(estate),
+    )
+    return _Ours(whole, None if own is None else own.value)
 
 
-def _looked(estate: Estate, memory: Memory, path: Path, say: Say, accepted: frozenset[str]) -> State:
+def _looked(estate: Estate, memory: Memory, ours: _Ours, say: Say, accepted: frozenset[str]) -> State:
     asked = holders.holders(estate)
     say(f"looking at {', '.join(host.name for host in asked)}")
     answers = holders.each(asked, lambda host: holders.look(host, estate.control))
-    passphrases = _values(estate, path)
-    backed_up = [name for name, host in estate.hosts.items() if host.backup]
-    by_client = {name: passphrases[f"hosts.{name}.passphrase"].value for name in backed_up}
-    judged = judge(holders.found(estate, answers), memory.known(), by_client, accepted)
+    found = holders.found(estate, answers)
+    passphrases = {client_of(repository): passphrase_of(repository, ours.whole) for repository in found}
+    judged = judge(found, memory.known(), passphrases, accepted)
     kept = memory.sealed()
     name = max(kept, key=number_of, default=None)
     head = None if name is None else parse(kept[name]).head
-    is_now = _contents(estate, path, _good(judged)).fingerprint()
+    is_now = ours.fingerprint(_good(judged))
     current = head is not None and head.contents == is_now and _same_people(head, estate)
     return State(name, head, current, False, tuple(judged), _unheld(kept, answers), answers)
 
@@ -102,32 +129,9 @@ def _good(judged: tuple[Judged, ...] | list[Judged]) -> dict[str, Held]:
     return {one.name: one.held for one in judged if one.held is not None}
 
 
-def _values(estate: Estate, path: Path) -> dict[str, Kept]:
-    base = path.resolve().parent
-    found = references(estate)
-    return {place: Kept(where, secrets.resolve(where, base=base)) for place, where in found.items() if place != OWN}
-
-
-def _contents(estate: Estate, path: Path, good: Mapping[str, Held]) -> Contents:
-    path = path.resolve()
-    key = Path(estate.control.ssh_key or "")
-    if not key.is_file():
-        raise Missing(f"the control key {key} is not there", hint="look at [control] ssh_key in the estate")
-    return Contents(
-        estate=estate.name,
-        estate_file=path.name,
-        text=path.read_text(encoding="utf-8"),
-        ssh_key_file=str(key.relative_to(path.parent) if key.is_relative_to(path.parent) else key),
-        ssh_key=key.read_text(encoding="utf-8"),
-        secrets=_values(estate, path),
-        keys=good,
-        servers=contents.servers(estate),
-    )
-
-
-def _sealed(estate: Estate, memory: Memory, path: Path, before: State, say: Say) -> State:
+def _sealed(estate: Estate, memory: Memory, ours: _Ours, before: State, say: Say) -> State:
     good = _good(before.judged)
-    whole = _contents(estate, path, good)
+    whole = ours.with_keys(good)
     elsewhere = [name for seen in _seen(before.answers).values() for name in seen.sealed]
     signing = whole.signing_key()
     head = Head(
@@ -137,12 +141,10 @@ def _sealed(estate: Estate, memory: Memory, path: Path, before: State, say: Say)
         needed=estate.escrow.needed,
         recipients=estate.escrow.recipients,
         keys=tuple(sorted(held.key.fingerprint for held in good.values())),
-        contents=whole.fingerprint(),
+        contents=ours.fingerprint(good),
         signer=signing.public_key().public_bytes_raw(),
     )
-    kept = estate.escrow.passphrase
-    own = None if kept is None else secrets.resolve(kept, base=path.resolve().parent)
-    content = seal(head, whole.document(), signing, own)
+    content = seal(head, whole.document(), signing, ours.own)
     name = file_name(estate.name, head.number, content)
     memory.keep(name, content)
     say(f"sealed {name}: {len(good)} keys, for {_for_whom(head)}")

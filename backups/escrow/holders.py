@@ -89,6 +89,7 @@ def found(estate: Estate, answers: Mapping[str, Seen | Problem]) -> dict[str, Fo
     return {
         name(host.name, kind, side): _on(answers[server], f"{host.name}/{kind}")
         for host in estate.hosts.values()
+        if host.passphrase is not None  # without one it can't save
         for side, server in host.backup.items()
         for kind in KINDS
     }
