@@ -111,6 +111,17 @@ def test_not_even_by_whoever_can_sign_as_we_do(what: str) -> None:
         (sealed := sealing.parse(json.dumps(document))).open_with(shares(sealed, ALICE, BOB))
 
 
+def test_shares_and_payload_are_bound_to_the_head_each_by_itself() -> None:
+    genuine = sealing.parse(content := sealing.seal(head(), PAYLOAD, OURS))
+    document = json.loads(changed(content, CHANGES["the number"]))
+    document["signature"] = coding.text(OURS.sign(sealing.signed(document)))
+    other = sealing.parse(json.dumps(document))
+    with pytest.raises(Untrusted, match="share of alice does not open"):
+        other.share_of(ALICE)
+    with pytest.raises(Untrusted, match="what is in it does not open"):
+        other.open_with(shares(genuine, ALICE, BOB))
+
+
 def test_a_share_of_another_file_opens_nothing() -> None:
     one, other = (sealing.parse(sealing.seal(head(), PAYLOAD, OURS)) for _ in range(2))
     with pytest.raises(Untrusted, match="a share was wrong"):

@@ -77,7 +77,8 @@ def room(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Room:
     assert said.ok, said.err[-3000:]
     assert "sealed" in said.err
     late = Failed("the scheduler never took its first archives", hint="journalctl -u seawall-backup on web1")
-    wait_until(lambda: on(lab, "web1", "backup", "status").ok, timeout=120, late=late)
+    both = lambda: on(lab, "web1", "backup", "list").out.count("web1.files.") >= 2  # noqa: E731
+    wait_until(both, timeout=240, late=late, every=1)
     return found
 
 
