@@ -111,6 +111,7 @@ def _looked(estate: Estate, memory: Memory, ours: _Ours, say: Say, accepted: fro
     say(f"looking at {', '.join(host.name for host in asked)}")
     answers = holders.each(asked, lambda host: holders.look(host, estate.control))
     found = holders.found(estate, answers)
+    say(f"comparing {len(found)} keys")
     passphrases = {client_of(repository): passphrase_of(repository, ours.whole) for repository in found}
     judged = judge(found, memory.known(), passphrases, accepted)
     kept = memory.sealed()
