@@ -15,6 +15,7 @@ from effects import files
 from effects.clock import now
 from effects.run import attempt
 from estate.model import Host, Role
+from estate.points import kinds_on
 from estate.problem import Refused, Unmet
 from seawall.options import json_option, print_json
 
@@ -42,6 +43,8 @@ def turn(site: Site) -> None:
     if attempt(["systemctl", "is-active", "--quiet", *BUSY], timeout=30).ok:
         return
     archives, _ = proving.wanted(site, client)
+    if len(archives) < len(kinds_on(site.estate, client)):
+        return  # the first of some kind is still on its way, or its side does not answer: the status says which
     if any(one.is_about(archives) and _settled(one) for one in record.proofs(client.name)):
         return
     _report(_prove(site, client))
