@@ -1,18 +1,23 @@
-"""Every secret that an estate refers to, by its place in the file."""
+"""Every secret that an estate refers to, by its place in the file. Found wherever it stands: none can be forgotten."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 
 from estate.model import Estate
 from estate.secret import Secret
 
 
 def references(estate: Estate) -> dict[str, Secret]:
-    """Place in the file, as `hosts.web1.passphrase`, and where the secret is kept."""
-    found = {f"hosts.{name}.passphrase": host.passphrase for name, host in estate.hosts.items()}
-    found |= {
-        f"hosts.{name}.encryption.passphrase": host.encryption.passphrase
-        for name, host in estate.hosts.items()
-        if host.encryption is not None
-    }
-    found |= {f'zones."{name}".tsig.secret': zone.tsig.secret for name, zone in estate.zones.items()}
-    found |= {"backup.heartbeat": estate.backup.heartbeat, "backup.notify": estate.backup.notify}
-    found["escrow.passphrase"] = estate.escrow.passphrase
-    return {place: secret for place, secret in found.items() if secret is not None}
+    """Place in the file, as `hosts.web1.passphrase` or `zones."docs.example".tsig.secret`, and where it is kept."""
+    return dict(_within(estate, ()))
+
+
+def _within(value: object, place: tuple[str, ...]) -> Iterator[tuple[str, Secret]]:
+    if isinstance(value, Secret):
+        yield ".".join(place), value
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _within(getattr(value, field.name), (*place, field.name))
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _within(inner, (*place, f'"{key}"' if "." in str(key) else str(key)))

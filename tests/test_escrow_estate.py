@@ -40,6 +40,19 @@ def test_nobody_is_named_by_default(tmp_path: Path) -> None:
     assert "escrow" not in plain(lab_estate(tmp_path))
 
 
+def test_every_secret_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    """A new kind of them is sealed too, without anybody thinking of it."""
+    third = ('[third_copy]\nendpoint = "https://s3.example"\nbucket = "copies"\naccess_key = { env = "A" }\n'
+             'secret_key = { command = ["pass", "s3"] }\nseal = { file = "secrets/seal" }\n'
+             'servers = ["vault-odd"]\n')  # fmt: skip
+    path = written(tmp_path, f'passphrase = {{ env = "P" }}\nrecipients = {{ alice = "{ALICE}" }}\n\n{third}')
+    assert set(references(load(path))) == {
+        "hosts.web1.passphrase", "hosts.twin1.passphrase", "escrow.passphrase",
+        *(f"third_copy.{name}" for name in ("access_key", "secret_key", "seal")),
+        *(f'zones."{name}.example".tsig.secret' for name in ("shop", "ledger", "docs")),
+    }  # fmt: skip
+
+
 def test_a_host_knows_nothing_of_it(tmp_path: Path) -> None:
     path = written(tmp_path, f'passphrase = {{ file = "safe" }}\nrecipients = {{ alice = "{ALICE}" }}')
     assert references(load(path))["escrow.passphrase"] == Secret(file="safe")
