@@ -25,18 +25,27 @@ class Mark:
     def _file(self) -> Path:
         return RESTORED / f"{self.subject}.json"
 
-    def write(self, archive: Archive, directory: Path) -> None:
-        """Say that `directory`, wherever it is moved to, holds `archive`."""
+    def write(self, archive: Archive, directory: Path, beyond: str = "") -> None:
+        """Say that `directory`, wherever it is moved to, holds `archive`, and in words what it holds `beyond` that."""
         RESTORED.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write(self._file, json.dumps({"archive": archive.id, "directory": files.identity(directory)}), mode=0o600)
+        row = {"archive": archive.id, "directory": files.identity(directory), "beyond": beyond}
+        files.write(self._file, json.dumps(row), mode=0o600)
 
     def holds(self, archive: Archive, directory: Path) -> bool:
         """Whether `directory` is the one that `archive` was restored into."""
         try:
             known = json.loads(self._file.read_text(encoding="utf-8"))
-            return bool(known == {"archive": archive.id, "directory": files.identity(directory)})
-        except (OSError, Failed, json.JSONDecodeError):
+            return (known["archive"], known["directory"]) == (archive.id, files.identity(directory))
+        except (OSError, Failed, json.JSONDecodeError, KeyError):
             return False
+
+    @property
+    def beyond(self) -> str:
+        """What it was written with; empty where that is nothing."""
+        try:
+            return str(json.loads(self._file.read_text(encoding="utf-8")).get("beyond", ""))
+        except (OSError, json.JSONDecodeError):
+            return ""
 
     def clear(self) -> None:
         """It holds nothing any more, for it is about to change."""

@@ -87,8 +87,13 @@ def data_of(server: Server) -> Target:
     return Target(server.engine, beside, seed=server.data, owner=server.owner)
 
 
-def place_database(repository: Repository, archive: Archive, server: Server, kept: str) -> None:
-    """Bring a database server's data back and start it; what stood there stays beside it as `.kept-…`."""
+def place_database(
+    repository: Repository, archive: Archive, server: Server, kept: str, forward: Callable[[Path], str] | None = None
+) -> None:
+    """Bring a database server's data back and start it; what stood there stays beside it as `.kept-…`.
+
+    `forward` brings the data on beyond the archive, before it takes its place, and says how far.
+    """
     if server.data.is_mount():
         raise Refused(
             f"{server.data} is a mount of its own, so its content can't be swapped at once",
@@ -98,7 +103,8 @@ def place_database(repository: Repository, archive: Archive, server: Server, kep
     hydrate(repository, archive, target)
     target.leave()
     stage = target.top
-    Mark(server.engine).write(archive, stage)
+    beyond = forward(stage) if forward is not None else ""
+    Mark(server.engine).write(archive, stage, beyond)
     server.stop()
     swap(stage, server.data, server.data.with_name(f"{server.data.name}.kept-{kept}"))
     server.start()

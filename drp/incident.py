@@ -15,6 +15,7 @@ from estate.problem import Missing
 
 ACTIVATE, REDIRECT = "activate", "redirect"  # the first job of an incident, and the one that ends it
 ENDS = ("done", "held", "failed")
+FILES = "files"
 DNS, FREEZE = "dns", "freeze"  # the steps that begin and end an outage
 WORDS = {"activate": "activation", "withdraw": "return: freeze and save", "restore": "return: restore",
          "redirect": "return: redirect"}  # fmt: skip
@@ -83,6 +84,7 @@ class Outage:
     domain: str
     recovery_point: datetime | None  # the oldest archive it was brought back from
     rpo: timedelta | None  # work lost at most: from the recovery point to the disaster
+    databases: timedelta | None  # the same of its databases alone: from the end of their stream; None: it has none
     rto: timedelta | None  # from the order until DNS was proven; None where it never was
     away: timedelta | None  # without service while it returned; None where it did not return
 
@@ -175,17 +177,27 @@ def _latest(runs: Sequence[Run]) -> tuple[Run, ...]:
 
 def _outage(move: Mapping[str, Any], runs: Sequence[Run], lost: datetime) -> Outage:
     domain, order = move["domain"], runs[0].ordered
-    point = min((datetime.fromisoformat(archive["taken"]) for archive in move["archives"]), default=None)
+    points = _points(move)
+    point = min(points, default=None, key=lambda one: one[1])
+    bases = [at for kind, at in points if kind != FILES]
     served = _first_end(domain, [run for run in runs if run.kind == ACTIVATE])
     home = _first_end(domain, [run for run in runs if run.kind == REDIRECT])
     frozen = min((a.start for run in runs if run.kind != ACTIVATE for a in run.acts if a.step == FREEZE), default=None)
     return Outage(
         domain=domain,
-        recovery_point=point,
-        rpo=None if point is None else max(lost - point, timedelta(0)),
+        recovery_point=None if point is None else point[1],
+        rpo=None if point is None else max(lost - point[1], timedelta(0)),
+        databases=max(lost - min(bases), timedelta(0)) if bases else None,
         rto=None if served is None else served - order,
         away=None if home is None or frozen is None else home - frozen,
     )
+
+
+def _points(move: Mapping[str, Any]) -> list[tuple[str, datetime]]:
+    """Kind, and up to when it was brought back: the archive's time, or the end of the stream after it."""
+    until = {tail["archive"]: tail["until"] for tail in move.get("tails", ())}
+    rows = [(row.get("kind", FILES), until.get(row.get("id"), row["taken"])) for row in move["archives"]]
+    return [(kind, datetime.fromisoformat(at)) for kind, at in rows]
 
 
 def _first_end(domain: str, runs: Sequence[Run]) -> datetime | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from backups.proof import record
 from backups.repository import Repository
 from backups.site import Site
+from backups.streams.tails import tails
 from drp import dns
 from drp import job as jobs
 from drp.plan import Observed, Plan, activation, homecoming
@@ -39,8 +40,9 @@ def plan_activation(site: Site, *, sizes: bool = True, proven: bool = False) -> 
         archives = tuple(archive for archive in archives if verdicts.get(archive.id))
     measured = _sizes(site, production, archives) if sizes else {}
     seen = _seen(site, production, twin)
-    said = tuple(fault.what for fault in faults)
-    seen = replace(seen, archives=archives, sizes=measured, faults=said, verdicts=verdicts)
+    after, said = tails(site, production, archives)
+    said = (*(fault.what for fault in faults), *said)
+    seen = replace(seen, archives=archives, sizes=measured, faults=said, verdicts=verdicts, tails=after)
     return activation(site.estate, production, twin, seen)
 
 

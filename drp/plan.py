@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from drp.dns import Change
 from estate.model import Estate, Host, Vhost
-from estate.points import FILES, Archive, kinds_of, recovery_point
+from estate.points import FILES, Archive, Kind, Tail, kinds_of, recovery_point
 from estate.problem import Refused
 
 # Measured with borg 1.4 on two cores: 92 MB/s and 4,000 files/s on one of them; a database server needs
@@ -34,9 +34,8 @@ class Observed:
     changes: Mapping[str, tuple[Change, ...]]  # domain: what DNS would need
     served: frozenset[str]  # domains that visitors already find at the target
     faults: tuple[str, ...]  # what did not answer
-    verdicts: Mapping[str, bool] = field(
-        default_factory=dict
-    )  # archive id: whether a proof of it held, where one was made
+    verdicts: Mapping[str, bool] = field(default_factory=dict)  # archive id: whether a proof that was made of it held
+    tails: Mapping[str, Tail] = field(default_factory=dict)  # archive id: the stream after that snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,16 @@ class Move:
     changes: tuple[Change, ...]
     seconds: float  # estimated; what an earlier vhost already brings is counted there
     proven: bool | None = None  # whether all of it came up whole in the proof room; None: not all of it was there yet
+    tails: tuple[Tail, ...] = ()  # of those snapshots that a stream goes on from
+
+    def points(self) -> Mapping[Kind, datetime]:
+        """Up to when each part is brought back: the archive's time, or the end of the stream after it."""
+        until = {tail.archive: tail.until for tail in self.tails}
+        return {archive.kind: max(archive.taken, until.get(archive.id, archive.taken)) for archive in self.archives}
 
     def loss(self, disaster: datetime) -> timedelta:
         """Work lost if production died at `disaster`: the age of the oldest thing it is brought back from."""
-        return max(archive.loss(disaster) for archive in self.archives)
+        return disaster - min(self.points().values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,16 @@ class Plan:
 
     @property
     def seal(self) -> str:
-        """SHA-256 over everything that would be done, and nothing else: not the time, not the estimates."""
+        """SHA-256 over everything that would be done, and nothing else: not the time, not the estimates.
+
+        Of a stream its chain, and not its end: that moves with every second in which production still writes.
+        """
         acts = [
             (
                 move.domain,
                 [(a.id, a.kind, a.side) for a in move.archives],
                 [(c.zone, c.name, c.rtype, c.before, c.after, c.ttl) for c in move.changes],
+                [(t.archive, t.chain) for t in move.tails],
             )
             for move in self.moves
         ]
@@ -103,7 +112,8 @@ def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Pl
         seconds = _estimate(there, seen.sizes, brought)
         brought |= {archive.id for archive in there if archive.kind != FILES}
         proven = _proven(there, seen.verdicts)
-        moves.append(Move(vhost.domain, there, seen.changes[vhost.domain], seconds, proven))
+        tails = tuple(seen.tails[archive.id] for archive in there if archive.id in seen.tails)
+        moves.append(Move(vhost.domain, there, seen.changes[vhost.domain], seconds, proven, tails))
     if hopeless:
         said = "".join(f"\n{fault}" for fault in seen.faults)
         raise Refused(

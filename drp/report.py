@@ -18,6 +18,7 @@ def to_json(incident: Incident) -> dict[str, Any]:
             one.domain: {
                 "recovery_point": one.recovery_point and one.recovery_point.isoformat(),
                 "rpo_seconds": _seconds(one.rpo),
+                "rpo_databases_seconds": _seconds(one.databases),
                 "rto_seconds": _seconds(one.rto),
                 "return_seconds": _seconds(one.away),
             }
@@ -52,6 +53,7 @@ def vhosts(incident: Incident) -> Table:
             one.domain,
             _clock(one.recovery_point) if one.recovery_point else "none",
             _lasting(one.rpo),
+            _lasting(one.databases),
             _lasting(one.rto),
             _lasting(one.away),
         )
@@ -59,11 +61,12 @@ def vhosts(incident: Incident) -> Table:
     ]
     return Table(
         "Sites",
-        ("site", "recovery point", "RPO", "RTO", "away on return"),
+        ("site", "recovery point", "RPO", "RPO of databases", "RTO", "away on return"),
         rows,
-        note="RPO: work lost at most, from the recovery point to the disaster. RTO: from the order until every "
+        note="RPO: work lost at most, from the recovery point to the disaster; of databases, from the end of their "
+        "stream. RTO: from the order until every "
         "name server that answers was proven. Away on return: 503 with Retry-After, until DNS was proven again.",
-        right=("RPO", "RTO", "away on return"),
+        right=("RPO", "RPO of databases", "RTO", "away on return"),
     )
 
 

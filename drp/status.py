@@ -1,13 +1,15 @@
 """Could we come back now, from what, and how old is it?"""
 
+from collections.abc import Mapping
 from typing import Any
 
 from backups.site import Site
+from backups.streams.tails import tails
 from drp import dns, observe
 from drp import job as jobs
 from effects.clock import now
 from estate.model import Host, Vhost
-from estate.points import Archive, kinds_of, newest
+from estate.points import Archive, Tail, kinds_of, newest
 from estate.problem import Problem
 
 
@@ -15,27 +17,33 @@ def status(site: Site) -> dict[str, Any]:
     """JSON types and datetimes only. Per vhost: newest recovery point per kind, its age, where DNS points."""
     production, twin = observe.pair(site)
     archives, faults = site.archives(production, observe.KINDS)
+    after, said = tails(site, production, archives)
     look = dns.look(site.estate)  # one for all: it remembers which servers are silent
     served = [(vhost, _points_at(look, vhost, (production, twin))) for vhost in site.estate.vhosts_on(production)]
-    vhosts = [_vhost(site, vhost, archives) | {"dns": where} for vhost, where in served]
+    vhosts = [_vhost(site, vhost, archives, after) | {"dns": where} for vhost, where in served]
     return {
         "at": now(),
         "production": production.name,
         "twin": twin.name,
         "vhosts": vhosts,
-        "faults": [fault.what for fault in faults],
+        "faults": [*(fault.what for fault in faults), *said],
         "jobs": [{"job": job.id, "by": job.by, "ordered": job.ordered, "state": _state(job)} for job in jobs.known()],
     }
 
 
-def _vhost(site: Site, vhost: Vhost, archives: tuple[Archive, ...]) -> dict[str, Any]:
+def _vhost(site: Site, vhost: Vhost, archives: tuple[Archive, ...], after: Mapping[str, Tail]) -> dict[str, Any]:
     points = {str(kind): newest(archives, kind) for kind in kinds_of(site.estate, vhost)}
-    ages = [point.loss(now()).total_seconds() for point in points.values() if point]
+    ages = {
+        kind: (now() - (after[point.id].until if point.id in after else point.taken)).total_seconds()
+        for kind, point in points.items()
+        if point
+    }
     return {
         "domain": vhost.domain,
         "points": {kind: point.name if point else None for kind, point in points.items()},
         "sides": {kind: str(point.side) if point else None for kind, point in points.items()},
-        "loss_seconds": max(ages) if len(ages) == len(points) else None,  # None: could not come back
+        "loss_seconds": max(ages.values()) if len(ages) == len(points) else None,  # None: could not come back
+        "losses": ages,
     }
 
 

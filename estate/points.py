@@ -12,6 +12,17 @@ Kind = Literal["files"] | Engine  # what an archive holds: files, or the databas
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
 
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The stream after a snapshot, without a hole: how far one database server can be brought beyond it."""
+
+    archive: str  # the snapshot's id
+    engine: Engine
+    chain: str
+    position: str  # its end, as FILE:OFFSET of the server's log
+    until: datetime  # all that was committed before is in it
+
+
 def kind_of(word: str) -> Kind:
     """ "files", or the engine of that name. Raises ValueError."""
     return FILES if word == FILES else Engine(word)

@@ -87,7 +87,7 @@ def opened(site: Site, client: Host, engine: Engine, goal: Goal, say: Say) -> It
     with files.locked(ROOMS / f"{engine}.lock", what=f"a restore of {engine} to an instant"):
         scratch = Scratch(mine, room / "data", room)
         scratch.stop()  # of a run that was killed
-        _fresh(room, mine)
+        fresh(room, mine)
         try:
             yield scratch, _reach(site, client, goal, scratch, say)
         finally:
@@ -95,7 +95,8 @@ def opened(site: Site, client: Host, engine: Engine, goal: Goal, say: Say) -> It
             shutil.rmtree(room, ignore_errors=True)
 
 
-def _fresh(room: Path, mine: Server) -> None:
+def fresh(room: Path, mine: Server) -> None:
+    """An empty room, closed to all but root and the server's user."""
     shutil.rmtree(room, ignore_errors=True)
     ROOMS.mkdir(mode=0o711, parents=True, exist_ok=True)
     room.mkdir(mode=0o700)

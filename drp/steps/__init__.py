@@ -75,7 +75,8 @@ def _bring(job: Job, estate: Estate, move: Move) -> Iterator[Step]:
         else:
             needing = {other.domain for other in job.plan.moves if archive in other.archives}
             names = {db.name for db in estate.databases.values() if db.engine is archive.kind and db.vhost in needing}
-            yield Database(Engine(archive.kind), archive, frozenset(needing), frozenset(names))
+            tail = next((one for one in move.tails if one.archive == archive.id), None)
+            yield Database(Engine(archive.kind), archive, frozenset(needing), frozenset(names), tail)
 
 
 def _words(loss: timedelta) -> str:

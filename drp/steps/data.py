@@ -7,13 +7,14 @@ from backups import memory, restore, take
 from backups.engines import server
 from backups.mark import Mark
 from backups.memory import Taken
+from backups.streams.forward import forward
 from drp import web
 from drp.engine import World
 from drp.steps.base import OfVhost
 from effects.clock import now, wait_until
 from effects.run import attempt
 from estate.model import Engine, Vhost
-from estate.points import FILES, Archive, Kind
+from estate.points import FILES, Archive, Kind, Tail
 from estate.problem import Failed
 
 
@@ -42,6 +43,7 @@ class Database:
     archive: Archive
     vhosts: frozenset[str]
     names: frozenset[str]
+    tail: Tail | None = None  # the stream that it is brought on by
     kind = "database"
 
     @property
@@ -49,18 +51,20 @@ class Database:
         return str(self.engine)
 
     def proof(self, world: World) -> str | None:
-        mine = server(self.engine)
-        if not Mark(self.engine).holds(self.archive, mine.data):
+        mine, mark = server(self.engine), Mark(self.engine)
+        if not mark.holds(self.archive, mine.data) or (self.tail is not None and not mark.beyond):
             return None
         if attempt(["systemctl", "is-active", "--quiet", mine.unit], timeout=30).code != 0:
             mine.start()  # swapped, then killed before the start: the data is the right one
         missing = self.names - mine.databases()
-        return None if missing else f"{mine.unit} serves {', '.join(sorted(self.names))} from {self.archive.name}"
+        comes = " ".join(filter(None, (self.archive.name, mark.beyond)))
+        return None if missing else f"{mine.unit} serves {', '.join(sorted(self.names))} from {comes}"
 
     def act(self, world: World) -> None:
         source = world.site.estate.hosts[self.archive.host]
         repository = world.site.repository(source, self.archive.kind, self.archive.side)
-        restore.place_database(repository, self.archive, server(self.engine), world.job.seal[:12])
+        onward = forward(world.site, source, self.archive, self.tail) if self.tail is not None else None
+        restore.place_database(repository, self.archive, server(self.engine), world.job.seal[:12], onward)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from estate.model import Vhost
 from estate.problem import Failed, Problem
 from estate.web import WEB_SERVERS, WebServer
 
-BACKUP_UNIT = "seawall-backup.service"
+UNITS = ("seawall-backup.service", "seawall-stream.service")
 
 
 def server_of(world: World) -> WebServer:
@@ -104,7 +104,7 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Whoever serves is what gets backed up: the scheduler runs there, and only there.
+    """Whoever serves is what gets backed up: the scheduler and the stream shipper run there, and only there.
 
     It starts with nothing saved, for what stands there was just brought: a disaster of the next hour finds it saved.
     """
@@ -115,10 +115,10 @@ class Schedule:
     vhosts: frozenset[str] = frozenset()
 
     def proof(self, world: World) -> str | None:
-        runs = attempt(["systemctl", "is-active", "--quiet", BACKUP_UNIT], timeout=30).ok
-        return f"{BACKUP_UNIT} {'runs' if runs else 'is stopped'}" if runs is self.on else None
+        runs = [attempt(["systemctl", "is-active", "--quiet", unit], timeout=30).ok for unit in UNITS]
+        return f"{', '.join(UNITS)}: {'run' if self.on else 'stopped'}" if set(runs) == {self.on} else None
 
     def act(self, world: World) -> None:
         if self.on:
             memory.forget()
-        run(["systemctl", "enable" if self.on else "disable", "--now", BACKUP_UNIT], timeout=60)
+        run(["systemctl", "enable" if self.on else "disable", "--now", *UNITS], timeout=60)

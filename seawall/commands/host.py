@@ -36,11 +36,16 @@ def plan(back: bool, proven: bool) -> None:
 
 def _told(plan: Plan) -> dict[str, Any]:
     losses = {move.domain: move.loss(plan.made).total_seconds() for move in plan.moves if move.archives}
+    parts = {
+        move.domain: {str(kind): (plan.made - at).total_seconds() for kind, at in move.points().items()}
+        for move in plan.moves
+    }
     names = {move.domain: [archive.name for archive in move.archives] for move in plan.moves}
     return {
         "seal": plan.seal,
         "plan": PLAN.dump_python(plan, mode="json"),
         "loss_seconds": losses,
+        "losses": parts,  # by kind of archive
         "archives": names,
     }
 

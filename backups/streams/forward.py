@@ -1,0 +1,63 @@
+"""Bringing a snapshot forward to the end of its stream, beside a server's data and before it takes their place."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from backups.engines import server
+from backups.site import Site
+from backups.streams.frames import Position
+from backups.streams.instant import ROOMS, fresh, noted
+from backups.streams.mirror import Mirror
+from backups.streams.replay import Log, replay
+from backups.streams.scratch import Scratch
+from effects import files
+from estate.model import Host
+from estate.points import Archive, Tail
+from estate.problem import Missing, Refused
+
+
+def forward(site: Site, client: Host, archive: Archive, tail: Tail) -> Callable[[Path], str]:
+    """What brings a directory that `archive` was extracted to up to the end of the stream as it is then, never to less
+    than `tail`. It returns in words how far that is, and raises Refused where the stream has become shorter."""
+
+    def act(stage: Path) -> str:
+        mine = server(tail.engine)
+        room = ROOMS / tail.engine
+        with files.locked(ROOMS / f"{tail.engine}.lock", what=f"a restore of {tail.engine} to an instant", wait=60):
+            scratch = Scratch(mine, stage, room)
+            scratch.stop()
+            fresh(room, mine)
+            try:
+                return _through(site, client, archive, tail, scratch)
+            finally:
+                scratch.stop()
+                shutil.rmtree(room, ignore_errors=True)
+
+    return act
+
+
+def _through(site: Site, client: Host, archive: Archive, tail: Tail, scratch: Scratch) -> str:
+    note = noted(site, client, archive)
+    if note is None:
+        raise Missing(f"{archive.name} has no place in the stream", hint="make a new plan: seawall drp plan")
+    mirror, into = Mirror.of(client), scratch.room / "log"
+    mirror.fetch(site)  # a side that does not answer has no more than the plan knew
+    into.mkdir(mode=0o700)
+    run, _ = mirror.unseal(tail.engine, note.chain, Position(note.position.name, 0), into)
+    sealed = _position(tail.position)
+    if run.end.order < sealed.order:
+        raise Refused(
+            f"the stream of {client.name}'s {tail.engine} ends at {run.end}, and the plan was made with {sealed}",
+            hint="bring the other backup server back and run the same command again, or make a new plan",
+        )
+    log = Log(tail.engine, into, run, note)
+    found = log.transactions()
+    replay(scratch, log, None, found)
+    until = run.instant or tail.until
+    return f"and {len(found)} transactions of the stream, all before {until.isoformat(timespec='milliseconds')}"
+
+
+def _position(text: str) -> Position:
+    name, _, offset = text.rpartition(":")
+    return Position(name, int(offset))

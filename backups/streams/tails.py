@@ -1,0 +1,46 @@
+"""The stream after the newest snapshots, for whoever plans: fetched, opened, and without a hole up to where it says."""
+
+from collections.abc import Sequence
+
+from backups.site import Site
+from backups.streams.frames import Position
+from backups.streams.instant import noted
+from backups.streams.mirror import Mirror
+from estate.model import Engine, Host
+from estate.points import Archive, Tail, newest
+from estate.problem import Problem
+
+
+def tails(site: Site, client: Host, archives: Sequence[Archive]) -> tuple[dict[str, Tail], tuple[str, ...]]:
+    """By archive id, of the newest snapshot of each engine; and what is not whole, or did not answer.
+
+    A snapshot without a place in the stream, or whose stream has a hole at once, has no tail: it stands for itself.
+    """
+    snapshots = [one for engine in Engine if (one := newest(archives, engine))]
+    if not snapshots:
+        return {}, ()
+    mirror = Mirror.of(client)
+    said = [fault.what for fault in mirror.fetch(site)]
+    found = dict[str, Tail]()
+    for archive in snapshots:
+        try:
+            tail, faults = _tail(site, client, mirror, archive)
+        except Problem as fault:
+            tail, faults = None, [fault.what]
+        said += faults
+        if tail is not None:
+            found[archive.id] = tail
+    return found, tuple(dict.fromkeys(said))
+
+
+def _tail(site: Site, client: Host, mirror: Mirror, archive: Archive) -> tuple[Tail | None, list[str]]:
+    note = noted(site, client, archive)
+    if note is None:
+        return None, []
+    engine = Engine(archive.kind)
+    run, faults = mirror.unseal(engine, note.chain, Position(note.position.name, 0))
+    if run.gap:
+        faults.append(f"the stream of {client.name}'s {engine} has a gap at {run.end}: nothing after it can be used")
+    if run.instant is None or run.end.order < note.position.order:
+        return None, faults
+    return Tail(archive.id, engine, note.chain, str(run.end), run.instant), faults
