@@ -1,7 +1,7 @@
 """Bringing a copy of a database server forward: to an instant, to before a transaction, or to the end of its log."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from backups.streams.coverage import Run
 from backups.streams.frames import Position
 from backups.streams.notes import Note
 from backups.streams.scratch import Scratch
-from backups.streams.transactions import Transaction, committed, first_unwanted
+from backups.streams.transactions import Transaction, changed, committed, first_unwanted
 from effects.run import attempt, run
 from estate.model import Engine
 from estate.problem import Refused
@@ -49,6 +49,11 @@ class Log:
             self.fill_up()
             found = list(committed(self._dump("--rmgr=Transaction"), int(self.run.start.name[:8], 16), order.SEGMENT))
         return [one for one in found if one.start.order >= self.note.position.order]
+
+    def changes(self, until: Position) -> Mapping[str, str]:
+        """Of PostgreSQL's log, by XID: what was done to which file of a table, and to how many rows."""
+        lsn = order.wal_start(until.name) + until.offset
+        return changed(self._dump(f"--end={order.lsn_text(lsn)}"))
 
     def _dump(self, *options: str) -> str:
         """What pg_waldump says from the snapshot on. That it meets the log's end is no fault."""

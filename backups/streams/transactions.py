@@ -1,7 +1,8 @@
 """Transactions of a log, and which is the first that is not wanted. Pure."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +15,11 @@ _RECORD = re.compile(
     r"tx:\s+(\d+), lsn: ([0-9A-F]+/[0-9A-F]+), prev \S+, desc: (COMMIT|ABORT)(?:_PREPARED)? (?:\S+: )?"
     r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) UTC(.*)"
 )
+_HEAP = re.compile(r"^rmgr: Heap.*tx:\s+(\d+),.*desc: (INSERT|UPDATE|HOT_UPDATE|DELETE|MULTI_INSERT|TRUNCATE)\b(.*)")
+_TUPLES = re.compile(r"^\S* (?:(\d+) tuples|ntuples: (\d+))")
+_FILE = re.compile(r"rel \d+/(\d+)/(\d+)")
 _RELATIONS = re.compile(r"(?<!\w)rels: ([^;]*)")
-COARSE = {Engine.MARIADB: timedelta(seconds=1), Engine.POSTGRESQL: timedelta(microseconds=1)}
+COARSE = {Engine.MARIADB: timedelta(seconds=1), Engine.POSTGRESQL: timedelta(0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,19 @@ def committed(dump: str, timeline: int, segment: int) -> Iterator[Transaction]:
             gone = _RELATIONS.search(rest)
             at = datetime.fromisoformat(stamp).replace(tzinfo=UTC)
             yield Transaction(xid, at, position, position, f"drops {gone[1].strip()}" if gone else "")
+
+
+def changed(dump: str) -> Mapping[str, str]:
+    """What `pg_waldump` says, by XID: `3 insert in 16385/16390`, where that is database/file of a table."""
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
+    for found in filter(None, map(_HEAP.match, dump.splitlines())):
+        xid, verb, rest = found.groups()
+        many, where = _TUPLES.match(rest), _FILE.search(rest)
+        place = f"{where[1]}/{where[2]}" if where else "?"
+        rows[xid][f"{verb.lower().removeprefix('multi_').removeprefix('hot_')} in {place}"] += (
+            int(many[1] or many[2]) if many else 1
+        )
+    return {xid: ", ".join(f"{n} {what}" for what, n in done.items()) for xid, done in rows.items()}
 
 
 def first_unwanted(

@@ -148,6 +148,16 @@ def _chain(root: Path, words: "list[str]") -> Path:
 def write(root: Path, quota: int, source: "IO[bytes]", sink: "IO[bytes]") -> None:
     """Answer one connection of the client until it ends."""
     writer = Writer(root, quota)
+    try:
+        _answer(writer, source, sink)
+    except EOFError:
+        return
+    finally:
+        for stream in writer.files.values():
+            stream.close()
+
+
+def _answer(writer: Writer, source: "IO[bytes]", sink: "IO[bytes]") -> None:
     for line in iter(source.readline, b""):
         verb, *words = line.decode("ascii", "replace").split() or [""]
         try:
@@ -193,7 +203,7 @@ def read(root: Path, source: "IO[bytes]", sink: "IO[bytes]") -> None:
 def _exactly(source: "IO[bytes]", count: int) -> bytes:
     data = source.read(count)
     if len(data) < count:
-        raise SystemExit(0)  # the line broke in the middle of a frame: it was never here
+        raise EOFError  # the line broke in the middle of a frame: it was never here
     return data
 
 

@@ -25,7 +25,7 @@ def restore_database(
 ) -> None:
     """One database of this host's partner, as it was. It goes to the side: what serves is not touched."""
     site, watch = Site.here(), Stopwatch()
-    database, goal = _database(site, name), goal_of(site, at, before)
+    database, goal = database_of(site, name), goal_of(site, at, before)
     if into is not None and not NAME.fullmatch(into):
         raise BadEstate(f"{into!r} is no name for a database", hint="letters, digits and _ alone")
     if dump is not None and dump.exists():
@@ -41,7 +41,8 @@ def restore_database(
     _say(_document(reached, target, watch.seconds), as_json=as_json)
 
 
-def _database(site: Site, name: str) -> Database:
+def database_of(site: Site, name: str) -> Database:
+    """The one of that name. Raises BadEstate."""
     if name not in site.estate.databases:
         raise BadEstate(
             f"no database {name} in the estate", hint=f"one of: {', '.join(site.estate.databases) or 'none'}"

@@ -1,15 +1,18 @@
 """`seawall backup stream`: what ships binary log and WAL, how far it is, and what keeps it within bounds."""
 
+from datetime import timedelta
+
 import click
 from rich.console import Console
 from rich.table import Table
 
 from backups.site import Site
 from backups.streams import bound as bounds
-from backups.streams import shipper
+from backups.streams import looking, shipper
 from effects.clock import now
 from estate.model import Engine
 from estate.problem import Problem
+from seawall.commands.backup.instants import database_of, instant_of
 from seawall.options import json_option, print_json
 
 LATE = 30.0  # seconds
@@ -51,6 +54,24 @@ def status(as_json: bool) -> None:
             f"{site.host.name}: not shipped in time: {', '.join(sorted(late | missing))}",
             hint="systemctl status seawall-stream; journalctl -u seawall-stream",
         )
+
+
+@stream.command()
+@click.option("--database", "name", required=True, metavar="NAME", help="One of the estate's databases.")
+@click.option("--around", required=True, metavar="TIME", help="'2026-11-22 03:14:00+01:00'")
+@click.option("--minutes", default=5.0, show_default=True, help="Before and after it.")
+@json_option
+def show(name: str, around: str, minutes: float, as_json: bool) -> None:
+    """What happened to this host's partner's database around a time: to find what to restore to before."""
+    site = Site.here()
+    database, at = database_of(site, name), instant_of(around, site.estate.timezone)
+    found, reach = looking.around(site, site.partner, database.engine, at, timedelta(minutes=minutes))
+    if as_json:
+        print_json({"reach": reach, "transactions": [{"id": t.id, "at": t.at, "what": t.what} for t in found]})
+        return
+    for one in found:
+        click.echo(f"{one.at.astimezone(site.estate.timezone).isoformat()}  {one.id}  {one.what}")
+    click.echo(f"{len(found)} transactions of the whole server, {reach}", err=True)
 
 
 @stream.command()
