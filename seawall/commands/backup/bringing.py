@@ -35,6 +35,7 @@ STAMP = "%Y%m%dT%H%M%SZ"
 @host_option
 @click.option("--database", "database", metavar="NAME", help="Instead of files: one of the estate's databases.")
 @click.option("--before-transaction", "before", metavar="ID", help="A GTID or XID; see: seawall backup stream show")
+@click.option("--latest", is_flag=True, help="With --database: all that the stream has.")
 @click.option("--into", metavar="NAME", help="The database it becomes, beside the others; default: NAME_AT_TIME.")
 @click.option("--dump", type=click.Path(path_type=Path, dir_okay=False), help="A file, and no database.")
 @click.option("--dry-run", is_flag=True, help="Go there and count, and leave nothing behind.")
@@ -49,6 +50,7 @@ def restore(
     host: str | None,
     database: str | None,
     before: str | None,
+    latest: bool,
     into: str | None,
     dump: Path | None,
     dry_run: bool,
@@ -64,10 +66,12 @@ def restore(
     if database is not None:
         if archive or to or swap or host:
             raise BadEstate("--archive, --to, --swap and --host are for files", hint="with --database: --into, --dump")
-        restore_database(database, at, before, into, dump, dry_run, as_json)
+        restore_database(database, at, before, into, dump, latest=latest, dry_run=dry_run, as_json=as_json)
         return
-    if before or into or dump:
-        raise BadEstate("--before-transaction, --into and --dump are for databases", hint="with files: --to, --swap")
+    if before or latest or into or dump:
+        raise BadEstate(
+            "--before-transaction, --latest, --into and --dump are for databases", hint="with files: --to, --swap"
+        )
     site = Site.here()
     when = None if at is None else instant_of(at, site.estate.timezone)
     found = _brought(site, wanted, client_of(site, host), archive, when, to, swap=swap, yes=yes, dry_run=dry_run)

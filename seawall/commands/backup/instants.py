@@ -21,18 +21,26 @@ NAME = re.compile(r"[A-Za-z0-9_]{1,63}")
 
 
 def restore_database(
-    name: str, at: str | None, before: str | None, into: str | None, dump: Path | None, dry_run: bool, as_json: bool
+    name: str,
+    at: str | None,
+    before: str | None,
+    into: str | None,
+    dump: Path | None,
+    *,
+    latest: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """One database of this host's partner, as it was. It goes to the side: what serves is not touched."""
     site, watch = Site.here(), Stopwatch()
-    database, goal = database_of(site, name), goal_of(site, at, before)
+    database, goal = database_of(site, name), goal_of(site, at, before, latest=latest)
     if into is not None and not NAME.fullmatch(into):
         raise BadEstate(f"{into!r} is no name for a database", hint="letters, digits and _ alone")
     if dump is not None and dump.exists():
         raise BadEstate(f"{dump} is there already, and not overwritten", hint="name another file")
     with instant.opened(site, site.partner, database.engine, goal, lambda s: click.echo(f"  {s}", err=True)) as found:
         scratch, reached = found
-        place = into or f"{name}_{_stamp(goal, reached)}"[:63]
+        place = into or f"{name}_{_stamp(goal)}"[:63]
         if dump is not None and not dry_run:
             instant.to_file(scratch, name, dump.resolve())
         elif not dry_run:
@@ -50,10 +58,10 @@ def database_of(site: Site, name: str) -> Database:
     return site.estate.databases[name]
 
 
-def goal_of(site: Site, at: str | None, before: str | None) -> Goal:
+def goal_of(site: Site, at: str | None, before: str | None, *, latest: bool) -> Goal:
     """What was typed. Raises BadEstate."""
-    if (at is None) == (before is None):
-        raise BadEstate("say where to stop, in one way", hint="--at TIME, or --before-transaction ID")
+    if (at is not None) + (before is not None) + latest != 1:
+        raise BadEstate("say where to stop, in one way", hint="--at TIME, --before-transaction ID, or --latest")
     return Goal(None if at is None else instant_of(at, site.estate.timezone), before)
 
 
@@ -66,10 +74,12 @@ def instant_of(text: str, timezone: ZoneInfo) -> datetime:
     return found if found.tzinfo is not None else found.replace(tzinfo=timezone)
 
 
-def _stamp(goal: Goal, reached: Reached) -> str:
+def _stamp(goal: Goal) -> str:
     if goal.at is not None:
         return goal.at.strftime("%Y%m%d_%H%M%S")
-    return "before_" + re.sub(r"\W", "_", goal.before or str(reached.position))
+    if goal.before is None:
+        return "latest"
+    return "before_" + re.sub(r"\W", "_", goal.before)
 
 
 def _document(reached: Reached, target: str | None, seconds: float) -> dict[str, Any]:
