@@ -12,11 +12,14 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from playbooks.install import TOOLKIT
-from playbooks.operations import File, ask, files
+from playbooks.operations import File, Unit, ask, files, units
 from playbooks.vault import Keys, home
 from playbooks.watch import known
+from templates import render
 
 STREAMS = "/srv/streams"
+PROGRAM = f"{TOOLKIT}/bin/python -I -m effects.onhost.streams"
+TIMER = "seawall-forget.timer"
 QUOTA = 20_000  # megabytes a client: who is root on production can fill his own, and nobody else's
 
 
@@ -26,16 +29,20 @@ def stream_vault() -> None:
     clients: Mapping[str, Keys] = host.data.clients
     accounts(name="streams: accounts and directories", clients=list(clients))
     files(name="streams: keys", wanted=_authorized(clients))
+    paths = {unit: f"/etc/systemd/system/{unit}" for unit in ("seawall-forget.service", TIMER)}
+    files(name="streams: what forgets them", wanted={
+        path: File(render(f"{unit}.j2", program=PROGRAM, streams=STREAMS)) for unit, path in paths.items()
+    })  # fmt: skip
+    units(name="streams: they are forgotten in time", wanted=[Unit(TIMER, tuple(paths.values()), act="restart")])
     known(name="streams: this run is known")
 
 
 def served(client: str) -> dict[str, str]:
     """The writer and the reader of a client, and the only command of each."""
-    program = f"{TOOLKIT}/bin/python -I -m effects.onhost.streams"
     place = f"{STREAMS}/{client}"
     return {
-        f"stream-{client}": f"{program} write {place} {QUOTA}",
-        f"stream-{client}-ro": f"{program} read {place}",
+        f"stream-{client}": f"{PROGRAM} write {place} {QUOTA}",
+        f"stream-{client}-ro": f"{PROGRAM} read {place}",
     }
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backups.streams import frames
+from backups.streams import frames, mirror
 from backups.streams.frames import Chunk, Position, Scope, Sealer
 from effects.onhost import streams
 from estate.problem import Untrusted
@@ -181,6 +182,29 @@ def test_a_quota_stops_one_client_and_loses_nothing(tmp_path: Path) -> None:
     before = vault.content()
     assert vault.asked(session(sealed([b"more" * 200_000])))[0].startswith("ok")  # it deflates
     assert before.items() <= vault.content().items()
+
+
+def test_what_is_old_by_the_servers_clock_goes_and_nothing_else(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "web1")
+    for _ in range(2):
+        vault.asked(session(sealed([b"one"])))
+    first, second = sorted(vault.root.rglob("00000*"))
+    os.utime(first, (0, 0))
+    assert streams.forget(tmp_path, second.stat().st_mtime + 86400) == [str(first.relative_to(tmp_path))]
+    assert list(vault.root.rglob("00000*")) == [second]
+    assert vault.asked(session(sealed([b"two"])))[0] == "ok 000003"  # a number is never used again
+
+
+def test_only_files_that_may_have_it_are_opened(tmp_path: Path) -> None:
+    """Four files that begin at 0, 3, 6 and 9; the fifth was opened and never used."""
+    for number in range(4):
+        sealer = Sealer(SCOPE, SECRET, bytes(32), frames.NOTHING)
+        chunk = Chunk(Position("binlog.000001", number * 3), b"log", final=False, instant=T0)
+        (tmp_path / f"{number:06}").write_bytes(sealer.head + sealer.seal(chunk, b""))
+    (tmp_path / "000004").write_bytes(sealer.head)
+    for offset, names in ((0, "0123"), (2, "0123"), (3, "123"), (7, "23"), (99, "3")):
+        found = mirror.since(tmp_path, Position("binlog.000001", offset))
+        assert "".join(path.name[-1] for path in found) == names
 
 
 def test_the_reader_reads_and_has_no_other_verb(tmp_path: Path) -> None:

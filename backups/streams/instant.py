@@ -23,7 +23,7 @@ from backups.streams.scratch import Scratch
 from backups.streams.transactions import Transaction
 from effects import files
 from effects.onhost import encrypted
-from effects.run import run
+from effects.run import attempt, run
 from estate.model import Engine, Host
 from estate.points import Archive
 from estate.problem import Failed, Missing, Problem, Refused
@@ -158,13 +158,22 @@ def beside(scratch: Scratch, database: str, name: str) -> None:
             f"there is a database {name} already, and it is not touched", hint="choose another name with --into"
         )
     if mine.engine is Engine.MARIADB:
-        make, take = ["mariadb", "--execute", f"CREATE DATABASE `{name}`"], ["mariadb", "--binary-mode", name]
+        make, unmake = (["mariadb", "--execute", f"{word} DATABASE `{name}`"] for word in ("CREATE", "DROP"))
+        take = ["mariadb", "--binary-mode", name]
     else:
         runuser = ["runuser", "-u", "postgres", "--"]
-        make = [*runuser, "createdb", "--template=template0", name]
+        make, unmake = [*runuser, "createdb", "--template=template0", name], [*runuser, "dropdb", name]
         take = [*runuser, "pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", "-d", name]
     run(make, timeout=60, cwd=Path("/"))
     dump = _dump(scratch, database)
+    try:
+        _pipe(dump, take)
+    except BaseException:
+        attempt(unmake, timeout=60, cwd=Path("/"))  # half a database passes for a whole one
+        raise
+
+
+def _pipe(dump: list[str], take: list[str]) -> None:
     run(["bash", "-o", "pipefail", "-c", 'n="$1"; shift; "${@:1:n}" | "${@:n+1}"', "beside", str(len(dump)), *dump,
          *take], timeout=4 * 3600.0, cwd=Path("/"))  # fmt: skip
 

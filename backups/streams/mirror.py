@@ -5,8 +5,9 @@ What was once here stays here: a side that lost or shortened a file is said, and
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from backups.streams import frames
 from backups.streams.coverage import Extent, Run, follow
 from backups.streams.frames import Header, Position, Scope
 from effects import files
+from effects.clock import now
+from effects.onhost.streams import DAYS, FRAME, HEADER
 from effects.talk import Talk
 from estate.model import Engine, Host, Side
 from estate.problem import Failed, Problem, Untrusted
@@ -56,6 +59,7 @@ class Mirror:
             talk.say(b"list\n", limit=ANSWER)
             sizes: dict[str, int] = json.loads(_answer(talk, server))
             faults = [self._file(talk, server, side, name, size) for name, size in sorted(sizes.items())]
+            self._forget(side, sizes)
             return [fault for fault in faults if fault]
         except Problem as fault:
             return [fault]
@@ -86,6 +90,13 @@ class Mirror:
                 here += count
         return None
 
+    def _forget(self, side: Side, sizes: Mapping[str, int]) -> None:
+        """What the side let go because of its age is let go here too, and nothing that is younger."""
+        oldest = now().timestamp() - (DAYS + 1) * 86400
+        for path in self._folder(side).glob("*/*/*"):
+            if str(path.relative_to(self._folder(side))) not in sizes and path.stat().st_mtime < oldest:
+                path.unlink()
+
     def _folder(self, side: Side) -> Path:
         return MIRROR / self.client.name / side
 
@@ -98,12 +109,9 @@ class Mirror:
         scope = Scope(self.client.name, engine, chain)
         secret = self.passphrase.read_text(encoding="utf-8").rstrip("\n")
         for side in Side:
-            for path in sorted((self._folder(side) / engine / chain).glob("*")):
-                content = path.read_bytes()
-                if not _from(content, start):
-                    continue
+            for path in since(self._folder(side) / engine / chain, start):
                 try:
-                    for one, data in frames.opened(content, scope, secret):
+                    for one, data in frames.opened(path.read_bytes(), scope, secret):
                         if data is None:
                             faults.append(f"{self.client.backup[side]} ({side}): {engine}/{chain}/{path.name}: "
                                           f"frame {one.header.number} is not what was sent")  # fmt: skip
@@ -124,12 +132,22 @@ def _answer(talk: Talk, server: Host) -> str:
     return answer
 
 
-def _from(content: bytes, start: Position) -> bool:
-    """Whether anything in a stream file is of `start`'s file or a later one."""
-    last: Header | None = None
-    for one in frames.stored(content):
-        last = one.header
-    return last is not None and last.start.order[:2] >= start.order[:2]
+def since(folder: Path, start: Position) -> list[Path]:
+    """Stream files of one chain and side that may have something of `start` or later.
+
+    A side's frames only ever go on, so what comes before a file that begins at or before `start` is older.
+    """
+    found: list[Path] = []
+    for path in sorted(folder.glob("*")):
+        with path.open("rb") as stream:
+            head = stream.read(HEADER + FRAME.size)
+        if len(head) < HEADER + FRAME.size:
+            continue  # opened, and never used
+        with suppress(Untrusted):
+            if frames.unpack(head[HEADER:]).start.order <= start.order:
+                found.clear()
+        found.append(path)
+    return found
 
 
 def _extent(header: Header) -> Extent:
@@ -151,9 +169,3 @@ def _keep_only(into: Path | None, run: Run) -> None:
             path.unlink()
         elif path.name == run.end.name:
             os.truncate(path, run.end.offset)
-
-
-def chains_of(client: Host, engine: Engine) -> Iterator[str]:
-    """The chains that the mirror has of an engine, oldest first."""
-    found = {path.name for side in Side for path in (MIRROR / client.name / side / engine).glob("*")}
-    yield from sorted(found)

@@ -16,6 +16,10 @@ from estate.problem import Failed
 LONGEST = "12h"
 READY = 4 * 3600.0  # seconds; PostgreSQL replays while it starts
 STOP = 600.0
+# Whoever was root on production wrote what is replayed here: a statement in it may read and write files as the server's
+# user, who owns the data that serves, too.
+CLOSED = ("ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "NoNewPrivileges=yes", "CapabilityBoundingSet=",
+          "ProtectProc=invisible", "RestrictAddressFamilies=AF_UNIX", "InaccessiblePaths=-/etc/seawall")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class Scratch:
         attempt(["systemctl", "reset-failed", self.unit], timeout=30)
         properties = [f"User={self.server.owner}", f"Group={self.server.owner}", "PrivateNetwork=yes",
                       f"RuntimeMaxSec={LONGEST}", "KillSignal=SIGINT" if self._wal else "KillSignal=SIGTERM",
-                      f"TimeoutStopSec={STOP:g}", "Nice=5"]  # fmt: skip
+                      f"TimeoutStopSec={STOP:g}", "Nice=5", *CLOSED,
+                      f"ReadWritePaths={self.data} {self.room}"]  # fmt: skip
         run(
             ["systemd-run", "--quiet", "--collect", f"--unit={self.unit}",
              *(f"--property={one}" for one in properties), *self._argv(), *options],

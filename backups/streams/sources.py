@@ -12,7 +12,7 @@ from backups.engines import Server
 from backups.streams import chains, order
 from backups.streams.frames import MOST, Chunk, Position, marked_from
 from effects import files
-from effects.clock import now
+from effects.clock import Stopwatch, now
 from effects.talk import Talk
 from estate.model import Engine
 from estate.problem import Failed, Problem
@@ -28,6 +28,7 @@ ADVANCE = """SELECT coalesce((SELECT (pg_replication_slot_advance('seawall', '{l
     FROM pg_replication_slots WHERE slot_name = 'seawall' AND NOT active AND restart_lsn < '{lsn}'), 'held')"""
 ANSWER = 10.0  # seconds for a question to the server
 INDEX = "binlog.index"
+LOOK_AGAIN = 5.0  # seconds that a chain is believed
 
 
 class Gone(Problem):
@@ -61,13 +62,32 @@ def source(server: Server) -> Source:
 
 
 @dataclass
+class Known:
+    """The chain: asked anew where the directory is another one, and now and then, for the other side may begin one."""
+
+    inode: int = 0
+    birth: str = ""
+    chain: str = ""
+    age: Stopwatch = field(default_factory=Stopwatch)
+
+    def of(self, server: Server, more: str = "") -> str:
+        inode = server.data.stat().st_ino
+        if not self.chain or (inode, more) != (self.inode, self.birth) or self.age.seconds > LOOK_AGAIN:
+            birth = f"{files.identity(server.data)}{more}"
+            self.chain, self.inode, self.birth = chains.chain(server.engine, birth), inode, more
+            self.age = Stopwatch()
+        return self.chain
+
+
+@dataclass
 class MariadbSource:
     """Binary log files in the data directory; with the server down they are read all the same."""
 
     server: Server
+    _known: Known = field(default_factory=Known, init=False)
 
     def chain(self) -> str:
-        return chains.chain(Engine.MARIADB, files.identity(self.server.data))
+        return self._known.of(self.server)
 
     def names(self) -> list[str]:
         """Oldest first. Raises Failed where there is no binary log."""
@@ -106,6 +126,7 @@ class PostgresqlSource:
     """WAL files up to what the server has flushed, kept by a physical slot that holds back no more than its bound."""
 
     server: Server
+    _known: Known = field(default_factory=Known, init=False)
     _talk: Talk | None = field(default=None, init=False)
     _timeline: int = field(default=0, init=False)
     _segment: int = field(default=order.SEGMENT, init=False)
@@ -142,7 +163,7 @@ class PostgresqlSource:
 
     def chain(self) -> str:
         self._know()
-        return chains.chain(Engine.POSTGRESQL, f"{files.identity(self.server.data)} timeline {self._timeline}")
+        return self._known.of(self.server, f" timeline {self._timeline}")
 
     def oldest(self) -> Position:
         self._know()

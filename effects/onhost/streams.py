@@ -1,9 +1,10 @@
 """What a backup server does for streams: keep sealed frames, and never change what it keeps. Standard library only.
 
-    streams.py write DIRECTORY MEGABYTES    for the client: append to files that it opens now, and to no other
+    streams.py write DIRECTORY MEGABYTES    for the client: append to files that it opens now, and no other
     streams.py read DIRECTORY               for its partner: names, sizes, bytes
+    streams.py forget DIRECTORY             for root's timer: what is older than DAYS, of all clients, goes
 
-Both are forced commands of sshd; requests are lines on standard input, followed by bytes where one says how many.
+The first two are forced commands of sshd. Requests are lines on standard input; bytes follow where one says how many:
 
     where ENGINE CHAIN            the last whole frame: {"file", "header" (hex), "digest"}, or {}
     open ENGINE CHAIN             + HEADER bytes: a new file, which from now on takes the frames of that engine
@@ -12,8 +13,8 @@ Both are forced commands of sshd; requests are lines on standard input, followed
     read PATH OFFSET LENGTH       a line with the number of bytes, then the bytes
 
 Every answer is a line that begins with "ok" or "no". A file that a connection or a power cut left torn stays as it is:
-its last frame was never acknowledged, and whoever comes next opens the next file. So nothing here truncates,
-overwrites, renames or removes, and a path is only ever made of an engine, a chain and a number of our own.
+its last frame was never acknowledged, and whoever comes next opens the next file. So nothing that may be asked for
+truncates, overwrites, renames or removes, and a path is only ever made of an engine, a chain and a number of our own.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ import os
 import re
 import struct
 import sys
+import time
 from pathlib import Path
 from typing import IO
 
@@ -30,6 +32,7 @@ FRAME = struct.Struct(">4sIIBQQI32s32s16s")  # as backups.streams.frames describ
 HEADER = 36  # bytes at the head of a file: magic and salt
 LARGEST = 2 << 20
 FILES = 100_000  # a chain
+DAYS = 15  # by this server's clock; no database goes back to an instant before that
 NAMES = re.compile(r"^(mariadb|postgresql) (\d{8}T\d{6}Z-[0-9a-f]{6})$")
 PATHS = re.compile(r"^(mariadb|postgresql)/\d{8}T\d{6}Z-[0-9a-f]{6}/\d{6}$")
 
@@ -200,6 +203,14 @@ def read(root: Path, source: "IO[bytes]", sink: "IO[bytes]") -> None:
             return
 
 
+def forget(root: Path, now: float) -> "list[str]":
+    """Remove stream files of all clients that were last written to DAYS ago; their names."""
+    old = [path for path in sorted(root.glob("*/*/*/*")) if path.stat().st_mtime < now - DAYS * 86400]
+    for path in old:
+        path.unlink()
+    return [str(path.relative_to(root)) for path in old]
+
+
 def _exactly(source: "IO[bytes]", count: int) -> bytes:
     data = source.read(count)
     if len(data) < count:
@@ -216,6 +227,8 @@ def main(argv: "list[str]") -> None:
     """As sshd calls it."""
     if argv[0] == "write":
         write(Path(argv[1]), int(argv[2]) << 20, sys.stdin.buffer, sys.stdout.buffer)
+    elif argv[0] == "forget":
+        print("\n".join(forget(Path(argv[1]), time.time())))
     else:
         read(Path(argv[1]), sys.stdin.buffer, sys.stdout.buffer)
 

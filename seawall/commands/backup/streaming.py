@@ -10,7 +10,7 @@ from backups.site import Site
 from backups.streams import bound as bounds
 from backups.streams import looking, shipper
 from effects.clock import now
-from estate.model import Engine
+from estate.model import Engine, Role
 from estate.problem import Problem
 from seawall.commands.backup.instants import database_of, instant_of
 from seawall.options import json_option, print_json
@@ -48,7 +48,9 @@ def status(as_json: bool) -> None:
             )  # fmt: skip
         Console().print(table)
     late = {f"{r['engine']} to {r['server']}" for r in rows if r["age_seconds"] is None or r["age_seconds"] > LATE}
-    missing = {str(engine) for engine in site.estate.engines_on(site.host)} - {row["engine"] for row in rows}
+    serves = rows or site.host.role is Role.PRODUCTION  # a twin ships from its activation on
+    wanted = {str(engine) for engine in site.estate.engines_on(site.host)} if serves else set()
+    missing = wanted - {row["engine"] for row in rows}
     if late or missing:
         raise Problem(
             f"{site.host.name}: not shipped in time: {', '.join(sorted(late | missing))}",
