@@ -12,7 +12,7 @@ from drp import observe
 from drp.dns import Change
 from drp.plan import PLAN, Observed, Plan, activation
 from estate.model import Engine, Estate, Side
-from estate.points import FILES, Archive
+from estate.points import FILES, Archive, Tail
 from estate.problem import BadEstate, Refused
 
 CHANGE = Change("shop.example", "shop.example.", "A", ("10.84.1.10",), ("10.84.3.10",), 10)
@@ -82,6 +82,31 @@ def test_a_snapshot_that_two_vhosts_need_is_counted_once(estate: Estate) -> None
     sizes = {a.id: (920_000_000, 0) for a in everything() if a.kind == Engine.MARIADB}
     first, second = made(shared, seen(everything(), sizes=sizes)).moves
     assert first.seconds - second.seconds == pytest.approx(15.0)  # ten seconds of bytes, five of a restart
+
+
+def tail(
+    of: Archive, minutes: float, chain: str = "20261122T010000Z-aaaaaa", position: str = "binlog.000001:4"
+) -> Tail:
+    return Tail(of.id, Engine(of.kind), chain, position, T0 - timedelta(minutes=minutes))
+
+
+def test_a_stream_makes_the_loss_of_databases_seconds_and_moves_the_seal_by_its_chain_alone(estate: Estate) -> None:
+    all_of_it = everything()
+    base = next(archive for archive in all_of_it if archive.kind == Engine.MARIADB)
+
+    def plan(**streams: Tail) -> Plan:
+        return made(estate, seen(all_of_it, tails={one.archive: one for one in streams.values()}))
+
+    short, longer, other = (
+        plan(a=tail(base, 2)),
+        plan(a=tail(base, 1, position="binlog.000009:9")),
+        plan(a=tail(base, 2, chain="20261122T020000Z-bbbbbb")),
+    )
+    shop = next(move for move in short.moves if base in move.archives)
+    assert T0 - shop.points()[Engine.MARIADB] == timedelta(minutes=2)
+    assert T0 - shop.points()[FILES] == timedelta(hours=1)
+    assert short.seal == longer.seal
+    assert len({plan().seal, short.seal, other.seal}) == 3
 
 
 def test_the_loss_is_the_age_of_the_oldest_part(estate: Estate) -> None:

@@ -11,10 +11,11 @@ from backups.streams.instant import ROOMS, fresh, noted
 from backups.streams.mirror import Mirror
 from backups.streams.replay import Log, replay
 from backups.streams.scratch import Scratch
+from backups.streams.tails import WITHOUT
 from effects import files
 from estate.model import Host
 from estate.points import Archive, Tail
-from estate.problem import Missing, Refused
+from estate.problem import Missing, Problem, Refused
 
 
 def forward(site: Site, client: Host, archive: Archive, tail: Tail) -> Callable[[Path], str]:
@@ -30,6 +31,9 @@ def forward(site: Site, client: Host, archive: Archive, tail: Tail) -> Callable[
             fresh(room, mine)
             try:
                 return _through(site, client, archive, tail, scratch)
+            except Problem as fault:
+                way = f"or bring the snapshot back alone: touch {WITHOUT} on {site.host.name}, and make a new plan"
+                raise type(fault)(fault.what, hint=f"{fault.hint}; {way}") from None
             finally:
                 scratch.stop()
                 shutil.rmtree(room, ignore_errors=True)

@@ -7,8 +7,8 @@
 The body is the log's bytes, deflated, under AES-256-GCM; the header is authenticated with it. The key is made with
 HKDF-SHA256 (RFC 5869) from the passphrase of the host's repositories and the file's salt, for one host, engine and
 chain. A file is written by one connection of one process that keeps the key in memory alone, so a frame's number is a
-nonce that never comes twice (NIST SP 800-38D, 8.2.1). A frame that was dropped, moved, swapped or taken from another
-place doesn't open, or doesn't follow the one before.
+nonce that never comes twice (NIST SP 800-38D, 8.2.1). A frame that was changed, dropped, swapped or taken from another
+place doesn't open, or leaves a hole that the numbers and the log's own offsets show.
 """
 
 import hashlib
@@ -199,17 +199,20 @@ def stored(content: bytes) -> Iterator[Stored]:
 
 
 def opened(content: bytes, scope: Scope, passphrase: str) -> Iterator[tuple[Stored, bytes | None]]:
-    """Frames with the log's bytes, or None where a frame does not open or follow. Each stands for itself, so one
-    that was changed takes no other with it. Raises Untrusted where that is no stream file."""
+    """Frames with the log's bytes, or None where a frame does not open or comes after a later one.
+
+    Each stands for itself: one that was changed or is missing takes no other with it. Raises Untrusted where that is
+    no stream file.
+    """
     if content[:4] != FILE_MAGIC:
         raise Untrusted("that is no stream file", hint="look at the backup server's disk")
     cipher = AESGCM(scope.key(passphrase, content[4:HEADER]))
-    digest: bytes | None = None  # of the frame before, where that one opened
-    for number, one in enumerate(stored(content)):
-        data = _opened(cipher, one) if one.header.number == number else None
-        if digest not in (None, one.header.previous):
+    last, digest = -1, b""  # of the frame before, where that one opened
+    for one in stored(content):
+        data = _opened(cipher, one) if one.header.number > last else None
+        if one.header.number == last + 1 and digest and digest != one.header.previous:
             data = None
-        digest = None if data is None else one.digest
+        last, digest = (last, b"") if data is None else (one.header.number, one.digest)
         yield one, data
 
 

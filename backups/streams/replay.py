@@ -14,8 +14,10 @@ from backups.streams.scratch import Scratch
 from backups.streams.transactions import Transaction, changed, committed, first_unwanted
 from effects.run import attempt, run
 from estate.model import Engine
-from estate.problem import Refused
+from estate.problem import Failed, Refused
 
+# pg_waldump 15 and 17, where the log goes no further
+LOG_ENDS = ("error in WAL record at", "could not find a valid record after")
 REPLAY = 4 * 3600.0  # seconds; a limit, not an expectation
 
 
@@ -56,18 +58,25 @@ class Log:
         return changed(self._dump(f"--end={order.lsn_text(lsn)}"))
 
     def _dump(self, *options: str) -> str:
-        """What pg_waldump says from the snapshot on. That it meets the log's end is no fault."""
+        """What pg_waldump says from the snapshot on. It ends by meeting the log's end; any other end is Failed."""
         position = self.note.position
         lsn = order.wal_start(position.name) + position.offset
         version = max(Path("/usr/lib/postgresql").glob("*/bin/pg_waldump"))
-        argv = [str(version), f"--path={self.files}", f"--start={order.lsn_text(lsn)}", *options]
-        return attempt(argv, timeout=REPLAY, env={"TZ": "UTC", "LC_ALL": "C"}).out
+        argv = [str(version), f"--path={self.files}", f"--timeline={int(position.name[:8], 16)}",
+                f"--start={order.lsn_text(lsn)}", *options]  # fmt: skip
+        said = attempt(argv, timeout=REPLAY, env={"TZ": "UTC", "LC_ALL": "C"})
+        if not said.ok and not any(words in said.err for words in LOG_ENDS):
+            raise Failed(
+                f"the WAL after {order.lsn_text(lsn)} can't be read: {said.said}",
+                hint="choose an instant that an older snapshot reaches",
+            )
+        return said.out
 
     def fill_up(self) -> None:
-        """The last WAL file is as long as the others: the server wants whole ones, and stops at the first zeros."""
-        for path in self.paths:
-            if path.stat().st_size < order.SEGMENT:
-                with path.open("r+b") as stream:
+        """WAL files are as long as the server wants them: it stops at the first zeros, and not for want of a file."""
+        for name in self.run.names:
+            with (self.files / name).open("a+b") as stream:
+                if stream.tell() < order.SEGMENT:
                     stream.truncate(order.SEGMENT)
 
 

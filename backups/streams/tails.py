@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from backups import paths
 from backups.site import Site
 from backups.streams.frames import Position
 from backups.streams.instant import noted
@@ -10,12 +11,18 @@ from estate.model import Engine, Host
 from estate.points import Archive, Tail, newest
 from estate.problem import Problem
 
+WITHOUT = (
+    paths.CONFIG / "without-stream"
+)  # the way out where a stream can't be replayed: snapshots stand for themselves
+
 
 def tails(site: Site, client: Host, archives: Sequence[Archive]) -> tuple[dict[str, Tail], tuple[str, ...]]:
     """By archive id, of the newest snapshot of each engine; and what is not whole, or did not answer.
 
     A snapshot without a place in the stream, or whose stream has a hole at once, has no tail: it stands for itself.
     """
+    if WITHOUT.exists():
+        return {}, (f"the stream is left out, for {WITHOUT} is there on {site.host.name}",)
     snapshots = [one for engine in Engine if (one := newest(archives, engine))]
     if not snapshots:
         return {}, ()
