@@ -14,7 +14,7 @@ from pathlib import Path
 from backups import looking, paths, restore
 from backups.proof.disarm import disarm
 from backups.repository import Repository
-from effects.onhost import uploads
+from effects.onhost import encrypted, uploads
 from estate.points import FILES, Archive, newest
 from estate.problem import Failed, Missing, Refused
 
@@ -59,6 +59,7 @@ def bring(
     if into.exists() and any(into.iterdir()):
         raise Refused(f"{into} is there already, and not overwritten", hint="name another directory: --to DIR")
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
+    encrypted.follow(str(into))  # where the host encrypts what it keeps
     try:
         repository.extract(archive, into, [f"pp:{path.strip('/')}" for path in wanted])
     except Failed as fault:

@@ -70,6 +70,7 @@ def lab() -> Iterator[Lab]:
 def room(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Room:
     """Three people are named, two are needed; and the estate is installed."""
     found = Room(tmp_path_factory.mktemp("people"))
+    found.made("mallory")  # who is named nowhere
     recipients = "\n".join(f'recipients.{name} = "{found.made(name)}"' for name in PEOPLE)
     text = lab.estate_file.read_text(encoding="utf-8").replace("ssh_port = 2222", "ssh_port = 22")
     lab.estate_file.write_text(f"{text}\n[escrow]\nneeded = 2\n{recipients}\n", encoding="utf-8")
@@ -111,7 +112,6 @@ def test_installing_leaves_every_key_in_escrow_on_every_side(lab: Lab, room: Roo
 def test_each_person_sees_that_their_key_works_and_two_that_all_keys_do(lab: Lab, room: Room) -> None:
     assert good(verify(lab, *room.key("bob")))["shares"] == ["bob"]
     assert set(good(verify(lab, *room.key("bob"), *room.key("carol")))["opened"]) == REPOSITORIES
-    room.made("mallory")
     fault(verify(lab, *room.key("mallory")), 5, "is not sealed to the key", "alice", "carol")
 
 
