@@ -1,4 +1,4 @@
-"""What a person must hear of, once: into the journal of this host and to where the estate's tickets go."""
+"""What a person must hear of, once: in the journal of this host, as a ticket, and by `[backup] notify`."""
 
 import hashlib
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from collections.abc import Callable
 import click
 
 from backups.site import Site
+from backups.telling import notify
 from drp import tickets
 from effects.clock import now
 from estate.problem import Problem
@@ -22,5 +23,7 @@ def alarm(site: Site) -> Callable[[str, str], None]:
             tickets.send(site.estate.drp.tickets, "alarm", reference, host=site.host.name, what=what, at=at)
         except Problem as fault:
             click.echo(f"seawall: {fault}", err=True)  # it stands in the journal, and in the catalogue
+        if unheard := notify(site, "what was saved", what, same=reference):
+            click.echo(f"seawall: {unheard}", err=True)
 
     return tell
