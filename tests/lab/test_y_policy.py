@@ -165,18 +165,15 @@ def test_with_both_sides_down_a_snapshot_is_kept_here_and_everybody_hears_of_it(
 
 
 def test_a_side_that_returns_gets_what_it_lacks_by_itself(lab: Lab) -> None:
-    age(lab, files_even=60)
+    age(lab, files_even=60, files_odd=30)
+    late = Failed("it did not come to that", hint="journalctl -u seawall-backup on web1")
     with unreachable(lab, "vault-even"), scheduled(lab):
-        late = Failed("it was never tried", hint="journalctl -u seawall-backup on web1")
-        wait_until(
-            lambda: "vault-even" in str(standing(lab)["subjects"][0]["parts"][0]["error"]), timeout=60, late=late
-        )
+        wait_until(lambda: "does not answer" in str(standing(lab)["trouble"]), timeout=90, late=late, every=1)
         found = standing(lab)
-        assert found["level"] == "warning"
+        assert found["level"] == "warning"  # the other side took the day
         assert re.search(r"files: vault-even \(even\) lacks it since .*does not answer", " ".join(found["trouble"]))
-    age(lab, files_even=70)  # the failed try as well: nobody waits for a quarter of an hour in a test
+    age(lab, files_even=60, files_odd=0.3)  # a quarter of an hour later
     with scheduled(lab):  # another process: nobody keeps a list, and it is known still
-        late = Failed("the debt is not paid", hint="journalctl -u seawall-backup on web1")
         wait_until(lambda: standing(lab)["level"] == "ok", timeout=90, late=late, every=1)
 
 
