@@ -12,7 +12,9 @@ import warnings
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import borg.crypto.key
 import pytest
@@ -68,15 +70,23 @@ def here(repository: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(borg.crypto.key, "PBKDF2_ITERATIONS", 1)  # of a passphrase that is no secret
 
 
+@cache
+def archiver() -> Any:
+    """borg's command line; to learn all of its options takes it longer than most of what is asked of it here."""
+    one = Archiver(lock_wait=1)
+    parser = one.build_parser()
+    one.build_parser = lambda *_, **__: parser
+    return one
+
+
 def borg_here(self: Local, argv: list[str], *, timeout: float, cwd: Path | None = None) -> Result:
     """borg's own command line, in this process: a Python for each would take most of these tests' time."""
-    archiver = Archiver(lock_wait=1)
     said, before = io.StringIO(), Path.cwd()
     os.chdir(cwd or before)
     try:
         with redirect_stdout(said), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            code = archiver.run(archiver.parse_args(list(argv[1:])))
+            code = archiver().run(archiver().parse_args(list(argv[1:])))
     finally:
         os.chdir(before)
         gc.collect()

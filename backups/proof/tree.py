@@ -139,10 +139,11 @@ class Tree:
 
     def place(self, spare: str, parts: Parts) -> None:
         """Give what lies in `new` under that name its place; a file there is replaced at once, a directory removed."""
-        now = self.seen(parts)
-        if now is not None and stat.S_ISDIR(now.st_mode):
+        try:
+            os.rename(spare, parts[-1], src_dir_fd=self.new, dst_dir_fd=self.directory(parts[:-1]))
+        except IsADirectoryError:
             self.clear(parts)
-        os.rename(spare, parts[-1], src_dir_fd=self.new, dst_dir_fd=self.directory(parts[:-1]))
+            os.rename(spare, parts[-1], src_dir_fd=self.new, dst_dir_fd=self.directory(parts[:-1]))
 
     def clear(self, parts: Parts) -> None:
         """Remove what stands there, and all below it."""

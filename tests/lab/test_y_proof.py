@@ -18,11 +18,11 @@ pytestmark = pytest.mark.lab
 HOSTS = ("web1", "vault-even", "vault-odd", "twin1", "probe")
 SERVICES = "systemctl show -p MainPID --value mariadb postgresql@15-main nginx"
 READY = "/srv/vhosts/.seawall-hydrated"
-# What an application could do: reach a host, hand a mail to the spool, find a live socket. On production it can.
+# What an application could do: reach a host, look into a spool, find a live socket.
 SPY = """<?php
 $out = [];
-foreach (["VAULT", "TWIN"] as $host) if (@fsockopen($host, 2222, $no, $why, 2)) $out[] = $host;
-if (@file_put_contents("/var/spool/cron/crontabs/evil", "x") || @opendir("/var/spool/cron")) $out[] = "spool";
+foreach (["PROBE", "TWIN"] as $host) if (@fsockopen($host, 80, $no, $why, 2)) $out[] = $host;
+if (@opendir("/var/spool/cron") || @stream_socket_client("unix:///run/systemd/private", $no, $why, 1)) $out[] = "host";
 echo $out ? "OUT: " . join(",", $out) : "Seawall ledger";
 """
 
@@ -94,7 +94,7 @@ def test_what_was_looked_at_is_not_looked_at_again(lab: Lab) -> None:
 
 def test_an_application_reaches_nobody_from_the_room(lab: Lab) -> None:
     index = "/srv/vhosts/ledger.example/public/index.php"
-    spy = SPY.replace("VAULT", lab.address("vault-odd")).replace("TWIN", lab.address("twin1"))
+    spy = SPY.replace("PROBE", lab.address("probe")).replace("TWIN", lab.address("twin1"))
     assert lab.run("web1", f"cp -p {index} /root/index.php && cat > {index}", stdin=spy).ok
     ask = "curl -sSk --resolve ledger.example:443:127.0.0.1 https://ledger.example/"
     assert "OUT: " in lab.run("web1", ask).out  # so this test can fail
