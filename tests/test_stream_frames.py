@@ -94,6 +94,7 @@ class Vault:
 
     def __init__(self, root: Path, quota: int = 1) -> None:
         self.root, self.quota = root, quota
+        root.mkdir(exist_ok=True)
 
     def asked(self, requests: bytes, *, verb: str = "write") -> list[str]:
         sink = io.BytesIO()
@@ -157,7 +158,6 @@ HARM = [
 @pytest.mark.parametrize("harm", HARM)
 def test_whoever_is_root_on_production_can_only_append(tmp_path: Path, harm: bytes) -> None:
     vault = Vault(tmp_path / "web1")
-    vault.root.mkdir()
     vault.asked(session(sealed([b"one", b"two"])))
     before = vault.content()
     for answer in vault.asked(harm + session(sealed([b"mine"]))):

@@ -31,6 +31,7 @@ MAGIC = b"SWF1"
 FRAME = struct.Struct(">4sIIBQQI32s32s16s")  # as backups.streams.frames describes it
 HEADER = 36  # bytes at the head of a file: magic and salt
 LARGEST = 2 << 20
+RESERVE = 16 << 20  # bytes of the disk that are left to others
 FILES = 100_000  # a chain
 DAYS = 15  # by this server's clock; no database goes back to an instant before that
 NAMES = re.compile(r"^(mariadb|postgresql) (\d{8}T\d{6}Z-[0-9a-f]{6})$")
@@ -102,6 +103,9 @@ class Writer:
     def _room(self, more: int) -> None:
         if self.used + more > self.quota:
             raise No(f"the quota of {self.quota >> 20} MB is used up on the backup server")
+        disk = os.statvfs(self.root)
+        if disk.f_bavail * disk.f_frsize < RESERVE:  # said before a file is made that would stay empty
+            raise No("No space left on the backup server's disk")
 
 
 def last_frame(path: Path) -> "tuple[bytes, str] | None":
