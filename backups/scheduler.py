@@ -2,7 +2,8 @@
 
 It keeps no plan of its own: every few seconds it asks a pure rule (`backups.debts`) what is due now, of the wall
 clock and of what was saved last. So a reboot, a long outage, a machine that slept and a clock that was set forth or
-back are nothing special, and what was missed is caught up once. Intervals are measured on a clock that nobody sets.
+back are nothing special, and what was missed is caught up once. The library `schedule` (1.2) reckons on the wall clock,
+so where that is set, everything is looked at at once and its interval begins anew.
 Files and databases have a thread each, so that a first archive of hours never holds back a snapshot.
 """
 
@@ -13,28 +14,16 @@ from datetime import datetime, timedelta
 from threading import Thread
 from typing import NoReturn
 
+import schedule
+
 from backups.debts import SOON, Due
 from effects.clock import awake, now
 
 TICK = timedelta(seconds=10)
 STEP = 1.0  # seconds
+JUMP = 5.0  # seconds that the wall clock went further, or less far, than time did: somebody set it
 Act = Callable[[], None]
 Starter = Callable[[Act], Act]
-
-
-@dataclass(slots=True)
-class Beat:
-    """An act that is begun once every `every`, the first time at once."""
-
-    every: timedelta
-    act: Act
-    begun: float | None = None  # by `awake`
-
-    def look(self, instant: float) -> None:
-        """Begin it where its time has come."""
-        if self.begun is None or instant - self.begun >= self.every.total_seconds():
-            self.begun = instant
-            self.act()
 
 
 @dataclass(slots=True)
@@ -73,19 +62,32 @@ def in_its_own_thread(act: Act) -> Act:
     return start
 
 
-def plan(turns: Sequence[Turn], *, started: Starter = in_its_own_thread) -> list[Beat]:
+def plan(turns: Sequence[Turn], *, started: Starter = in_its_own_thread) -> schedule.Scheduler:
     """Each turn looked at on every tick; one that runs is not begun again."""
-    return [Beat(TICK, started(turn.tick)) for turn in turns]
+    return again([(TICK, turn.tick) for turn in turns], started=started)
 
 
-def again(turns: Sequence[tuple[timedelta, Act]], *, started: Starter = in_its_own_thread) -> list[Beat]:
-    """Each of them at once, and then in its interval, unless the one before still runs."""
-    return [Beat(every, started(act)) for every, act in turns]
+def again(acts: Sequence[tuple[timedelta, Act]], *, started: Starter = in_its_own_thread) -> schedule.Scheduler:
+    """Each of them in its interval, unless the one before still runs."""
+    made = schedule.Scheduler()
+    for every, act in acts:
+        made.every(int(every.total_seconds())).seconds.do(started(act))
+    return made
 
 
-def serve(beats: Sequence[Beat]) -> NoReturn:
-    """Begin what is due, for ever."""
+def serve(*schedulers: schedule.Scheduler) -> NoReturn:
+    """Begin what is due, all of it at the first, for ever."""
+    offset: float | None = None
     while True:
-        for beat in beats:
-            beat.look(awake())
+        before, offset = offset, now().timestamp() - awake()
+        for one in schedulers:
+            step(one, at_once=before is None or abs(offset - before) > JUMP)
         time.sleep(STEP)
+
+
+def step(scheduler: schedule.Scheduler, *, at_once: bool) -> None:
+    """Begin what is due, or everything."""
+    if at_once:
+        scheduler.run_all()
+    else:
+        scheduler.run_pending()

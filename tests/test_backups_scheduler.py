@@ -88,21 +88,42 @@ def test_what_breaks_a_turn_is_printed_and_it_is_begun_again(monkeypatch: pytest
 
 def test_turns_are_looked_at_on_every_tick() -> None:
     done: list[str] = []
-    (beat,) = scheduler.plan([turn(done, Due.TURN)], started=lambda act: act)
-    beat.look(0.0)
+    planned = scheduler.plan([turn(done, Due.TURN)], started=lambda act: act)
+    scheduler.step(planned, at_once=True)
     assert done == ["taken"]
-    assert beat.every <= timedelta(seconds=30)
+    assert [(job.interval, job.unit) for job in planned.jobs] == [(10, "seconds")]
 
 
-def test_what_is_done_again_and_again_is_done_at_once_and_then_in_its_interval() -> None:
+def test_what_is_done_again_and_again_has_its_interval_and_a_clock_that_was_set_holds_up_nothing() -> None:
     done: list[str] = []
     tidy, look = (lambda: done.append("tidy")), (lambda: done.append("look"))
     kept = scheduler.again([(timedelta(minutes=5), tidy), (timedelta(hours=1), look)], started=lambda act: act)
-    for seconds, wanted in ((0, ["tidy", "look"]), (299, []), (300, ["tidy"]), (3600, ["tidy", "look"])):
-        done.clear()
-        for beat in kept:
-            beat.look(float(seconds))
-        assert done == wanted
+    assert [job.interval for job in kept.jobs] == [300, 3600]
+    scheduler.step(kept, at_once=False)
+    assert not done
+    for job in kept.jobs:
+        assert job.next_run is not None
+        job.next_run += timedelta(days=1)  # as where the clock was set back by a day
+    scheduler.step(kept, at_once=True)
+    assert sorted(done) == ["look", "tidy"]
+    assert {job.next_run - datetime.now() < timedelta(hours=2) for job in kept.jobs if job.next_run} == {True}  # noqa: DTZ005
+
+
+def test_a_clock_that_was_set_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    walls, seen = iter([0, 1, 2 - 86400, 3 - 86400, 4]), list[bool]()
+    boots = iter(range(9))
+
+    def ends(seconds: float) -> None:
+        if len(seen) == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(scheduler, "now", lambda: AT + timedelta(seconds=next(walls)))
+    monkeypatch.setattr(scheduler, "awake", lambda: float(next(boots)))
+    monkeypatch.setattr(scheduler, "step", lambda one, *, at_once: seen.append(at_once))
+    monkeypatch.setattr(scheduler.time, "sleep", ends)
+    with pytest.raises(KeyboardInterrupt):
+        scheduler.serve(scheduler.again([]))
+    assert seen == [True, False, True, False, True]
 
 
 def test_the_clock_of_intervals_goes_on() -> None:

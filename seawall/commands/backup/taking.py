@@ -105,7 +105,7 @@ def schedule() -> None:
     if engines:
         turns.append(_turn(site, DATABASES, engines, lambda: take.snapshots(site, now(), _say, owed=True)))
     told = scheduler.again([(LOOK, lambda: _tell(site))])
-    scheduler.serve([*scheduler.plan(turns), *told])
+    scheduler.serve(scheduler.plan(turns), told)
 
 
 def _turn(site: Site, name: str, kinds: Sequence[Kind], act: Callable[[], list[Taken]]) -> scheduler.Turn:
