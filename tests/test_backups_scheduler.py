@@ -119,8 +119,8 @@ def test_a_clock_that_was_set_is_noticed(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(scheduler, "now", lambda: AT + timedelta(seconds=next(walls)))
     monkeypatch.setattr(scheduler, "awake", lambda: float(next(boots)))
-    monkeypatch.setattr(scheduler, "step", lambda one, *, at_once: seen.append(at_once))
-    monkeypatch.setattr(scheduler.time, "sleep", ends)
+    monkeypatch.setattr(scheduler, "step", lambda _, *, at_once: seen.append(at_once))
+    monkeypatch.setattr("backups.scheduler.time.sleep", ends)
     with pytest.raises(KeyboardInterrupt):
         scheduler.serve(scheduler.again([]))
     assert seen == [True, False, True, False, True]
