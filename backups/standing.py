@@ -17,8 +17,11 @@ from backups.losses import Price, Saved, beyond, prices
 from backups.memory import Known
 from backups.proof import record
 from backups.site import Site
+from backups.streams import shipper
 from estate.model import Estate, Host, Side
 from estate.points import FILES, Archive, Kind, kinds_on
+
+Streamed = Mapping[tuple[str, str], datetime]  # engine and side
 
 
 class Level(IntEnum):
@@ -117,7 +120,7 @@ def own(site: Site, at: datetime) -> Standing:
     """Of this host, out of its memory."""
     known = {kind: memory.known(kind) for kind in kinds_on(site.estate, site.host)}
     kept = tuple(archive.taken for archive in spooled.kept(site))
-    return standing(site.estate, site.host, known, at, kept=kept)
+    return standing(site.estate, site.host, known, at, kept=kept, streamed=_streamed(at))
 
 
 def partners(site: Site, at: datetime) -> Standing:
@@ -162,9 +165,10 @@ def standing(
     faults: tuple[str, ...] = (),
     read: bool = False,
     kept: tuple[datetime, ...] = (),
+    streamed: Streamed | None = None,
 ) -> Standing:
     """Of what is known of each kind."""
-    saved: dict[Kind, Saved] = {kind: one.saved for kind, one in known.items()}
+    saved = {kind: _with_stream(kind, one.saved, streamed or {}) for kind, one in known.items()}
     proven = _proven(host.name)
     return Standing(
         host=host.name,
@@ -176,6 +180,17 @@ def standing(
         kept=kept,
         read=read,
     )
+
+
+def _with_stream(kind: Kind, saved: Saved, streamed: Streamed) -> Saved:
+    """A stream goes on from a snapshot: alone it brings nothing back."""
+    return {side: at and max(at, streamed.get((str(kind), str(side)), at)) for side, at in saved.items()}
+
+
+def _streamed(at: datetime) -> Streamed:
+    """Until when each side has the stream of each engine, where nothing is missing in between."""
+    rows = [row for row in shipper.status(at) if row["instant"] and not row["gaps"]]
+    return {(str(row["engine"]), str(row["side"])): datetime.fromisoformat(row["instant"]) for row in rows}
 
 
 def _subject(estate: Estate, host: Host, kind: Kind, known: Known, at: datetime, proven: datetime | None) -> Subject:

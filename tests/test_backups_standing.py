@@ -94,6 +94,16 @@ def test_what_the_sides_show_counts_more_than_what_production_believes(here: Sit
     assert together([silent])[0].level is Level.UNKNOWN
 
 
+def test_a_stream_makes_a_loss_cheaper_where_there_is_a_snapshot_to_go_on_from(here: Site) -> None:
+    known: dict[Kind, Known] = {Engine.MARIADB: Known({Side.EVEN: T0 - HOUR, Side.ODD: None}, None, {})}
+    sent = dict.fromkeys((("mariadb", "even"), ("mariadb", "odd")), T0 - timedelta(seconds=2))
+    found = standing(here.estate, here.host, known, T0, streamed=sent)
+    costs = {price.loss.name: price.now for price in found.prices if price.kind is Engine.MARIADB}
+    assert costs["web1"] == timedelta(seconds=2)
+    assert costs["web1 and vault-even"] == "all"
+    assert found.subjects[0].newest == T0 - HOUR  # a snapshot is a snapshot
+
+
 def test_hosts_tell_each_other_all_of_it(here: Site) -> None:
     found = of(here, files=(1, 60))
     told = Document(hosts=[found]).model_dump_json()
