@@ -227,13 +227,13 @@ for path in Path("/srv/vhosts").rglob("*"):
 
 
 def test_what_ransomware_left_is_suspect_and_lets_nothing_older_go(lab: Lab, yesterday: str) -> None:
-    everything = ("--compression=zstd,3", "/etc", "/srv/vhosts")
+    everything, how = ("/etc", "/srv/vhosts"), "--compression=zstd,3"
     for n in range(2):
-        assert as_root(lab, BORG, "create", f"{url(lab)}::{named(30 - n)}", *everything).ok
+        assert as_root(lab, BORG, "create", how, f"{url(lab)}::{named(30 - n)}", *everything).ok
         assert turn(lab)[0] == 0
     assert lab.run("web1", ["python3", "-c", RANSOM], timeout=120).ok
     name = named(20)
-    assert as_root(lab, BORG, "create", f"{url(lab)}::{name}", *everything).ok
+    assert as_root(lab, BORG, "create", how, f"{url(lab)}::{name}", *everything).ok
     assert turn(lab)[0] == 0
     assert re.search(f"{name} on the odd side is suspect: .*encrypted", told(lab))
     kept = {row["archive"]: row for row in json.loads(on(lab, "twin1", "backup", "retention", "--json").out)}
