@@ -18,7 +18,7 @@ from templates import render
 
 MARIADB = "/etc/mysql/mariadb.conf.d/70-seawall.cnf"
 # Nothing but a restart gives a running server these.
-MARIADB_WANTS = "SELECT CONCAT(@@log_bin, ' ', @@server_id)"
+MARIADB_WANTS = "SELECT @@log_bin, @@server_id"  # "1" for on; within CONCAT it would be "ON"
 POSTGRESQL_HAS = "SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size';\n"  # megabytes
 
 
@@ -40,7 +40,7 @@ def databases() -> None:
 @operation()
 def restarted_mariadb(server_id: int) -> Generator[StringCommand]:
     """Owed as long as the running server does not log under its own number."""
-    if ask(f'mariadb --batch --skip-column-names --execute "{MARIADB_WANTS}"') != [f"1 {server_id}"]:
+    if ask(f'mariadb --batch --skip-column-names --execute "{MARIADB_WANTS}"') != [f"1\t{server_id}"]:
         notice("MariaDB is restarted once, to begin its binary log")
         yield StringCommand("systemctl restart mariadb.service")
 
