@@ -5,7 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from saved_estate import lab_estate
 
@@ -91,10 +91,9 @@ def test_what_never_got_anything_owes_without_a_date() -> None:
     assert NIGHTLY.debts(datetime(2026, 1, 1, tzinfo=UTC), {}) == (Debt(Side.EVEN, None), Debt(Side.ODD, None))
 
 
-@given(CALENDARS, INSTANTS, st.integers(1, 400), st.sampled_from([HOUR, 7 * HOUR, DAY]))
-def test_whoever_comes_back_takes_what_was_missed_once(
-    when: Calendar, now: datetime, gone: int, looked: timedelta
-) -> None:
+@given(CALENDARS, INSTANTS, st.integers(1, 400))
+def test_whoever_comes_back_takes_what_was_missed_once(when: Calendar, now: datetime, gone: int) -> None:
+    assume(when.rhythm.slot(now) == when.rhythm.slot(now + timedelta(seconds=20)))  # else a turn comes due meanwhile
     saved: dict[Side, datetime | None] = dict.fromkeys(Side, now - timedelta(hours=gone) - 2 * DAY)
     tried, taken = now - timedelta(hours=gone), 0
     for n in range(3):
