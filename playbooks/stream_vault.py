@@ -4,16 +4,15 @@ The writer appends frames to files that it opens anew; the reader lists and read
 nothing that they may ask for changes what is there (effects/onhost/streams.py). Data: `clients`, as for `vault`.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 
-from pyinfra.api.command import StringCommand
 from pyinfra.api.deploy import deploy
-from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from playbooks.install import TOOLKIT
-from playbooks.operations import File, Unit, ask, files, units
-from playbooks.vault import Keys, home
+from playbooks.operations import File, Unit, files, units
+from playbooks.pairs import Pair, home, pairs
+from playbooks.vault import Keys
 from playbooks.watch import known
 from templates import render
 
@@ -27,7 +26,8 @@ QUOTA = 20_000  # megabytes a client: who is root on production can fill his own
 def stream_vault() -> None:
     """Accounts, directories, keys."""
     clients: Mapping[str, Keys] = host.data.clients
-    accounts(name="streams: accounts and directories", clients=list(clients))
+    wanted = {client: Pair(*served(client), f"{STREAMS}/{client}", "2750") for client in clients}
+    pairs(name="streams: accounts and directories", wanted=wanted)
     files(name="streams: keys", wanted=_authorized(clients))
     paths = {unit: f"/etc/systemd/system/{unit}" for unit in ("seawall-forget.service", TIMER)}
     files(name="streams: what forgets them", wanted={
@@ -44,22 +44,6 @@ def served(client: str) -> dict[str, str]:
         f"stream-{client}": f"{PROGRAM} write {place} {QUOTA}",
         f"stream-{client}-ro": f"{PROGRAM} read {place}",
     }
-
-
-@operation()
-def accounts(clients: list[str]) -> Generator[StringCommand]:
-    """Two users a client, one directory that the first writes and the second reads, closed to everybody else."""
-    there = set(ask("getent passwd | cut -d: -f1"))
-    for client in clients:
-        writer, reader = served(client)
-        for user, group in ((writer, "--user-group"), (reader, f"--gid {writer}")):
-            if user not in there:
-                yield StringCommand(
-                    f"useradd --system {group} --no-create-home --home-dir {home(user)} --shell /bin/sh {user}"
-                )
-        path = f"{STREAMS}/{client}"
-        if not ask(f"stat -c '%U %G %a' {path} 2>/dev/null | grep -x '{writer} {writer} 2750' || true"):
-            yield StringCommand(f"install -d -m 755 {STREAMS} && install -d -o {writer} -g {writer} -m 2750 {path}")
 
 
 def _authorized(clients: Mapping[str, Keys]) -> dict[str, File]:

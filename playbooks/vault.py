@@ -7,15 +7,14 @@ to the public keys `writer` (its own), `reader` (its partner's) and `keeper` (th
 class of archives to bytes.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 
-from pyinfra.api.command import StringCommand
 from pyinfra.api.deploy import deploy
-from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from playbooks.install import FORGET, TOOLKIT, forgotten
-from playbooks.operations import File, ask, files
+from playbooks.operations import File, files
+from playbooks.pairs import Pair, home, pairs
 from playbooks.third import third_copy
 from playbooks.watch import known
 
@@ -28,7 +27,8 @@ Keys = Mapping[str, str]  # "writer", "reader" and "keeper", as in a .pub file
 def vault() -> None:
     """Accounts, directories, keys."""
     clients: Mapping[str, Keys] = host.data.clients
-    accounts(name="backup server: accounts and directories", clients=list(clients))
+    wanted = {client: Pair(*users(client), f"{REPOSITORIES}/{client}", "750") for client in clients}
+    pairs(name="backup server: accounts and directories", wanted=wanted)
     files(name="backup server: keys, locks", wanted={
         **authorized(clients, host.data.quotas),
         FORGET: File(forgotten(f"{REPOSITORIES}/*/*")),
@@ -40,27 +40,6 @@ def vault() -> None:
 def users(client: str) -> tuple[str, str]:
     """The writer's account, which is the keeper's too, and the reader's."""
     return f"borg-{client}", f"borg-{client}-ro"
-
-
-def home(account: str) -> str:
-    """Root's directory, not the account's: what it may do is not its own to change."""
-    return f"/var/lib/{account}"
-
-
-@operation()
-def accounts(clients: list[str]) -> Generator[StringCommand]:
-    """Two users a client, one directory that the first writes and the second reads, closed to everybody else."""
-    known = set(ask("getent passwd | cut -d: -f1"))
-    for client in clients:
-        writer, reader = users(client)
-        for user, group in ((writer, "--user-group"), (reader, f"--gid {writer}")):
-            if user not in known:
-                yield StringCommand(
-                    f"useradd --system {group} --no-create-home --home-dir {home(user)} --shell /bin/sh {user}"
-                )
-        path = f"{REPOSITORIES}/{client}"
-        if not ask(f"stat -c '%U %G %a' {path} 2>/dev/null | grep -x '{writer} {writer} 750' || true"):
-            yield StringCommand(f"install -d -m 755 {REPOSITORIES} && install -d -o {writer} -g {writer} -m 750 {path}")
 
 
 def authorized(clients: Mapping[str, Keys], quotas: Mapping[str, int]) -> dict[str, File]:
