@@ -26,7 +26,7 @@ QUOTA = 20_000  # megabytes a client: who is root on production can fill his own
 def stream_vault() -> None:
     """Accounts, directories, keys."""
     clients: Mapping[str, Keys] = host.data.clients
-    wanted = {client: Pair(*served(client), f"{STREAMS}/{client}", "2750") for client in clients}
+    wanted = {client: Pair(*users(client), f"{STREAMS}/{client}", "2750") for client in clients}
     pairs(name="streams: accounts and directories", wanted=wanted)
     files(name="streams: keys", wanted=_authorized(clients))
     paths = {unit: f"/etc/systemd/system/{unit}" for unit in ("seawall-forget.service", TIMER)}
@@ -37,13 +37,15 @@ def stream_vault() -> None:
     known(name="streams: this run is known")
 
 
+def users(client: str) -> tuple[str, str]:
+    """The writer and the reader of a client."""
+    return f"stream-{client}", f"stream-{client}-ro"
+
+
 def served(client: str) -> dict[str, str]:
-    """The writer and the reader of a client, and the only command of each."""
+    """The only command of each."""
     place = f"{STREAMS}/{client}"
-    return {
-        f"stream-{client}": f"{PROGRAM} write {place} {QUOTA}",
-        f"stream-{client}-ro": f"{PROGRAM} read {place}",
-    }
+    return dict(zip(users(client), (f"{PROGRAM} write {place} {QUOTA}", f"{PROGRAM} read {place}"), strict=True))
 
 
 def _authorized(clients: Mapping[str, Keys]) -> dict[str, File]:
