@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -42,6 +43,9 @@ class Here(Keeping):
     @contextmanager
     def alone(self) -> Iterator[None]:
         yield
+
+    def told(self) -> dict[str, Any]:
+        return {"repositories": {"files": facts(Path(self.url))}}
 
 
 class Dies(Here):
