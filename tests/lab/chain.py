@@ -6,6 +6,7 @@ import shutil
 import sys
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from backups.debts import calendar
@@ -52,14 +53,20 @@ def fault(result: Result, code: int, *named: str) -> None:
 
 
 @cache
-def toolkit(lab: Lab) -> str:
+def _kept() -> TemporaryDirectory[str]:
+    """As long as this process lives."""
+    return TemporaryDirectory(prefix="seawall-toolkit-")
+
+
+@cache
+def toolkit() -> str:
     """Wheels of this checkout as it is now: who edits it meanwhile changes nothing here."""
-    return str(shutil.copy(wheels.toolkit(), str(lab.directory)))
+    return str(shutil.copy(wheels.toolkit(), _kept().name))
 
 
 def install(lab: Lab, estate: Path | None = None) -> Result:
     """The toolkit, keys and services."""
-    return typed(lab, "install", "--json", "--wheels", toolkit(lab), estate=estate)
+    return typed(lab, "install", "--json", "--wheels", toolkit(), estate=estate)
 
 
 @cache

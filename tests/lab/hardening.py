@@ -118,6 +118,8 @@ def own_lab(hosts: Collection[str] = (), *, suite: str | None = None, disks: Col
     name = os.environ.get("SEAWALL_TEST_LAB", "test")
     network = int(os.environ.get("SEAWALL_TEST_NETWORK", "78")) + 11
     made = labs.up(f"{name[:8]}h", network, suite=suite or SUITE, hosts=hosts, disks=disks)
-    yield made
-    if "SEAWALL_KEEP_LAB" not in os.environ:
-        made.down()
+    try:
+        yield made
+    finally:
+        if "SEAWALL_KEEP_LAB" not in os.environ:
+            made.down()

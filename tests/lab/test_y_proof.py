@@ -40,7 +40,7 @@ def lab() -> Iterator[Lab]:
     with own_lab(HOSTS) as made:
         hosts = [name for name in HOSTS if name != "probe"]
         assert typed(made, "harden", *hosts, "--json").ok
-        typed(made, "install", "--json", "--wheels", toolkit(made))
+        assert typed(made, "install", "--json", "--wheels", toolkit()).ok
         late = Failed("no first archives", hint="journalctl -u seawall-backup on web1")
         wait_until(lambda: len(saved(made)) >= 6, timeout=180, late=late, every=1)
         assert made.run("web1", "systemctl stop seawall-backup").ok  # only these tests move the world

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chain import toolkit
 from hardening import SEAWALL, own_lab
 from s3 import ACCESS, S3, SECRET, s3_server
 
@@ -22,7 +23,6 @@ from inventory import load
 from inventory.data import host_data
 from lab import Lab
 from playbooks.drive import check, drive
-from seawall import wheels
 from seawall.commands.install import third_data
 
 pytestmark = pytest.mark.lab
@@ -118,8 +118,7 @@ def fetched(lab: Lab, into: Path, *words: str) -> list[str]:
 def test_a_backup_server_gets_what_it_needs_and_a_second_run_changes_nothing(lab: Lab, s3: S3) -> None:
     estate = load(lab.estate_file)
     vault = estate.hosts[VAULT]
-    tar = str(shutil.copy(wheels.toolkit(), str(lab.directory)))
-    bare = {"wheels": tar, "slice": "", "known_hosts": "", "secrets": {}, "clients": {}, "quotas": {}}
+    bare = {"wheels": toolkit(), "slice": "", "known_hosts": "", "secrets": {}, "clients": {}, "quotas": {}}
     data: Any = {**host_data(estate, vault), **bare, **third_data(lab.estate_file, estate, vault)}
     for deploy in ("install", "vault"):
         check(drive([data], [deploy]))

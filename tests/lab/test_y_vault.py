@@ -66,7 +66,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         text = path.read_text(encoding="utf-8").replace("ssh_port = 2222", "ssh_port = 22")
         path.write_text(text.replace("[drp]", "[backup.vault]\nmost_a_day = 12\n\n[drp]"), encoding="utf-8")
         made.run("web1", "find /srv/vhosts/docs.example -size +1M -delete")
-        good(typed(made, "install", "--json", "--wheels", toolkit(made), estate=path))
+        good(typed(made, "install", "--json", "--wheels", toolkit(), estate=path))
         for host, unit in (("web1", "seawall-backup"), ("twin1", "seawall-keeper")):
             made.run(host, f"systemctl stop {unit}")  # each act is the test's own
         yield made
