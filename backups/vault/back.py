@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backups.vault.catalogue import Catalogue
-from backups.vault.compare import Verdict
+from backups.vault.compare import Verdict, new
 from backups.vault.keeping import Keeping, digest
 from backups.vault.model import Known, Listed
 from backups.vault.turn import Rules, compared, kept_key
+from estate.model import Side
+from estate.points import parse_archive
 from estate.problem import Missing, Problem, Refused, Unreachable
 
 
@@ -78,11 +80,17 @@ def thaw(repository: Keeping, catalogue: Catalogue, rules: Rules, *, by: str, wh
             f"{repository.label}: {len(found.steps)} things can be got back",
             hint="do that first: seawall backup vault restore-before --yes",
         )
-    names = {verdict.subject for verdict in found.left}
     state = catalogue.state(repository.label)
-    for one in repository.listed():
-        if one.name in names and one.id not in state.archives:
+    for one in new(state, repository.listed()):
+        if _is_blamed(one, found.left):
             reason = f"it should not be there, said {by}: {why}"
             catalogue.note("seen", repository.label, one.name, id=one.id, stats=None, suspect=reason)
     catalogue.note("thawed", repository.label, by=by, why=why)
     return found.left
+
+
+def _is_blamed(one: Listed, verdicts: Sequence[Verdict]) -> bool:
+    """By its name, or as one of a flood, which is blamed by its kind."""
+    archive = parse_archive(one.name, one.id, Side.EVEN)
+    kind = str(archive.kind) if archive else None
+    return any(verdict.subject == (kind if verdict.kind == "flood" else one.name) for verdict in verdicts)
