@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from estate.backups import BackupPolicy, Freshness
 from estate.escrow import Escrow
 from estate.policy import Limits, Php, Policy
-from estate.secret import Secret as Secret  # noqa: PLC0414 - one of the words of the model
+from estate.secret import Secret
 from estate.third import ThirdCopy
 from estate.web import Web
 

@@ -45,3 +45,8 @@ def json_option(function: F) -> F:
 def print_json(value: object) -> None:
     """One document, sorted keys, for people who pipe."""
     click.echo(json.dumps(value, indent=2, sort_keys=True, default=str))
+
+
+def say(line: str) -> None:
+    """Progress, for whoever watches: standard output is the result's."""
+    click.echo(f"  {line}", err=True)

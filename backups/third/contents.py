@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from backups import segments
 from backups.third.manifest import Found
 
 SINGLE = ("README", "config", "nonce")
@@ -16,7 +17,7 @@ SINGLE = ("README", "config", "nonce")
 
 def transaction(repository: Path) -> int:
     """The number of its last one; 0 where there was none yet."""
-    return max((int(path.suffix[1:]) for path in repository.glob("index.*") if path.suffix[1:].isdigit()), default=0)
+    return segments.transaction(repository) or 0
 
 
 def contents(repository: Path, last: int) -> list[Found]:
@@ -24,9 +25,9 @@ def contents(repository: Path, last: int) -> list[Found]:
 
     Raises FileNotFoundError where one goes meanwhile.
     """
-    segments = sorted(_segments(repository), key=lambda path: int(path.name))
+    numbered = sorted(_segments(repository), key=lambda path: int(path.name))
     single = [repository / name for name in SINGLE if (repository / name).exists()]
-    return [_found(repository, path) for path in (*single, *(s for s in segments if int(s.name) <= last))]
+    return [_found(repository, path) for path in (*single, *(s for s in numbered if int(s.name) <= last))]
 
 
 def _segments(repository: Path) -> Iterator[Path]:

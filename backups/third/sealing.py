@@ -11,6 +11,7 @@ import hmac
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -41,14 +42,16 @@ class Seal:
 
     def name(self, *words: str) -> str:
         """What an object is called there: 64 hex digits."""
-        return hmac.new(self._derived(b"names", b""), "\0".join(words).encode(), hashlib.sha256).hexdigest()
+        return hmac.new(_derived(self.secret, b"names", b""), "\0".join(words).encode(), hashlib.sha256).hexdigest()
 
     def cipher(self, name: str, salt: bytes) -> AESGCM:
         """What seals the frames of one object."""
-        return AESGCM(self._derived(b"object " + name.encode(), salt))
+        return AESGCM(_derived(self.secret, b"object " + name.encode(), salt))
 
-    def _derived(self, purpose: bytes, salt: bytes) -> bytes:
-        return HKDF(SHA256(), 32, salt, b"seawall third copy " + purpose).derive(self.secret.encode())
+
+@lru_cache(maxsize=8)  # looking for copies makes a hundred thousand names
+def _derived(secret: str, purpose: bytes, salt: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt, b"seawall third copy " + purpose).derive(secret.encode())
 
 
 def sealed_size(size: int) -> int:

@@ -30,6 +30,7 @@ from borg.locking import LockTimeout
 from borg.remote import RepositoryServer
 
 from backups import paths
+from backups.segments import transaction
 from effects import clock, files
 from estate.problem import Refused
 
@@ -208,10 +209,10 @@ def facts(repository: Path) -> dict[str, str | int]:
     config = ConfigParser(interpolation=None)
     config.read(repository / "config", encoding="utf-8")
     key = config.get("repository", "key", fallback="").strip()
-    numbers = [int(path.suffix[1:]) for path in repository.glob("index.*") if path.suffix[1:].isdigit()]
+    last = transaction(repository)
     return {
         "key": f"BORG_KEY {config.get('repository', 'id', fallback='')}\n{key}\n" if key else "",
-        "transaction": max(numbers, default=-1),
+        "transaction": -1 if last is None else last,
     }
 
 

@@ -23,9 +23,9 @@ from inventory import load, placement, secrets_for, slice_for
 from inventory.data import host_data
 from playbooks.drive import Outcome, check, drive
 from seawall import wheels as building
-from seawall.commands.backup.keys.export import require, say
+from seawall.commands.backup.keys.export import require
 from seawall.deploying import Progress, report
-from seawall.options import estate_option, json_option
+from seawall.options import estate_option, json_option, say
 
 INIT = 300.0  # seconds
 VAULT = ("vault", "stream_vault")

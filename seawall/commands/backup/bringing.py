@@ -16,9 +16,9 @@ from effects.clock import now
 from estate.model import Host
 from estate.points import Archive
 from estate.problem import BadEstate
-from seawall.commands.backup.finding import archives_of, client_of, host_option, say
+from seawall.commands.backup.finding import archives_of, client_of, host_option
 from seawall.commands.backup.instants import instant_of, restore_database
-from seawall.options import json_option, print_json
+from seawall.options import json_option, print_json, say
 
 STAMP = "%Y%m%dT%H%M%SZ"
 

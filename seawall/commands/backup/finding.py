@@ -11,7 +11,7 @@ from backups.site import Site
 from estate.model import Host, Side
 from estate.points import FILES, Archive
 from estate.problem import BadEstate, Missing
-from seawall.options import json_option, print_json
+from seawall.options import json_option, print_json, say
 
 host_option = click.option("--host", "host", metavar="NAME", help="Of this host; default: this machine's own archives.")
 
@@ -32,11 +32,6 @@ def archives_of(site: Site, client: Host) -> tuple[Archive, ...]:
     if not found:
         raise faults[0] if faults else Missing(f"{client.name} has no archives", hint="seawall backup files")
     return found
-
-
-def say(line: str) -> None:
-    """Progress."""
-    click.echo(f"  {line}", err=True)
 
 
 @click.command()

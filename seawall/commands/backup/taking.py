@@ -14,7 +14,7 @@ from effects.reach import answers
 from estate.model import Engine, Side
 from estate.points import FILES, Kind
 from estate.problem import Problem
-from seawall.options import json_option, print_json
+from seawall.options import json_option, print_json, say
 from seawall.show_progress import shown
 
 KNOCK = 3.0  # seconds
@@ -22,13 +22,9 @@ DATABASES = "databases"
 LOOK = timedelta(minutes=5)  # between two looks at how it stands: a side may be late without any run
 
 
-def _say(line: str) -> None:
-    click.echo(f"  {line}", err=True)
-
-
 def _finish(site: Site, kind: str, act: Callable[[], list[Taken]], *, as_json: bool) -> None:
     """Take, remember, say, and let everybody hear of it who should. Only what was not saved is a failure."""
-    with telling.watched(site, kind, _say):
+    with telling.watched(site, kind, say):
         taken = act()
         memory.remember(taken)
         _show(taken, as_json=as_json)
@@ -39,15 +35,15 @@ def _finish(site: Site, kind: str, act: Callable[[], list[Taken]], *, as_json: b
 def _tidy(site: Site) -> None:
     try:
         if gone := spooled.release(site):
-            _say(f"{gone} snapshots that were kept here are no longer needed")
+            say(f"{gone} snapshots that were kept here are no longer needed")
     except (OSError, Problem) as fault:
-        _say(f"what is kept here could not be looked at: {fault}")
+        say(f"what is kept here could not be looked at: {fault}")
     _tell(site)
 
 
 def _tell(site: Site) -> None:
     if unheard := telling.tell(site):
-        _say(unheard)
+        say(unheard)
 
 
 def _show(taken: list[Taken], *, as_json: bool) -> None:
@@ -93,7 +89,7 @@ def init() -> None:
             created = repository.init()
             click.echo(f"{repository.server.name} {repository.kind}: {'created' if created else 'is there'}")
             if created:
-                _say("its key is in no escrow yet; on the control machine: seawall backup keys export")
+                say("its key is in no escrow yet; on the control machine: seawall backup keys export")
 
 
 @click.command()
@@ -101,9 +97,9 @@ def schedule() -> None:
     """Take archives and snapshots by the policy's clock, for ever. The service seawall-backup runs this."""
     site = Site.here()
     engines = site.estate.engines_on(site.host)
-    turns = [_turn(site, FILES, (FILES,), lambda: take.files_archive(site, now(), _say, owed=True))]
+    turns = [_turn(site, FILES, (FILES,), lambda: take.files_archive(site, now(), say, owed=True))]
     if engines:
-        turns.append(_turn(site, DATABASES, engines, lambda: take.snapshots(site, now(), _say, owed=True)))
+        turns.append(_turn(site, DATABASES, engines, lambda: take.snapshots(site, now(), say, owed=True)))
     told = scheduler.again([(LOOK, lambda: _tell(site))])
     scheduler.serve(scheduler.plan(turns), told)
 

@@ -18,7 +18,7 @@ from effects.clock import now
 from estate.model import Estate
 from estate.problem import Failed, Missing, Problem, of_code
 from inventory import load
-from seawall.options import estate_option, json_option, print_json
+from seawall.options import estate_option, json_option, print_json, say
 
 KINDS = ("files", "databases")
 
@@ -26,10 +26,6 @@ KINDS = ("files", "databases")
 @click.group(name="third")
 def third() -> None:
     """The third copy: repositories in an S3-compatible store, sealed here, locked there."""
-
-
-def _say(line: str) -> None:
-    click.echo(f"  {line}", err=True)
 
 
 @third.command()
@@ -41,7 +37,7 @@ def copy(as_json: bool) -> None:
     for repository in sorted(path.parent for path in paths.REPOSITORIES.glob("*/*/config")):
         mine = copying.target(known, bucket, str(known.server), *repository.parts[-2:])
         try:
-            rows.append(_row(copying.copy(mine, repository, known, _say), mine))
+            rows.append(_row(copying.copy(mine, repository, known, say), mine))
         except Problem as fault:
             faults.append(fault)
     _show(rows, as_json=as_json)
@@ -140,7 +136,7 @@ def fetch(
     mine = copying.target(known, there, server, client, kind)
     chosen = _chosen(mine, list(there.versions()), before).manifest
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fetching.fetch(mine, chosen, into, _say)
+    fetching.fetch(mine, chosen, into, say)
     click.echo(f"{into}: {mine.label} as of {chosen.taken.isoformat()}; next: borg list {into}")
 
 

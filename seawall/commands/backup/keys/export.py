@@ -10,7 +10,7 @@ from backups.escrow.custody import Verdict
 from backups.escrow.export import State
 from estate.problem import BadEstate, Problem
 from inventory import load
-from seawall.options import estate_option, json_option, print_json
+from seawall.options import estate_option, json_option, print_json, say
 
 
 @click.command(name="export")
@@ -40,11 +40,6 @@ def command(path: Path, accepted: tuple[str, ...], as_json: bool) -> None:
     else:
         click.echo(in_words(found))
     require(found)
-
-
-def say(line: str) -> None:
-    """Progress."""
-    click.echo(f"  {line}", err=True)
 
 
 def as_document(found: State) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from backups.escrow.custody import Judged, Verdict
 from estate.model import Side
 from estate.problem import BadEstate, Failed, Refused
 from inventory import load
-from seawall.commands.backup.keys.export import say
-from seawall.options import estate_option, json_option, print_json
+from seawall.options import estate_option, json_option, print_json, say
 
 
 @click.command(name="put-back")

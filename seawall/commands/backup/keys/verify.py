@@ -13,9 +13,9 @@ from backups.escrow.export import State
 from backups.escrow.sealing import Sealed
 from estate.problem import Problem, Untrusted
 from inventory import load
-from seawall.commands.backup.keys.export import as_document, in_words, require, say
+from seawall.commands.backup.keys.export import as_document, in_words, require
 from seawall.commands.backup.keys.opening import Ways, opened, shares, together, ways_options
-from seawall.options import estate_option, json_option, print_json
+from seawall.options import estate_option, json_option, print_json, say
 
 
 @click.command(name="verify")
