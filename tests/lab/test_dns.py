@@ -62,10 +62,17 @@ class Lab:
     def silent(self, name: str) -> Iterator[None]:
         """The server takes connections and never answers."""
         os.kill(self.pids[name], signal.SIGSTOP)
+        late = Failed(f"{name} goes on", hint="look at its threads")
+        wait_until(lambda: all(stopped(task) for task in Path(f"/proc/{self.pids[name]}/task").iterdir()),
+                   timeout=20, late=late)  # a thread that runs takes the signal a moment later
         try:
             yield
         finally:
             os.kill(self.pids[name], signal.SIGCONT)
+
+
+def stopped(task: Path) -> bool:
+    return (task / "stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def free_port() -> int:

@@ -11,6 +11,7 @@ from io import FileIO
 from pathlib import Path
 
 import pytest
+from chain import toolkit
 from hardening import SEAWALL, SITES, UPLOADS, changes, counted, executes, harden, own_lab, ssh_port_answers, status
 
 from effects.clock import wait_until
@@ -34,29 +35,37 @@ chmod 755 /usr/local/sbin/{program}"""
 # On standard input: the journal keeps the command line of what is logged.
 SQL = {"mariadb": "mariadb -N shop", "postgresql": "runuser -u postgres -- psql -AtXq ledger"}
 TABLE = "CREATE TABLE IF NOT EXISTS thief (words varchar(99));"
-# A copy of each database as backups take it, and what the DRP does to bring it and a site back; cp stands for borg.
+TOOLKIT = """set -e; mkdir /root/wheels; tar -xf /root/wheels.tar -C /root/wheels; python3 -m venv /root/toolkit
+/root/toolkit/bin/pip install --quiet --no-index --find-links /root/wheels seawall
+sed -i '1s,.*,#!/root/toolkit/bin/python,' /root/toolkit/bin/borg; umask 077; echo a test\'s own > /root/passphrase"""
+# A copy of each database as backups take it, and what the DRP does to bring it and a site back, by way of a repository
+# on this disk.
 CYCLE = """
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from backups import paths, restore
 from backups.engines import server
-from effects.run import run
+from backups.repository import Repository
 from estate.model import Engine
-class Copies:
-    def extract(self, archive, into, wanted=(".",)):
-        top = paths.SPOOL / archive.id if wanted == (".",) else Path("/")
-        for path in wanted:
-            run(["cp", "-a", "--parents", path, str(into)], timeout=60, cwd=top)
+from estate.points import FILES, archive_name
+class Local(Repository):
+    url = "/root/borg"
+paths.BORG = Path("/root/toolkit/bin/borg")
+repository = Local("web1", "files", "even", None, Path("/root/passphrase"))
+repository.init()
+def saved(kind, sources, cwd):
+    repository.create(archive_name("web1", kind, datetime.now(UTC)), sources, cwd=cwd)
+    return next(one for one in repository.archives() if one.kind == kind)
 for engine in Engine:
     mine = server(engine)
     mine.copy(paths.SPOOL / engine)
-    restore.place_database(Copies(), SimpleNamespace(id=str(engine)), mine, "try")
+    restore.place_database(repository, saved(engine, ["."], paths.SPOOL / engine), mine, "try")
     print(engine, *sorted(mine.databases() & {"shop", "ledger"}))
 site = SimpleNamespace(domain="docs.example", directory=Path("/srv/vhosts/docs.example"), uploads=(), paths=(),
                        certificates=Path("/etc/seawall/tls/docs.example"))
-restore.place_files(Copies(), SimpleNamespace(id="try"), site, restore.kept_below("try"))
+held = saved(FILES, ["srv/vhosts/docs.example", "etc/seawall/tls/docs.example"], Path("/"))
+restore.place_files(repository, held, site, restore.kept_below("try"))
 """
 # As many at once as a busy site has, each as the site's user.
 WRITE = f"""
@@ -198,9 +207,9 @@ def test_many_who_write_at_once_are_all_served(lab: Lab) -> None:
 
 def test_copies_of_databases_and_what_is_brought_back_are_encrypted(lab: Lab) -> None:
     write(lab, AFTER)
-    for folder in ("estate", "effects", "inventory", "backups"):
-        shutil.copytree(Path(__file__).parents[2] / folder, lab.guest("web1").root / "root/toolkit" / folder)
-    done = lab.run("web1", ["env", "PYTHONPATH=/root/toolkit", "python3", "-c", CYCLE], timeout=180)
+    shutil.copy(toolkit(), lab.guest("web1").root / "root/wheels.tar")
+    assert lab.run("web1", TOOLKIT, timeout=180).ok
+    done = lab.run("web1", ["/root/toolkit/bin/python", "-c", CYCLE], timeout=180)
     assert done.ok, done.err
     assert done.out.splitlines() == ["mariadb shop", "postgresql ledger"]
     assert rows(lab) == {"3"}

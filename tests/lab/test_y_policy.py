@@ -207,15 +207,15 @@ def test_a_killed_run_and_a_boot_leave_no_lock(lab: Lab) -> None:
     late = Failed("no archive was ever begun", hint="look at web1")
     wait_until(lambda: lab.run("web1", "pgrep -f 'bin/borg create'").ok, timeout=60, late=late, every=0.02)
     lab.run("web1", "systemctl kill --kill-whom=all -s KILL killed")
-    cache, repository = "/var/lib/seawall/borg/.cache/borg/*", "/srv/borg/web1/files"
+    cache, repository = "/var/lib/seawall/borg/.cache/borg/*/", "/srv/borg/web1/files"
     somebody = "seawall-vault.1-0"  # a number that is taken by somebody else now
     lock = f"mkdir -p {repository}/lock.exclusive && touch {repository}/lock.exclusive/{somebody}"
     assert lab.run("vault-odd", f"{lock} && chown -R borg-web1: {repository}/lock.exclusive").ok
-    mine = f"for c in {cache}; do mkdir -p $c/lock.exclusive; touch $c/lock.exclusive/seawall-web1.1-0; done"
+    mine = f"for c in {cache}; do mkdir -p ${{c}}lock.exclusive; touch ${{c}}lock.exclusive/seawall-web1.1-0; done"
     assert lab.run("web1", mine).ok
     for host in ("web1", "vault-odd"):
         assert lab.run(host, "systemd-tmpfiles --boot --remove seawall-borg.conf").ok  # what a boot runs, before sshd
-    assert not lab.run("web1", f"ls -d {cache}/lock.exclusive").out
+    assert not lab.run("web1", f"ls -d {cache}lock.exclusive").out
     assert somebody not in lab.run("vault-odd", f"ls {repository}/lock.exclusive").out
     age(lab, files=60)
     taken = good(on(lab, "web1", "backup", "files", "--json"))
