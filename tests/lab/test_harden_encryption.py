@@ -37,7 +37,7 @@ SQL = {"mariadb": "mariadb -N shop", "postgresql": "runuser -u postgres -- psql 
 TABLE = "CREATE TABLE IF NOT EXISTS thief (words varchar(99));"
 TOOLKIT = """set -e; mkdir /root/wheels; tar -xf /root/wheels.tar -C /root/wheels; python3 -m venv /root/toolkit
 /root/toolkit/bin/pip install --quiet --no-index --find-links /root/wheels seawall
-sed -i '1s,.*,#!/root/toolkit/bin/python,' /root/toolkit/bin/borg; umask 077; echo a test\'s own > /root/passphrase"""
+umask 077; echo nothing secret > /root/passphrase"""
 # A copy of each database as backups take it, and what the DRP does to bring it and a site back, by way of a repository
 # on this disk.
 CYCLE = """
