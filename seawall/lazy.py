@@ -8,11 +8,14 @@ import click
 
 
 class Lazy(click.Group):
-    """`table` has each command's help; a command is `command` in the file of its name in `package`."""
+    """`table` has each command's help. A command is `command` in the file of its name in `package`, or where
+    `places` (FILE:NAME) says."""
 
-    def __init__(self, *args: Any, table: Mapping[str, str], package: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, table: Mapping[str, str], package: str, places: Mapping[str, str] = {}, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self._table, self._package = table, package
+        self._table, self._package, self._places = table, package, places
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All of them, without importing any."""
@@ -22,8 +25,8 @@ class Lazy(click.Group):
         """The command itself, imported now."""
         if cmd_name not in self._table:
             return None
-        module = cmd_name.replace("-", "_")
-        command: click.Command = importlib.import_module(f"{self._package}.{module}").command
+        module, _, name = self._places.get(cmd_name, f"{cmd_name.replace('-', '_')}:command").partition(":")
+        command: click.Command = getattr(importlib.import_module(f"{self._package}.{module}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

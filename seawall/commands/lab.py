@@ -18,7 +18,7 @@ def _name_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-@click.group()
+@click.group(name="lab")
 def command() -> None:
     """A disposable estate of real Debian hosts on this machine.
 

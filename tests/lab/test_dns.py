@@ -63,8 +63,11 @@ class Lab:
         """The server takes connections and never answers."""
         os.kill(self.pids[name], signal.SIGSTOP)
         late = Failed(f"{name} goes on", hint="look at its threads")
-        wait_until(lambda: all(stopped(task) for task in Path(f"/proc/{self.pids[name]}/task").iterdir()),
-                   timeout=20, late=late)  # a thread that runs takes the signal a moment later
+        wait_until(
+            lambda: all(stopped(task) for task in Path(f"/proc/{self.pids[name]}/task").iterdir()),
+            timeout=20,
+            late=late,
+        )  # a thread that runs takes the signal a moment later
         try:
             yield
         finally:

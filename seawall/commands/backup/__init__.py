@@ -1,49 +1,59 @@
-"""`seawall backup`: taking, proving and restoring what was saved. One file per concern; this one joins them."""
+"""`seawall backup`: taking, proving and restoring what was saved. One file per concern; this one joins them.
+
+A host's services call some of these every few seconds, and none of them needs what the others import.
+"""
 
 import click
 
-from seawall.commands.backup import (
-    bringing,
-    finding,
-    keeping,
-    keys,
-    looking,
-    proving,
-    retaining,
-    standing,
-    streaming,
-    taking,
-    third,
-)
-from seawall.commands.backup.vault import vault
+from seawall.lazy import Lazy
+
+TABLE = {
+    "files": "archive files and configuration to the side whose day it is",
+    "databases": "snapshot every database server to both sides",
+    "init": "create this host's repositories on both sides",
+    "schedule": "take archives and snapshots by the policy's clock, for ever",
+    "status": "how old the newest is, what is owed, what each loss costs",
+    "metrics": "how backups stand, for Prometheus",
+    "list": "every archive on both sides, oldest first",
+    "find": "in which archives a path is, and when it changed",
+    "diff": "what differs between two archives",
+    "restore": "bring paths back from an archive, or a database as it was",
+    "stream": "binary log and WAL, sent to both sides as they are written",
+    "prove": "bring the newest recovery point up in a closed room of this twin",
+    "proofs": "what was proven on this twin, newest last",
+    "keep": "do what a twin does by the clock, for ever",
+    "keys": "keys that outlive the fire",
+    "vault": "what keeps the past from who is root on production",
+    "catalogue": "verify the chain and every signature of the catalogue",
+    "retention": "why each archive stays, and when one goes",
+    "hold": "keep archives whatever retention says",
+    "release": "let retention decide again about what was held",
+    "third": "the third copy, in an S3-compatible store",
+}
+PLACES = {
+    "files": "taking:files_command",
+    "databases": "taking:databases",
+    "init": "taking:init",
+    "schedule": "taking:schedule",
+    "status": "standing:status",
+    "metrics": "standing:metrics",
+    "list": "looking:list_command",
+    "find": "finding:find",
+    "diff": "finding:diff",
+    "restore": "bringing:restore",
+    "stream": "streaming:stream",
+    "prove": "proving:prove",
+    "proofs": "proving:proofs",
+    "keep": "keeping:keep",
+    "vault": "vault:vault",
+    "catalogue": "retaining:catalogue",
+    "retention": "retaining:retention",
+    "hold": "retaining:hold",
+    "release": "retaining:release",
+    "third": "third:third",
+}
 
 
-@click.group(name="backup")
+@click.group(name="backup", cls=Lazy, table=TABLE, places=PLACES, package=__name__)
 def command() -> None:
     """Take, list and watch archives. Runs on the host whose data it is."""
-
-
-for _one in (
-    taking.files_command,
-    taking.databases,
-    taking.init,
-    taking.schedule,
-    looking.list_command,
-    standing.status,
-    standing.metrics,
-    keeping.keep,
-    proving.prove,
-    proving.proofs,
-    streaming.stream,
-    bringing.restore,
-    finding.find,
-    finding.diff,
-    keys.command,
-    vault,
-    retaining.retention,
-    retaining.hold,
-    retaining.release,
-    retaining.catalogue,
-    third.third,
-):
-    command.add_command(_one)
