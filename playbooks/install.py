@@ -66,7 +66,8 @@ def environment(wheels: str) -> Generator[StringCommand]:
     yield StringCommand(f"""
 set -e; new={TOOLKIT}.new; house={CACHE}/wheels
 rm -rf $new $house; mkdir -p $house; tar -xf {wheels} -C $house; python3 -m venv --without-pip $new
-export TMPDIR={CACHE} PYTHONPATH=$(echo {PIP}); $new/bin/python -m pip install --quiet --no-index --no-compile --find-links $house seawall
+export TMPDIR={CACHE} PYTHONPATH=$(echo {PIP})
+$new/bin/python -m pip install --quiet --no-index --no-compile --find-links $house seawall
 sed -i '1s,{TOOLKIT}.new/,{TOOLKIT}/,' $new/bin/*; touch $new/{Path(wheels).name}.installed
 rm -rf {TOOLKIT}.old $house; if [ -e {TOOLKIT} ]; then mv -T {TOOLKIT} {TOOLKIT}.old; fi; mv -T $new {TOOLKIT}
 rm -rf {TOOLKIT}.old; ln -sfn {TOOLKIT}/bin/seawall /usr/local/bin/seawall""")
