@@ -9,7 +9,7 @@ from pathlib import Path
 from effects import clock, files
 from effects.run import attempt, installed
 from estate.problem import BadEstate, Failed, Missing, Refused
-from lab import identity, image, repository
+from lab import identity, image, kept, repository
 from lab import names as zones
 from lab.applications import build
 from lab.estate_file import BACKED_UP, estate_file
@@ -32,14 +32,16 @@ def up(
     suite: str | None = None,
     hosts: Collection[str] = (),
     disks: Collection[str] = (),
+    above: Sequence[Path] = (),
     say: Say = lambda _: None,
 ) -> Lab:
     """Bring a lab up, or find it up already. `network` is the N of 10.N.0.0/16; `say` gets a line per stage.
 
     `suite` is Debian's, by default this machine's own. `hosts` are those to boot, none means all; the estate file
-    always describes all. `disks` are those of them whose root is a disk and not an overlay. What a crashed run left
-    is removed first. Raises BadEstate for a host or suite there can't be, Missing without root or a package, Refused
-    where the network is another lab's or the lab is up with other hosts, Failed where a host does not come up.
+    always describes all. `disks` are those of them whose root is a disk and not an overlay. `above` are what
+    `kept.keep` kept of a lab of this name and network, the newest first: hosts begin as they were. What a crashed run
+    left is removed first. Raises BadEstate for a host or suite there can't be, Missing without root or a package,
+    Refused where the network is another lab's or the lab is up with other hosts, Failed where a host does not come up.
     """
     wanted = image.known_suite(suite or image.own_suite())
     booted = chosen(hosts)
@@ -57,7 +59,7 @@ def up(
         _refuse_taken_network(plan)
         save(plan)
         lab = Lab(plan)
-        _make(lab, say)
+        _make(lab, above, say)
         return lab
 
 
@@ -102,16 +104,19 @@ def _check_machine() -> None:
         raise Missing(f"not installed here: {', '.join(packages)}", hint=f"apt-get install --yes {' '.join(packages)}")
 
 
-def _make(lab: Lab, say: Say) -> None:
+def _make(lab: Lab, above: Sequence[Path], say: Say) -> None:
     watch = clock.Stopwatch()
     layers = _layers(lab, say)
-    keys = _write_identity(lab)
-    authority = Authority()
-    files.write(lab.bundle, authority.bundle)
+    if above:
+        kept.identity(lab, above[0])
+        bring_up = partial(_bring_back, lab, layers=kept.layers(lab, above, layers))
+    else:
+        keys, authority = _write_identity(lab), Authority()
+        files.write(lab.bundle, authority.bundle)
+        bring_up = partial(_bring_up, lab, layers=layers, keys=keys, authority=authority)
     say(f"network 10.{lab.plan.network}.0.0/16")
     make_network(lab.plan, lab.record)
     say(f"booting {len(lab.hosts)} hosts")
-    bring_up = partial(_bring_up, lab, layers=layers, keys=keys, authority=authority)
     with ThreadPoolExecutor(len(lab.hosts)) as pool:
         for done in as_completed([pool.submit(bring_up, place) for place in lab.plan.places]):
             say(f"{done.result()} answers")
@@ -160,6 +165,12 @@ def _bring_up(
     _furnish(lab, guest, place, authority)
     lab.boot(place.name)
     _wait_for_ssh(lab, place.name)
+    return place.name
+
+
+def _bring_back(lab: Lab, place: Place, *, layers: Mapping[str, Sequence[Path]]) -> str:
+    lab.guest(place.name).mount(layers[place.name])
+    lab.boot(place.name)
     return place.name
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from borg_forked import forked
 
-from backups import paths
+from backups import paths, repository
 from backups.repository import Repository
 
 
@@ -25,6 +26,7 @@ def use_local_borg(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
     """Let borg be the one beside this interpreter, at home below `folder`. Where the passphrase is kept."""
     monkeypatch.setattr(paths, "BORG", Path(sys.executable).with_name("borg"))
     monkeypatch.setattr(paths, "BORG_HOME", folder / "home")
+    monkeypatch.setattr(repository, "attempt", forked)
     kept = folder / "passphrase"
     kept.write_text("a test's own", encoding="utf-8")
     kept.chmod(0o600)

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -112,12 +112,22 @@ def copied_estate(lab: Lab, folder: Path) -> Path:
     return folder / "estate.toml"
 
 
+def own_name() -> str:
+    return f"{os.environ.get('SEAWALL_TEST_LAB', 'test')[:8]}h"
+
+
 @contextmanager
-def own_lab(hosts: Collection[str] = (), *, suite: str | None = None, disks: Collection[str] = ()) -> Iterator[Lab]:
-    """A lab of its own, never hardened; `hosts`: only these are booted. SEAWALL_KEEP_LAB=1 leaves it to look at."""
-    name = os.environ.get("SEAWALL_TEST_LAB", "test")
+def own_lab(
+    hosts: Collection[str] = (),
+    *,
+    suite: str | None = None,
+    disks: Collection[str] = (),
+    above: Sequence[Path] = (),
+) -> Iterator[Lab]:
+    """A lab of its own; `hosts`: only these are booted. Never hardened, or what a lab became that was kept (`above`,
+    see `beginnings`). SEAWALL_KEEP_LAB=1 leaves it to look at."""
     network = int(os.environ.get("SEAWALL_TEST_NETWORK", "78")) + 11
-    made = labs.up(f"{name[:8]}h", network, suite=suite or SUITE, hosts=hosts, disks=disks)
+    made = labs.up(own_name(), network, suite=suite or SUITE, hosts=hosts, disks=disks, above=above)
     try:
         yield made
     finally:

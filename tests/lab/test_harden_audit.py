@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from beginnings import hardened
 from hardening import SEAWALL, harden, own_lab
 
 from effects.run import Result, attempt
@@ -25,7 +26,7 @@ RULE = "file_permissions_cron_daily"
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     content.fetch()
-    with own_lab(("web1", "probe")) as made:
+    with own_lab(("web1", "probe"), above=hardened()) as made:
         result = harden(made, "web1")
         assert result.ok, result.err
         yield made

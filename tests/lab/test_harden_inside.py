@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from attacks import HOLD, JOIN, TAKE
+from beginnings import hardened
 from hardening import ANY_KEY, counted, lets_in, own_lab, status
 
 from effects.clock import wait_until
@@ -27,7 +28,7 @@ PLACES = 8  # that sshd has for one address which has not logged in
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with own_lab(("web1", "probe")) as made:
+    with own_lab(("web1", "probe"), above=hardened()) as made:
         counted(made, "web1")
         yield made
 

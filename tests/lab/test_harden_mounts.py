@@ -6,6 +6,7 @@ The user is given a directory that root binds, and a neighbour that he would lik
 from collections.abc import Iterator
 
 import pytest
+from beginnings import hardened
 from hardening import changes, counted, executes, harden, own_lab, ssh_port_answers
 from neighbours import edited
 
@@ -37,7 +38,7 @@ RACE = f"cd {HOME}/public; while :; do mv -T files aside; ln -s {VICTIM} files; 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Hardened, with one vhost more."""
-    with own_lab(("web1", "probe")) as made:
+    with own_lab(("web1", "probe"), above=hardened()) as made:
         text = made.estate_file.read_text(encoding="utf-8")
         made.estate_file.write_text(f"{text.partition(OURS)[0]}{OURS}{VHOST}", encoding="utf-8")
         counted(made, "web1")

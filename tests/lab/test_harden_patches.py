@@ -9,6 +9,7 @@ from pathlib import Path
 
 import patched
 import pytest
+from beginnings import hardened
 from feeds import mirror
 from hardening import changes, counted, harden, own_lab, ssh_port_answers
 from patched import FOREIGN, answered, broken, seawall, sites_answer, started, version
@@ -23,7 +24,7 @@ KERNEL = "/boot/vmlinuz-6.99.0-1-amd64"
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with own_lab(("web1", "probe")) as made:
+    with own_lab(("web1", "probe"), above=hardened()) as made:
         counted(made, "web1")
         yield made
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from beginnings import hardened
 from doors import HOST, Door, as_bob, good_password
 from hardening import ANY_KEY, SEAWALL, changes, counted, own_lab, ssh_port_answers
 
@@ -26,7 +27,7 @@ KEYS = "/etc/ssh/seawall/authorized_keys"
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with own_lab((HOST, "probe")) as made:
+    with own_lab((HOST, "probe"), above=hardened()) as made:
         found = Door(made, tmp_path_factory.mktemp("keys"))
         counted(
             made,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from beginnings import hardened
 from hardening import changes, counted, harden, own_lab, ssh_port_answers
 from neighbours import POOLS, SECRET, SESSION, UNITS, USERS, added, edited, fill, get, notices, pid, put, status
 
@@ -24,7 +25,7 @@ PACE = 0.1  # seconds between two requests of a visitor: he looks, and is no flo
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Hardened, with four vhosts more: added to the estate, deployed once, and given their content."""
-    with own_lab(("web1", "probe")) as made:
+    with own_lab(("web1", "probe"), above=hardened()) as made:
         made.estate_file.write_text(added(made.estate_file.read_text(encoding="utf-8")), encoding="utf-8")
         counted(made, "web1")
         for pair in (UNITS, POOLS):

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from beginnings import hardened
 from chain import THERE, fault, good, install, on
-from hardening import harden, own_lab
+from hardening import own_lab
 
 from effects.clock import now, wait_until
 from estate.problem import Failed
@@ -43,13 +44,12 @@ notify = { file = "secrets/notify" }
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Installed with somebody who listens, and its first archives taken; the scheduler is stopped then."""
-    with own_lab((*HOSTS, "probe")) as made:
+    with own_lab((*HOSTS, "probe"), above=hardened()) as made:
         text = made.estate_file.read_text(encoding="utf-8")
         made.estate_file.write_text(text.replace("snapshot_every_hours = 2\n", f"snapshot_every_hours = 2{SETTINGS}"))
         for name, secret in (("heartbeat", "http://127.0.0.1:9911/{host}-{kind}"), ("notify", "json://nobody")):
             (made.directory / "secrets" / name).write_text(f"{secret}\n", encoding="utf-8")
             (made.directory / "secrets" / name).chmod(0o600)
-        assert harden(made, *HOSTS).ok
         made.run("web1", "cat > /run/listener.py", stdin=LISTENER)
         made.run("web1", "systemd-run --unit=listener --collect python3 /run/listener.py")
         made.run("web1", "cat > /usr/bin/apprise && chmod 755 /usr/bin/apprise", stdin=APPRISE)

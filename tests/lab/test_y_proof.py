@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from beginnings import hardened
 from chain import on, toolkit, typed
 from hardening import own_lab
 
@@ -37,9 +38,7 @@ systemctl start postgresql@15-main"""
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with own_lab(HOSTS) as made:
-        hosts = [name for name in HOSTS if name != "probe"]
-        assert typed(made, "harden", *hosts, "--json").ok
+    with own_lab(HOSTS, above=hardened()) as made:
         assert typed(made, "install", "--json", "--wheels", toolkit()).ok
         late = Failed("no first archives", hint="journalctl -u seawall-backup on web1")
         wait_until(lambda: len(saved(made)) >= 6, timeout=180, late=late, every=1)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from chain import THERE, fault, good, install, on, typed
+from beginnings import installed
+from chain import THERE, fault, good, on
 from hardening import own_lab
 from streaming import (
     DATABASES,
@@ -34,12 +35,8 @@ SSH = "ssh -i /etc/seawall/ssh/id_ed25519 -p 2222 -o BatchMode=yes -o UserKnownH
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    """Four hosts that ship, and the mirror of packages that hardening needs."""
-    with own_lab(("web1", "vault-even", "vault-odd", "twin1", "probe")) as made:
-        hosts = ("web1", "twin1", "vault-even", "vault-odd")
-        good(typed(made, "harden", *hosts, "--json"))
-        made.halt("probe")
-        good(install(made))
+    """Four hosts that ship."""
+    with own_lab(("web1", "vault-even", "vault-odd", "twin1"), above=installed()) as made:
         made.run("web1", "systemctl stop seawall-backup")  # only these tests take snapshots
         late = Failed("no snapshot", hint="look at web1")
         wait_until(lambda: on(made, "web1", "backup", "databases").ok, timeout=60, late=late)
