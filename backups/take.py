@@ -48,7 +48,7 @@ def files_archive(
     is on one side alone could not come back if that side went with it, so the first goes to both. With `owed`, only to
     sides that lack something by now. Never two runs at once: the later waits.
     """
-    with files.locked(paths.STATE / "files.lock", what="an archive of files", wait=TURN):
+    with files.locked(paths.STATE / "files.lock", what="an archive of files", wait=TURN, inherited=True):
         return _files(site, now, say, owed=owed, watch=watch)
 
 
@@ -87,7 +87,7 @@ def snapshots(
     waits.
     """
     engines = only or site.estate.engines_on(site.host)
-    with files.locked(paths.STATE / "databases.lock", what="a snapshot of the databases", wait=TURN):
+    with files.locked(paths.STATE / "databases.lock", what="a snapshot of the databases", wait=TURN, inherited=True):
         wanted = {engine: lacking(site, engine, now) if owed else tuple(Side) for engine in engines}
         return [taken for engine, to in wanted.items() if to for taken in _snapshot(site, engine, to, now, say, watch)]
 
@@ -103,6 +103,7 @@ def _snapshot(site: Site, engine: Engine, to: Sequence[Side], now: datetime, say
     run = _Run(site, engine, now, ["."], spool, DATABASE_OPTIONS, say, watch)
     say(f"{engine}: copying")
     try:
+        shutil.rmtree(spool, ignore_errors=True)  # of a run that was killed: it takes the room that this one needs
         paths.SPOOL.mkdir(mode=0o711, parents=True, exist_ok=True)
         mine = server(engine)
         spooled.require_room(site, disk.size(mine.data))

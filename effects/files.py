@@ -61,10 +61,12 @@ def identity(path: Path) -> str:
 
 
 @contextmanager
-def locked(path: Path, *, what: str, wait: float = 0, shared: bool = False) -> Iterator[None]:
+def locked(path: Path, *, what: str, wait: float = 0, shared: bool = False, inherited: bool = False) -> Iterator[None]:
     """Hold `path` for as long as this process lives: a lock of a killed run is no lock.
 
-    `shared`: together with all others who say so, and not with those who don't.
+    `shared`: together with all others who say so, and not with those who don't. `inherited`: until the programs that
+    were started meanwhile have ended as well. Where this process alone is killed (by hand, or for want of memory) they
+    go on with what the next run would take from under them.
 
     Raises Refused where another process still holds it after `wait` seconds.
     """
@@ -72,6 +74,7 @@ def locked(path: Path, *, what: str, wait: float = 0, shared: bool = False) -> I
     busy = Refused(f"{what} is already running here", hint="wait for it to end, then look at its result")
     with path.open("a", encoding="utf-8") as stream:
         wait_until(lambda: _taken(stream, fcntl.LOCK_SH if shared else fcntl.LOCK_EX), timeout=wait, late=busy)
+        os.set_inheritable(stream.fileno(), inherited)
         yield
 
 

@@ -27,7 +27,7 @@ def follow(
     try:
         child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=cwd,
-            encoding="utf-8", errors="surrogateescape",
+            encoding="utf-8", errors="surrogateescape", close_fds=False,
         )  # fmt: skip
     except FileNotFoundError:
         raise Missing(f"{argv[0]} is not installed here", hint=f"install the package that has {argv[0]}") from None

@@ -57,6 +57,7 @@ def attempt(
             cwd=cwd,
             encoding="utf-8",
             errors="surrogateescape",
+            close_fds=False,  # Python opens files for itself alone; what was marked as inherited is (`files.locked`)
             check=False,
         )
     except FileNotFoundError:

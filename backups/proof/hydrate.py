@@ -21,6 +21,7 @@ from backups.proof import opened
 from backups.proof.disarm import disarm
 from backups.proof.fill import Counted
 from backups.proof.index import count
+from backups.proof.record import LOST
 from backups.proof.worker import ANSWER, ORDER, Order
 from backups.repository import Repository
 from effects import files
@@ -88,7 +89,8 @@ def hydrate(repository: Repository, archive: Archive, target: Target, *, prove: 
     Raises Lost where the repository has lost content, naming the files; ByHand for an archive that borg did not make;
     and as `Repository` does.
     """
-    with files.locked(HYDRATED / f"{target.subject}.lock", what=f"a hydration of {target.subject}", wait=TURN):
+    lock = HYDRATED / f"{target.subject}.lock"
+    with files.locked(lock, what=f"a hydration of {target.subject}", wait=TURN, inherited=True):
         done = target.holds(archive)
         if done is not None and not prove:
             return done
@@ -118,7 +120,7 @@ def _fill(repository: Repository, archive: Archive, target: Target, *, prove: bo
     if counted.damaged:
         some = ", ".join(map(repr, sorted(counted.damaged)[:NAMED]))
         raise Lost(
-            f"{archive.name} on {repository.server.name} has lost the content of {len(counted.damaged)} files: {some}",
+            f"{archive.name} on {repository.server.name} {LOST} {len(counted.damaged)} files: {some}",
             hint=f"take it from the other side; on {repository.server.name} look at the disk, then: borg check",
         )
     run(["sync", "--file-system", str(target.top)], timeout=LIMIT)
