@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backups.vault.compare import Verdict, compare, new
+from backups.vault.compare import Verdict, compare, dead, new
 from backups.vault.model import Known, Listed, State, Stats
 from backups.vault.poison import suspicion
 
@@ -69,6 +69,17 @@ def test_a_checkpoint_is_no_archive_yet() -> None:
     checkpoint = Listed(f"{listed(1).name}.checkpoint", "c" * 64)
     assert verdicts([*THERE, checkpoint]) == []
     assert new(STATE, [checkpoint]) == ()
+
+
+@pytest.mark.parametrize(("hours", "gone"), [(1, False), (23, False), (25, True), (999, True), (-1, True)])
+def test_a_checkpoint_that_no_run_goes_on_from_only_takes_room(hours: float, gone: bool) -> None:
+    name = listed(hours).name
+    begun = [Listed(f"{name}.checkpoint", "c" * 64), Listed(f"{name}.checkpoint.1", "d" * 64)]
+    assert dead([*THERE, Listed(name, "e" * 64), *begun], NOW) == (tuple(begun) if gone else ())
+
+
+def test_what_only_ends_like_a_checkpoint_is_unknown() -> None:
+    assert ("unknown", "--hidden.checkpoint") in verdicts([*THERE, Listed("--hidden.checkpoint", "c" * 64)])
 
 
 def test_what_we_delete_is_not_missed_and_must_not_come_back() -> None:

@@ -143,3 +143,15 @@ def test_what_goes_is_marked_first_and_a_crash_in_between_is_completed(repositor
     done = look(repository, Catalogue("web1"), at(7.2), print)
     assert (done.removed, done.frozen) == ((old,), ())
     assert turn._due(Catalogue("web1").state(repository.label), at(9)) == []
+
+
+def test_what_a_run_left_that_never_ended_goes_when_it_is_dead_and_nothing_else_does(repository: Here) -> None:
+    kept, last = Catalogue("web1"), save(repository, 30)
+    for hours in (29, 2):
+        acting = repository.acting
+        name = f"web1.files.{NOW - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}.checkpoint"
+        acting.create(name, ["live"], cwd=repository.folder.parent)
+    done = look(repository, kept, RULES, print)
+    assert [one.endswith("checkpoint") for one in done.removed] == [True]
+    assert names(repository) == {last, name}
+    assert (done.frozen, look(repository, kept, at(0.01), print).removed) == ((), ())

@@ -1,5 +1,6 @@
 """What a repository says it has, against what the catalogue says it must have. Pure."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from estate.points import FILES, Archive, parse_archive
 
 SKEW = timedelta(minutes=5)  # that clocks may differ by
 LATE = timedelta(days=3)  # that an archive may be older than the look before: snapshots wait while both sides are down
-CHECKPOINT = ".checkpoint"  # borg's own, of a run that goes on later
+CHECKPOINT = re.compile(r"(.+)\.checkpoint(?:\.\d+)?")  # borg's own, of a run that goes on later
+DEAD = timedelta(days=1)  # a run ends after 12 hours: nobody goes on from an older checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,19 @@ def new(state: State, listed: Sequence[Listed]) -> tuple[Listed, ...]:
 
 
 def is_checkpoint(name: str) -> bool:
-    """Whether borg made it on the way to an archive."""
-    return CHECKPOINT in name
+    """Whether borg made it on the way to an archive of ours."""
+    return _begun(name) is not None
+
+
+def dead(listed: Sequence[Listed], now: datetime) -> tuple[Listed, ...]:
+    """Checkpoints that only take room: what their run had saved is in the next archive, and theirs never came."""
+    begun = {one: _begun(one.name) for one in listed}
+    return tuple(one for one, archive in begun.items() if archive and not now - DEAD <= archive.taken <= now + SKEW)
+
+
+def _begun(name: str) -> Archive | None:
+    found = CHECKPOINT.fullmatch(name)
+    return parse_archive(found[1], "", Side.EVEN) if found else None
 
 
 def _key(state: State, key: str) -> Iterator[Verdict]:

@@ -5,7 +5,8 @@
               deleted until a person has looked, and people are told
     note      what is new, with its size, and whether it looks poisoned
     mark      what retention lets go; it goes `delay` later, and until then anybody can say no
-    remove    alone with the repository, after looking and comparing again: by name, then compact
+    remove    alone with the repository, after looking and comparing again: by name, then compact; with it what runs
+              that never came to their end left behind, which takes room and is no archive
 
 A turn that dies anywhere is completed by the next: what it began to delete is in the catalogue before it does.
 """
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from backups.vault import retention
 from backups.vault.catalogue import VAULT, Catalogue
-from backups.vault.compare import Verdict, compare, new
+from backups.vault.compare import Verdict, compare, dead, new
 from backups.vault.keeping import Keeping, digest
 from backups.vault.model import Known, Listed, State, Stats
 from backups.vault.poison import suspicion
@@ -72,10 +73,10 @@ class Turn:
 def take(repository: Keeping, facts: Facts, catalogue: Catalogue, rules: Rules, alarm: Alarm) -> Turn:
     """Look after one repository. Raises Unreachable where it can't be looked at; nothing else ends a turn early."""
     label, before = repository.label, catalogue.state(repository.label)
-    fresh = 0
+    fresh, torn = 0, False
     if not _is_as_it_was(before, facts, rules):
         try:
-            fresh = _compare_and_note(repository, catalogue, before, facts, rules, alarm)
+            fresh, torn = _compare_and_note(repository, catalogue, before, facts, rules, alarm)
         except Unreachable:
             raise
         except Problem as fault:
@@ -84,7 +85,7 @@ def take(repository: Keeping, facts: Facts, catalogue: Catalogue, rules: Rules, 
     if state.frozen:
         return Turn(label, state.frozen, fresh, 0, (), "")
     _mark(repository, catalogue, rules)
-    removed, note = _remove(repository, catalogue, rules, alarm)
+    removed, note = _remove(repository, catalogue, rules, alarm, torn=torn)
     note = note or _check(repository, catalogue, rules, alarm)
     state = catalogue.state(label)
     return Turn(label, state.frozen, fresh, sum(k.leaving is not None for k in state.there.values()), removed, note)
@@ -92,11 +93,13 @@ def take(repository: Keeping, facts: Facts, catalogue: Catalogue, rules: Rules, 
 
 def _compare_and_note(
     repository: Keeping, catalogue: Catalogue, before: State, facts: Facts, rules: Rules, alarm: Alarm
-) -> int:
+) -> tuple[int, bool]:
+    """How many archives are new, and whether dead checkpoints lie there."""
     listed = repository.listed()
     verdicts = compared(repository, before, listed, facts.key, rules)
     _freeze(catalogue, repository.label, before, [str(verdict) for verdict in verdicts], alarm)
-    return _note_new(repository, catalogue, before, listed, verdicts, facts, rules, alarm)
+    fresh = _note_new(repository, catalogue, before, listed, verdicts, facts, rules, alarm)
+    return fresh, bool(dead(listed, rules.now))
 
 
 def _is_as_it_was(state: State, facts: Facts, rules: Rules) -> bool:
@@ -217,10 +220,12 @@ def _mark(repository: Keeping, catalogue: Catalogue, rules: Rules) -> None:
             catalogue.note("leaving", repository.label, known.name, id=id_)
 
 
-def _remove(repository: Keeping, catalogue: Catalogue, rules: Rules, alarm: Alarm) -> tuple[tuple[str, ...], str]:
-    """What was marked `delay` ago, and what a turn that died had begun with."""
+def _remove(
+    repository: Keeping, catalogue: Catalogue, rules: Rules, alarm: Alarm, *, torn: bool
+) -> tuple[tuple[str, ...], str]:
+    """What was marked `delay` ago, what a turn that died had begun with, and dead checkpoints."""
     due = _due(catalogue.state(repository.label), rules)
-    if not due:
+    if not due and not torn:
         return (), ""
     acting = repository.acting
     try:
@@ -254,13 +259,14 @@ def _removed(
     go = [known for known in due if known.id in there]
     for known in go:
         catalogue.note("deleting", acting.label, known.name, id=known.id)
-    if go:
-        acting.delete([known.name for known in go])
+    torn = [one.name for one in dead(listed, rules.now)][:MOST]
+    if go or torn:
+        acting.delete([*(known.name for known in go), *torn])
     acting.compact()
     for known in due:
         catalogue.note("deleted", acting.label, known.name, id=known.id)
     catalogue.note("looked", acting.label, key=state.key, total=acting.total(), transaction=-1)  # to be listed again
-    return tuple(known.name for known in due)
+    return (*(known.name for known in due), *torn)
 
 
 def _check(repository: Keeping, catalogue: Catalogue, rules: Rules, alarm: Alarm) -> str:
