@@ -1,5 +1,6 @@
 """The keeper's round on a DRP host: each repository of the pair on both sides, and what backup servers have to tell."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +79,7 @@ def _look_after(mine: Sequence[Keeping], catalogue: Catalogue, rules: Rules, ala
     for repository in mine:
         about = told["repositories"].get(repository.kind, {"key": "", "transaction": -1})
         turns.append(take(repository, Facts(**about), catalogue, rules, alarm))
-    _hand_over(mine[0], catalogue, told["copy"])
+    _hand_over(mine[0], catalogue, told["copy"], told["digest"])
     return turns
 
 
@@ -100,10 +101,10 @@ def _hear(repository: Keeping, catalogue: Catalogue, told: Mapping[str, Any], al
               f"{repository.server.name} has {told['free'] / 1e9:.1f} GB left: make room, or set quotas")  # fmt: skip
 
 
-def _hand_over(repository: Keeping, catalogue: Catalogue, size: int) -> None:
+def _hand_over(repository: Keeping, catalogue: Catalogue, size: int, digest: str) -> None:
     """The copy can only grow, so it must be the beginning of what is here."""
     text = catalogue.path.read_text(encoding="ascii") if catalogue.path.exists() else ""
-    if size and not text.startswith(repository.copy()):
+    if len(text) < size or hashlib.sha256(text[:size].encode()).hexdigest() != digest:
         raise Untrusted(
             f"{repository.server.name} has another catalogue of {repository.client} than this twin",
             hint=f"compare {catalogue.path} with its copy: seawall backup catalogue --from {repository.side}",
