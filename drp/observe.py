@@ -34,7 +34,8 @@ def plan_activation(site: Site, *, sizes: bool = True, proven: bool = False) -> 
     the operator's choice, and part of the seal.
     """
     production, twin = pair(site)
-    archives, faults = site.archives(production, KINDS)
+    listed, faults = site.archives(production, KINDS)
+    archives = record.readable(production.name, listed)
     verdicts = record.verdicts(production.name)
     if proven:
         archives = tuple(archive for archive in archives if verdicts.get(archive.id))

@@ -9,7 +9,7 @@ from saved_estate import T0, archive
 
 from backups.proof import record
 from backups.proof.record import Finding, Proof
-from estate.model import Engine
+from estate.model import Engine, Side
 from estate.points import FILES, Archive
 
 
@@ -61,3 +61,18 @@ def test_what_could_not_be_looked_at_is_neither_proven_nor_failed() -> None:
     record.keep(replace(of((saved, copy), away), unseen=(copy.id,)))
     assert record.verdicts("web1") == {saved.id: True}
     assert not record.proofs("web1")[0].holds
+
+
+def test_what_rotted_on_one_side_is_taken_from_the_other() -> None:
+    even, odd = (archive(Engine.MARIADB, 1, side) for side in Side)
+    older = archive(Engine.MARIADB, 3, Side.EVEN)
+    assert record.readable("web1", (older, even, odd)) == (older, even, odd)
+    record.keep(of((even,), Finding("mariadb", "shop.posts is corrupt", (even.id,))))  # so would be its sister
+    assert record.readable("web1", (even, odd)) == (even, odd)
+    record.keep(
+        of((even,), Finding("mariadb", f"{even.name} on vault-even {record.LOST} 2 files", (even.id,)), after=1)
+    )
+    assert record.readable("web1", (older, even, odd)) == (older, odd)
+    assert record.readable("web1", (older, even)) == (older, even)  # better than nothing, and said to be rotten
+    record.keep(of((odd,), Finding("mariadb", f"{odd.name} on vault-odd {record.LOST} 1 files", (odd.id,)), after=2))
+    assert record.readable("web1", (even, odd)) == (even, odd)

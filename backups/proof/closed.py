@@ -14,7 +14,7 @@ from backups.restore import STAGE
 from effects.onhost import encrypted
 from effects.run import attempt, run
 from estate.model import VHOSTS, Vhost
-from estate.problem import Failed
+from estate.problem import Failed, Missing
 
 UNIT = "seawall-room.service"
 LIMIT = 6 * 3600.0  # seconds
@@ -75,11 +75,16 @@ def leave() -> None:
 
 
 def php_of(vhost: Vhost) -> Program | None:
-    """How systemd starts the vhost's own PHP; None where it has none."""
+    """How systemd starts the vhost's own PHP; None where it has none. Raises Missing where this host lacks its unit."""
     if vhost.service is None:
         return None
     words = ("User", "RuntimeDirectory", "ExecStart")
     said = run(["systemctl", "show", *(f"--property={word}" for word in words), vhost.service], timeout=30)
     known = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    if "ExecStart" not in known:
+        raise Missing(
+            f"{vhost.domain}: this host has no unit {vhost.service}",
+            hint="from the control machine: seawall harden; an activation needs it too",
+        )
     _, _, argv = known["ExecStart"].partition("argv[]=")
     return Program(known["User"], known["RuntimeDirectory"], tuple(shlex.split(argv.partition(" ; ")[0])))

@@ -31,7 +31,8 @@ Report = Callable[[str], None]
 def wanted(site: Site, client: Host) -> tuple[tuple[Archive, ...], tuple[Problem, ...]]:
     """The newest archive of each kind: what an activation would take now. Raises Missing where there is nothing."""
     kinds = kinds_on(site.estate, client)
-    found, faults = site.archives(client, kinds)
+    listed, faults = site.archives(client, kinds)
+    found = record.readable(client.name, listed)
     there = tuple(one for kind in kinds if (one := newest(found, kind)) is not None)
     if not there:
         said = "".join(f"\n{fault.what}" for fault in faults)
@@ -102,12 +103,12 @@ class Proving:
             self.say(f"{vhost.domain}: hydrating from {archive.name}")
             target = restore.target_of(vhost)
             try:
-                counted = self._hydrated(archive, target)
+                self.vhosts[vhost.domain] = _counted(self._hydrated(archive, target))
+                shown = _shown(vhost, target)
             except (Problem, OSError) as fault:
                 self._fault(vhost.domain, fault, FILES)
                 continue
-            self.vhosts[vhost.domain] = _counted(counted)
-            yield _shown(vhost, target)
+            yield shown
 
     def _engines(self, stack: ExitStack) -> Iterator[Started]:
         for engine in self.site.estate.engines_on(self.client):

@@ -16,6 +16,7 @@ from estate.points import STAMP, Archive
 
 PROOFS = paths.STATE / "proofs"
 READ = 2000  # records, the newest: with twelve a day almost half a year, and reading them takes a second
+LOST = "has lost the content of"  # what a finding says where a side's disk has not kept what was written
 Evidence = Mapping[str, str | int | float | None]
 
 
@@ -93,6 +94,14 @@ def verdicts(host: str) -> dict[str, bool]:
     for one in proofs(host):
         known |= dict.fromkeys(one.proven, True) | dict.fromkeys(one.failed, False)
     return known
+
+
+def readable(host: str, archives: Sequence[Archive]) -> tuple[Archive, ...]:
+    """Without those that a proof found rotten, where the other side has the same one and nobody found that of it."""
+    found = [finding for one in proofs(host) for finding in one.findings if LOST in finding.what]
+    rotten = {archive for finding in found for archive in finding.archives}
+    sound = {archive.name for archive in archives if archive.id not in rotten}
+    return tuple(archive for archive in archives if archive.id not in rotten or archive.name not in sound)
 
 
 def proven(host: str) -> frozenset[str]:
