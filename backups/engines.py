@@ -4,17 +4,20 @@ Physical, because bringing 1.1 GB back takes 3 s where importing a dump takes 91
 made ready before it is saved (`--prepare`, a verified base backup), so that a restore is: put it there, start.
 """
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from effects.onhost import encrypted
-from effects.run import attempt, run
+from effects.run import Result, attempt, run
 from estate.model import Engine
 from estate.problem import Failed, Missing
 
 COPY = 4 * 3600  # seconds; a limit for the largest instance, not an expectation
 START = 180
+# How mariadb-backup (10.11, 11.8) names a file of InnoDB or Aria that it can't copy, above pages of hexadecimal digits.
+DAMAGED = re.compile(r"File (\S+) seems to be corrupted|aria_read data from (\S+) failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,21 @@ def _cluster() -> tuple[str, str, Path]:
 
 def _copy_mariadb(into: Path) -> None:
     for stage in ("--backup", "--prepare"):
-        run(["mariadb-backup", stage, f"--target-dir={into}"], timeout=COPY)
+        said = attempt(["mariadb-backup", stage, f"--target-dir={into}"], timeout=COPY)
+        if not said.ok:
+            raise _not_copied(stage, said)
+
+
+def _not_copied(stage: str, said: Result) -> Failed:
+    """A damaged table ends the copy of the whole server: a copy that lacks it would pass for a whole one."""
+    damaged = {next(filter(None, found.groups())) for found in DAMAGED.finditer(said.err)}
+    if damaged:
+        return Failed(
+            f"no snapshot of any database here: the server's file {', '.join(sorted(damaged))} is damaged",
+            hint="mariadb-check says more; mend or drop that table. What the log still gets goes to both sides: on the "
+            "twin, seawall backup restore --database NAME --latest",
+        )
+    return Failed(f"mariadb-backup {stage} ended with {said.code}: {said.said}", hint="mend that, then run it again")
 
 
 def _copy_postgresql(into: Path) -> None:
