@@ -118,9 +118,10 @@ class Repository:
         return str(json.loads(out)["archives"][0]["comment"])
 
     def extract(self, archive: Archive, into: Path, members: Sequence[str] = ()) -> None:
-        """Write `members` (all where none is named) below `into`, owners by name."""
+        """Write `members` (all where none is named) below `into`, owners by name, holes as holes."""
         self._run(
             "extract",
+            "--sparse",
             *self._past_the_lock,
             f"{self.url}::{archive.name}",
             *members,
