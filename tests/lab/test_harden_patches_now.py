@@ -12,7 +12,6 @@ from pathlib import Path
 
 import patched
 import pytest
-from beginnings import hardened
 from hardening import SEAWALL, SUITE, counted, own_lab, ssh_port_answers
 from patched import answered, seawall, started, version
 
@@ -27,7 +26,7 @@ TOOL = "/usr/local/lib/seawall/patching"
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with own_lab(("web1", "twin1", "probe"), above=hardened()) as made:
+    with own_lab(("web1", "twin1", "probe")) as made:
         counted(made, "web1")
         yield made
 

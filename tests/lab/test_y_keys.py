@@ -1,7 +1,4 @@
-"""Keys outlive the fire: sealed as soon as there are any, never replaced by an attacker's, and enough with two papers.
-
-Its hosts are not hardened, which has tests of its own and would take most of the time: ssh stays on port 22.
-"""
+"""Keys outlive the fire: sealed as soon as there are any, never replaced by an attacker's, and enough with two papers."""
 
 import shutil
 from collections.abc import Iterator
@@ -15,6 +12,7 @@ from hardening import SEAWALL, own_lab
 
 from backups.escrow.holders import ON_A_BACKUP_SERVER, ON_A_TWIN
 from effects.clock import wait_until
+from effects.reach import known_hosts_line
 from effects.run import Result, attempt
 from estate.problem import Failed
 from inventory import load
@@ -202,11 +200,11 @@ def _extracted(new: Path, out: Path) -> str:
     """By hand, as the letter says, with borg and nothing of ours; digests of what came back."""
     pinned = new / "known_hosts"
     vault = load(new / "estate.toml").hosts["vault-odd"]
-    pinned.write_text(f"{vault.ipv4} {vault.host_key}\n", encoding="utf-8")
+    pinned.write_text(known_hosts_line(str(vault.ipv4), vault.ssh_port, vault.host_key), encoding="utf-8")
     ssh = f"ssh -i {new}/ssh_key -o IdentitiesOnly=yes -o BatchMode=yes -o UserKnownHostsFile={pinned}"
     env = {
         "PATH": "/usr/bin:/bin", "BORG_BASE_DIR": str(new / "borg"), "BORG_RSH": ssh, "BORG_REMOTE_PATH": BORG,
-        "BORG_REPO": f"ssh://root@{vault.ipv4}:22/srv/borg/web1/files",
+        "BORG_REPO": f"ssh://root@{vault.ipv4}:{vault.ssh_port}/srv/borg/web1/files",
         "BORG_PASSCOMMAND": f"cat {new}/secrets/web1.passphrase",
     }  # fmt: skip
     borg = str(Path(SEAWALL).with_name("borg"))
