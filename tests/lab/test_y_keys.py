@@ -1,4 +1,4 @@
-"""Keys outlive the fire: sealed as soon as there are any, never replaced by an attacker's, and enough with two papers."""
+"""Keys outlive the fire: sealed as soon as there are any, replaced by no attacker's, enough with two papers."""
 
 import shutil
 from collections.abc import Iterator
