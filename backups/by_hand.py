@@ -50,18 +50,25 @@ def archive_of(archives: Sequence[Archive], name: str | None, at: datetime | Non
 
 
 def bring(
-    repository: Repository, archive: Archive, wanted: Sequence[str], into: Path, *, foreign: bool
+    repository: Repository,
+    archive: Archive,
+    wanted: Sequence[str],
+    into: Path,
+    *,
+    foreign: bool,
+    optional: Sequence[str] = (),
 ) -> tuple[int, int]:
     """Extract `wanted` (paths from /) below `into`, which is new; files and bytes that came. Nothing else is touched.
 
-    `foreign`: of another host; nothing of it may run as another user here. Raises Refused where `into` is there.
+    `foreign`: of another host; nothing of it may run as another user here. `optional`: paths that the archive may lack.
+    Raises Refused where `into` is there.
     """
     if into.exists() and any(into.iterdir()):
         raise Refused(f"{into} is there already, and not overwritten", hint="name another directory: --to DIR")
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
     encrypted.follow(str(into))  # where the host encrypts what it keeps
     try:
-        repository.extract(archive, into, [f"pp:{path.strip('/')}" for path in wanted])
+        repository.extract(archive, into, [f"pp:{path.strip('/')}" for path in (*wanted, *optional)])
     except Failed as fault:
         if "never matched" not in fault.what:
             raise

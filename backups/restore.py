@@ -51,34 +51,56 @@ def placed(archive: Archive, vhost: Vhost) -> bool:
 
 def place_files(repository: Repository, archive: Archive, vhost: Vhost, kept: Path) -> None:
     """Bring a vhost's directory, certificates and further paths back; what stood there goes to `kept`."""
+    require_swappable(vhost)
+    if not Mark(vhost.domain).holds(archive, Path(vhost.directory)):
+        _bring(repository, archive, vhost, kept)
+    else:
+        _all(uploads.bind, _declared(vhost))
+
+
+def require_swappable(vhost: Vhost) -> None:
+    """Raises Refused where no rename can take its directory away."""
     if Path(vhost.directory).is_mount():
         raise Refused(
             f"{vhost.directory} is a mount of its own, so its content can't be swapped at once",
             hint=f"mount the file system at {vhost.directory.parent}, so that {vhost.directory} is a plain directory",
         )
-    if not Mark(vhost.domain).holds(archive, Path(vhost.directory)):
-        _bring(repository, archive, vhost, kept)
-    _all(uploads.bind, _declared(vhost))
 
 
 def _bring(repository: Repository, archive: Archive, vhost: Vhost, kept: Path) -> None:
     target = target_of(vhost)
     hydrate(repository, archive, target)
-    directory, *outside = parts_of(vhost)
-    staged = target.top / str(directory).lstrip("/")
+    directory = parts_of(vhost)[0]
+    staged = staged_in(target.top, directory)
     if not staged.is_dir():
         raise Failed(
             f"{archive.name} holds nothing of {vhost.domain}: {directory} is not in it",
             hint=f"was it there when {archive.host} was saved? show older archives with: seawall backup list",
         )
     target.leave()
-    for path in outside:
-        if os.path.lexists(new := target.top / str(path).lstrip("/")):
-            swap(new, path, kept)
     Mark(vhost.domain).write(archive, staged)
-    _unmount(vhost)
-    swap(staged, directory, kept)
+    put(target.top, vhost, kept)
     target.remove()
+
+
+def put(top: Path, vhost: Vhost, kept: Path) -> None:
+    """Let what lies below `top` of a vhost take its place, its directory last; what stood there goes to `kept`.
+
+    What is no longer there has its place already: a run that died is continued.
+    """
+    directory, *outside = parts_of(vhost)
+    for path in outside:
+        if os.path.lexists(new := staged_in(top, path)):
+            swap(new, path, kept)
+    if staged_in(top, directory).is_dir():
+        _unmount(vhost)
+        swap(staged_in(top, directory), directory, kept)
+    _all(uploads.bind, _declared(vhost))
+
+
+def staged_in(top: Path, path: Path) -> Path:
+    """Where `path` lies in a tree below `top`."""
+    return top / str(path).lstrip("/")
 
 
 def data_of(server: Server) -> Target:

@@ -23,7 +23,7 @@ from backups.streams.scratch import Scratch
 from backups.streams.transactions import Transaction
 from effects import files
 from effects.onhost import encrypted
-from effects.run import attempt, run
+from effects.run import run
 from estate.model import Engine, Host
 from estate.points import Archive
 from estate.problem import Failed, Missing, Problem, Refused
@@ -38,7 +38,7 @@ class Reached:
     """Where a scratch server stands, and what it does not have."""
 
     archive: Archive
-    position: Position
+    position: Position | None  # None: the snapshot alone, which is in no stream
     stop: Transaction | None  # the first that did not happen in it
     replayed: int  # transactions
     left: int  # transactions that are in the stream and not in it
@@ -82,6 +82,22 @@ def logs(site: Site, client: Host, engine: Engine, goal: Goal, into: Path) -> It
 @contextmanager
 def opened(site: Site, client: Host, engine: Engine, goal: Goal, say: Say) -> Iterator[tuple[Scratch, Reached]]:
     """A scratch server at the goal; it is gone, with its directory, when the context is left. Raises Problem."""
+    with _roomed(engine) as scratch:
+        yield scratch, _reach(site, client, goal, scratch, say)
+
+
+@contextmanager
+def alone(site: Site, client: Host, archive: Archive, say: Say) -> Iterator[tuple[Scratch, Reached]]:
+    """A scratch server as `archive` has it, without the stream: also where there is none, or nobody may read it."""
+    with _roomed(Engine(archive.kind)) as scratch:
+        say(f"{archive.kind}: {archive.name} from the {archive.side} side")
+        place(site, client, archive, scratch)
+        scratch.start()
+        yield scratch, Reached(archive, None, None, 0, 0, archive.taken, ())
+
+
+@contextmanager
+def _roomed(engine: Engine) -> Iterator[Scratch]:
     mine = server(engine)
     room = ROOMS / engine
     with files.locked(ROOMS / f"{engine}.lock", what=f"a restore of {engine} to an instant"):
@@ -89,7 +105,7 @@ def opened(site: Site, client: Host, engine: Engine, goal: Goal, say: Say) -> It
         scratch.stop()  # of a run that was killed
         fresh(room, mine)
         try:
-            yield scratch, _reach(site, client, goal, scratch, say)
+            yield scratch
         finally:
             scratch.stop()
             shutil.rmtree(room, ignore_errors=True)
@@ -138,48 +154,3 @@ def place(site: Site, client: Host, archive: Archive, scratch: Scratch) -> None:
     scratch.data.mkdir(mode=0o700)
     repository.extract(archive, scratch.data)
     run(["chown", "-R", f"{scratch.server.owner}:{scratch.server.owner}", str(scratch.data)], timeout=600)
-
-
-def to_file(scratch: Scratch, database: str, target: Path) -> None:
-    """A dump of one database, for its own server's client; whole, or not there."""
-    stage = target.with_name(f".{target.name}.seawall")
-    run(["bash", "-o", "pipefail", "-c", 'umask 077; out="$1"; shift; "$@" > "$out"', "dump", str(stage),
-         *_dump(scratch, database)], timeout=4 * 3600.0, cwd=Path("/"))  # fmt: skip
-    run(["sync", str(stage)], timeout=600)
-    stage.rename(target)
-    files.sync_directory(target.parent)
-
-
-def beside(scratch: Scratch, database: str, name: str) -> None:
-    """The database under another name in the server that serves here. Raises Refused where that name is taken."""
-    mine = scratch.server
-    if name in mine.databases():
-        raise Refused(
-            f"there is a database {name} already, and it is not touched", hint="choose another name with --into"
-        )
-    if mine.engine is Engine.MARIADB:
-        make, unmake = (["mariadb", "--execute", f"{word} DATABASE `{name}`"] for word in ("CREATE", "DROP"))
-        take = ["mariadb", "--binary-mode", name]
-    else:
-        runuser = ["runuser", "-u", "postgres", "--"]
-        make, unmake = [*runuser, "createdb", "--template=template0", name], [*runuser, "dropdb", name]
-        take = [*runuser, "pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", "-d", name]
-    run(make, timeout=60, cwd=Path("/"))
-    dump = _dump(scratch, database)
-    try:
-        _pipe(dump, take)
-    except BaseException:
-        attempt(unmake, timeout=60, cwd=Path("/"))  # half a database passes for a whole one
-        raise
-
-
-def _pipe(dump: list[str], take: list[str]) -> None:
-    run(["bash", "-o", "pipefail", "-c", 'n="$1"; shift; "${@:1:n}" | "${@:n+1}"', "beside", str(len(dump)), *dump,
-         *take], timeout=4 * 3600.0, cwd=Path("/"))  # fmt: skip
-
-
-def _dump(scratch: Scratch, database: str) -> list[str]:
-    if scratch.server.engine is Engine.MARIADB:
-        options = ["--single-transaction", "--routines", "--triggers", "--events", "--hex-blob"]
-        return [*scratch.client(program="mariadb-dump"), *options, database]
-    return [*scratch.client(database, "pg_dump"), "--format=custom"]

@@ -49,21 +49,30 @@ class Log:
             found = [one for path in self.paths for one in binlog.transactions(path.name, path.read_bytes())]
         else:
             self.fill_up()
-            found = list(committed(self._dump("--rmgr=Transaction"), int(self.run.start.name[:8], 16), order.SEGMENT))
+            found = list(
+                committed(
+                    self._dump(self.run.names[-1], "--rmgr=Transaction"),
+                    int(self.run.start.name[:8], 16),
+                    order.SEGMENT,
+                )
+            )
         return [one for one in found if one.start.order >= self.note.position.order]
 
     def changes(self, until: Position) -> Mapping[str, str]:
         """Of PostgreSQL's log, by XID: what was done to which file of a table, and to how many rows."""
         lsn = order.wal_start(until.name) + until.offset
-        return changed(self._dump(f"--end={order.lsn_text(lsn)}"))
+        return changed(self._dump(until.name, f"--end={order.lsn_text(lsn)}"))
 
-    def _dump(self, *options: str) -> str:
-        """What pg_waldump says from the snapshot on. It ends by meeting the log's end; any other end is Failed."""
+    def _dump(self, last: str, *options: str) -> str:
+        """What pg_waldump says from the snapshot on, up to the file `last`. It ends there, or by meeting the log's end;
+        any other end is Failed. Files are named: else it asks any file that it finds, also one that is still all zeros,
+        how long files are (pg_waldump 15 and 17).
+        """
         position = self.note.position
         lsn = order.wal_start(position.name) + position.offset
         version = max(Path("/usr/lib/postgresql").glob("*/bin/pg_waldump"))
         argv = [str(version), f"--path={self.files}", f"--timeline={int(position.name[:8], 16)}",
-                f"--start={order.lsn_text(lsn)}", *options]  # fmt: skip
+                f"--start={order.lsn_text(lsn)}", *options, position.name, last]  # fmt: skip
         said = attempt(argv, timeout=REPLAY, env={"TZ": "UTC", "LC_ALL": "C"})
         if not said.ok and not any(words in said.err for words in LOG_ENDS):
             raise Failed(

@@ -1,4 +1,4 @@
-"""`seawall backup restore`: files and directories out of an archive; databases are brought by `instants`."""
+"""`seawall backup restore`: files and directories out of an archive; `instants` and `placing` bring the rest."""
 
 import os
 from collections.abc import Sequence
@@ -16,66 +16,62 @@ from effects.clock import now
 from estate.model import Host
 from estate.points import Archive
 from estate.problem import BadEstate
+from seawall.commands.backup.asked import Asked
 from seawall.commands.backup.finding import archives_of, client_of, host_option
-from seawall.commands.backup.instants import instant_of, restore_database
+from seawall.commands.backup.instants import instant_of, restore_database, restore_table
+from seawall.commands.backup.placing import STAMP, restore_host, restore_vhost, swap_database
 from seawall.options import json_option, print_json, say
-
-STAMP = "%Y%m%dT%H%M%SZ"
 
 
 @click.command()
 @click.argument("wanted", nargs=-1, metavar="[PATH]...")
-@click.option("--archive", "archive", metavar="NAME", help="Out of this one; default: the newest --at TIME, or now.")
+@click.option("--database", metavar="NAME", help="Instead of files: one of the estate's databases.")
+@click.option("--table", metavar="NAME", help="One table: shop.orders, or ledger.public.rows.")
+@click.option("--vhost", metavar="DOMAIN", help="A vhost's files, certificates and databases, at one instant.")
+@host_option
+@click.option("--archive", metavar="NAME", help="Out of this one; default: the newest --at TIME, or now.")
 @click.option("--at", metavar="TIME", help="'2026-11-22 03:14:00+01:00'; without an offset, in the estate's time zone.")
+@click.option("--before-transaction", "before", metavar="ID", help="A GTID or XID; see: seawall backup stream show")
+@click.option("--latest", is_flag=True, help="Of a database or table: all that the stream has.")
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="A new directory for it.")
+@click.option("--into", metavar="NAME", help="The database it becomes, beside the others; or DATABASE.TABLE.")
+@click.option("--dump", type=click.Path(path_type=Path, dir_okay=False), help="A file, and no database.")
 @click.option(
     "--swap", is_flag=True, help="Count what would be lost; with --yes, put it in its place, and keep what stood there."
 )
+@click.option("--from", "source", type=click.Path(path_type=Path), help="With --swap: what a restore has brought.")
 @click.option("--yes", is_flag=True, help="Do what --swap says.")
-@host_option
-@click.option("--database", "database", metavar="NAME", help="Instead of files: one of the estate's databases.")
-@click.option("--before-transaction", "before", metavar="ID", help="A GTID or XID; see: seawall backup stream show")
-@click.option("--latest", is_flag=True, help="With --database: all that the stream has.")
-@click.option("--into", metavar="NAME", help="The database it becomes, beside the others; default: NAME_AT_TIME.")
-@click.option("--dump", type=click.Path(path_type=Path, dir_okay=False), help="A file, and no database.")
 @click.option("--dry-run", is_flag=True, help="Go there and count, and leave nothing behind.")
 @json_option
-def restore(
-    wanted: tuple[str, ...],
-    archive: str | None,
-    at: str | None,
-    to: Path | None,
-    swap: bool,
-    yes: bool,
-    host: str | None,
-    database: str | None,
-    before: str | None,
-    latest: bool,
-    into: str | None,
-    dump: Path | None,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    """Bring PATHs back from an archive, or a database as it was. To the side: what is served is not touched.
+def restore(**given: Any) -> None:
+    """Bring PATHs back from an archive; or a database, a table, a vhost; or with --host and --to alone, a whole host.
 
-    Files go to /var/lib/seawall/restored-by-hand, or --to DIR. With --swap, everything that would be lost is counted;
-    with --yes too, they take the place of what stands there, and that is kept beside them.
+    To the side: what is served is not touched. With --swap, everything that would be lost is counted; with --yes too,
+    it takes the place of what stands there, and that is kept.
     """
-    if bool(wanted) is (database is not None):
-        raise BadEstate("say what to bring back, in one way", hint="PATH…, or --database NAME --at TIME")
-    if database is not None:
-        if archive or to or swap or host:
-            raise BadEstate("--archive, --to, --swap and --host are for files", hint="with --database: --into, --dump")
-        restore_database(database, at, before, into, dump, latest=latest, dry_run=dry_run, as_json=as_json)
-        return
-    if before or latest or into or dump:
-        raise BadEstate(
-            "--before-transaction, --latest, --into and --dump are for databases", hint="with files: --to, --swap"
-        )
+    asked = Asked(**given)
+    match asked.subject:
+        case "--database" if asked.swap:
+            swap_database(str(asked.database), asked)
+        case "--database":
+            restore_database(str(asked.database), asked)
+        case "--table":
+            restore_table(str(asked.table), asked)
+        case "--vhost":
+            restore_vhost(str(asked.vhost), asked)
+        case "--host":
+            restore_host(asked)
+        case _:
+            _restore_files(asked)
+
+
+def _restore_files(asked: Asked) -> None:
     site = Site.here()
-    when = None if at is None else instant_of(at, site.estate.timezone)
-    found = _brought(site, wanted, client_of(site, host), archive, when, to, swap=swap, yes=yes, dry_run=dry_run)
-    _tell(found, as_json=as_json)
+    when = None if asked.at is None else instant_of(asked.at, site.estate.timezone)
+    client = client_of(site, asked.host)
+    found = _brought(site, asked.wanted, client, asked.archive, when, asked.to, swap=asked.swap, yes=asked.yes,
+                     dry_run=asked.dry_run)  # fmt: skip
+    _tell(found, as_json=asked.as_json)
 
 
 def _brought(
