@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backups import by_hand, manifest
-from backups.engines import server
 from backups.restoring import source
 from backups.restoring.exchange import Say
 from backups.restoring.vhosts import DATABASES, Brought
@@ -35,6 +34,7 @@ def bring(site: Site, client: Host, archive: Archive, into: Path, say: Say) -> W
     """Everything that is in the archive, and the snapshot of each engine next to it; `into` is new."""
     if into.exists() and any(into.iterdir()):
         raise Refused(f"{into} is there already, and not overwritten", hint="name another directory: --to DIR")
+    into.mkdir(mode=0o700, parents=True, exist_ok=True)
     say(f"files: {archive.name} ({archive.side})")
     repository, tree = site.repository(client, archive.kind, archive.side), into / TREE
     counted = by_hand.bring(repository, archive, [], tree, foreign=client is not site.host)
@@ -48,7 +48,7 @@ def bring(site: Site, client: Host, archive: Archive, into: Path, say: Say) -> W
         snapshots.append(one)
     domains = tuple(vhost.domain for vhost in site.estate.vhosts_on(client))
     Brought(archive.name, domains, {}, *counted).write(tree)
-    data = {engine: server(engine).data for engine in site.estate.engines_on(client)}
+    data = {engine: _data(engine, into / DATABASES / engine) for engine in site.estate.engines_on(client)}
     files.write(into / NEXT, next_steps(client.name, domains, into, tree, data), mode=0o600)
     return Whole(archive, tuple(snapshots), *counted)
 
@@ -92,6 +92,13 @@ def _accounts(people: list[str]) -> list[str]:
         "# 4. Accounts of people that are not there: with their names, and without passwords.",
         *(f"id {name} > /dev/null 2>&1 || adduser --disabled-password --gecos '' {name}" for name in people),
     ]
+
+
+def _data(engine: Engine, copy: Path) -> Path:
+    """Where Debian's server of that engine, in the copy's version, has its data."""
+    if engine is Engine.MARIADB:
+        return Path("/var/lib/mysql")
+    return Path("/var/lib/postgresql") / (copy / "PG_VERSION").read_text(encoding="utf-8").strip() / "main"
 
 
 def _database(engine: Engine, place: Path, into: Path) -> list[str]:

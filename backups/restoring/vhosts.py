@@ -115,7 +115,12 @@ def counted(vhost: Vhost, top: Path, found: Brought, mine: tuple[Database, ...],
 
 
 def only_counted(database: Database, dump: Path, kept: datetime) -> list[Change]:
-    """What the dump would take away of a database that serves; it is loaded beside for that, and taken away again."""
+    """What the dump would take away of a database that serves; it is loaded beside for that, and taken away again.
+
+    Nothing where a run that died is already putting it in place: that was counted then.
+    """
+    if _going(database, dump) is not None:
+        return []
     this = exchange_of(database, dump, kept)
     try:
         return exchange.load(this, dump)
@@ -137,18 +142,24 @@ def exchange_of(database: Database, dump: Path, kept: datetime) -> Exchange:
 
 def put_database(database: Database, dump: Path, now: datetime) -> tuple[list[Change], str | None]:
     """Let the dump take its place; what it took away, and the name that is kept under. A run that died is finished."""
-    mine = server(database.engine)
-    left = exchange.unfinished(mine, database.name)
-    if left is not None and left[0] == exchange.GOING and left[1].dump == str(dump):
-        exchange.finish(left[1])
-        return [], left[1].kept
+    if (left := _going(database, dump)) is not None:
+        exchange.finish(left)
+        return [], left.kept
     this = exchange_of(database, dump, now)
-    changes = exchange.load(this, dump)
-    if not changes:
-        exchange.forget(this)
-        return [], None
-    exchange.finish(this)
-    return changes, this.kept
+    changes: list[Change] = []
+    try:
+        changes = exchange.load(this, dump)
+    finally:
+        if not changes:
+            exchange.forget(this)
+    if changes:
+        exchange.finish(this)
+    return changes, this.kept if changes else None
+
+
+def _going(database: Database, dump: Path) -> Exchange | None:
+    left = exchange.unfinished(server(database.engine), database.name)
+    return left[1] if left is not None and left[0] == exchange.GOING and left[1].dump == str(dump) else None
 
 
 def put(vhost: Vhost, top: Path, found: Brought, mine: tuple[Database, ...], kept: Path, now: datetime) -> list[str]:

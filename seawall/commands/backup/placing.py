@@ -1,5 +1,8 @@
 """`seawall backup restore --vhost | --database --swap | --host`: together, in their place, or all of a host."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +17,9 @@ from backups.restoring.vhosts import Brought
 from backups.site import Site
 from drp import web
 from effects.clock import now
-from estate.model import VHOSTS, Database, Role, Vhost
+from estate.model import VHOSTS, Database, Host, Role, Vhost
 from estate.points import Archive
-from estate.problem import Refused
+from estate.problem import Problem, Refused
 from estate.web import WEB_SERVERS
 from seawall.commands.backup.asked import Asked
 from seawall.commands.backup.finding import archives_of, client_of
@@ -66,21 +69,39 @@ def _swapped(site: Site, vhost: Vhost, into: Path, found: Brought, asked: Asked,
     }
     if not asked.yes or asked.dry_run:
         return document
-    kept, serves = restore.kept_below(at.astimezone(UTC).strftime(STAMP)[2:14]), WEB_SERVERS[site.host.web]
-    open_before = not web.in_maintenance(vhost)
-    _maintain(site, vhost, on=True)
-    document["kept"] = vhosts.put(vhost, into, found, mine, kept, at)
-    if open_before or asked.source is not None:
-        _maintain(site, vhost, on=False)
-    return document | {"into": None, "served_by": serves.unit}
+    kept = Path(VHOSTS) / f".seawall-kept-{at.astimezone(UTC).strftime(STAMP)}"
+    with _closed(site, vhost, into):
+        document["kept"] = vhosts.put(vhost, into, found, mine, kept, at)
+    if asked.source is None and asked.to is None:
+        shutil.rmtree(into)  # what is left of it is in its place, and in the archive
+    return document | {"into": None}
 
 
-def _maintain(site: Site, vhost: Vhost, *, on: bool) -> None:
-    """Nobody writes into what is about to be kept; and PHP starts on the directory that stands there now."""
-    serves = WEB_SERVERS[site.host.web]
-    if web.enabled(serves, vhost):
-        web.set_maintenance(vhost, on=on)
-        web.reload(serves, vhost)
+@contextmanager
+def _closed(site: Site, vhost: Vhost, into: Path) -> Iterator[None]:
+    """Visitors get 503 meanwhile, so that nobody writes into what is about to be kept; PHP starts anew on what comes.
+
+    Where it fails or dies the vhost stays closed, and `into` remembers that it was open: the next run opens it.
+    """
+    serves, was_open = WEB_SERVERS[site.host.web], into / "was-open"
+    if not web.enabled(serves, vhost):
+        yield
+        return
+    if not web.in_maintenance(vhost):
+        was_open.touch()
+    web.set_maintenance(vhost, on=True)
+    web.reload(serves, vhost)
+    try:
+        yield
+    except Problem as fault:
+        again = f"seawall backup restore --vhost {vhost.domain} --swap --from {into} --yes"
+        raise type(fault)(
+            f"{fault.what}\n{vhost.domain} answers 503 until this has come to its end",
+            hint=f"{fault.hint}; then: {again}",
+        ) from None
+    web.set_maintenance(vhost, on=not was_open.exists())
+    web.reload(serves, vhost)
+    was_open.unlink(missing_ok=True)
 
 
 def swap_database(name: str, asked: Asked) -> None:
@@ -94,6 +115,8 @@ def swap_database(name: str, asked: Asked) -> None:
     say(f"{name}: loading beside what serves, and counting")
     if asked.yes and not asked.dry_run:
         changes, kept = vhosts.put_database(database, dump, at)
+        if asked.source is None:
+            dump.unlink()
     else:
         changes, kept = vhosts.only_counted(database, dump, at), None
     document = {"database": name, "lost_rows": {name: exchange.document(changes)}, "kept": kept and [kept],
@@ -133,7 +156,7 @@ def restore_host(asked: Asked) -> None:
            "into": str(asked.to), "next": str(asked.to / hosts.NEXT)}, asked)  # fmt: skip
 
 
-def _client(site: Site, asked: Asked) -> Any:
+def _client(site: Site, asked: Asked) -> Host:
     return client_of(site, asked.host) if asked.host else source.client_by_default(site, streamed=False)
 
 
