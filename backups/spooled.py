@@ -12,6 +12,7 @@ from pathlib import Path
 from backups import memory, paths
 from backups.repository import Repository
 from backups.site import Site
+from backups.vault import unfinished
 from effects import disk
 from estate.model import Engine, Side
 from estate.points import Archive
@@ -61,7 +62,7 @@ def keep(site: Site, name: str, cwd: Path, options: Sequence[str], say: Callable
     mine = repository(site)
     try:
         require_room(site, disk.size(cwd))
-        if not (KEPT / "config").exists():
+        if not KEPT.exists() or unfinished.set_aside(KEPT):
             mine.make()
         mine.create(name, ["."], cwd=cwd, options=options)
         gone = _bounded(site, mine, bound)
@@ -91,7 +92,8 @@ def _too_much(site: Site, bound: int) -> bool:
 
 def kept(site: Site) -> tuple[Archive, ...]:
     """What waits here, oldest first."""
-    return repository(site, writing=False).archives() if (KEPT / "config").exists() else ()
+    there = KEPT.exists() and not unfinished.unfinished(KEPT)
+    return repository(site, writing=False).archives() if there else ()
 
 
 def release(site: Site) -> int:

@@ -1,15 +1,18 @@
 """Root on production holds the writer's key. Whatever he sends through the gate, what was saved stays and says so."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from borg.remote import RepositoryServer
+from borg.repository import LoggedIO
 from gated import MANIFEST, Gated, Session
 
 from backups import paths
-from backups.vault import gate
+from backups.vault import gate, unfinished
+from backups.vault.unfinished import COMMIT
 from effects import files
 
 Tree = dict[str, bytes]
@@ -181,3 +184,46 @@ def test_notes_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(gate.Denied):
         gate.Writer([], [], False, None).destroy()
     assert gate.refusals("web1").stat().st_size == gate.NOTES
+
+
+def a_new_one(folder: Path, dies_at: str) -> Gated:
+    """A client whose first `init` ends when borg calls that method."""
+    (folder / "borg/web1").mkdir(parents=True)
+    code = f"import os; from borg import repository; repository.Repository.{dies_at} = lambda *_, **__: os._exit(9); "
+
+    class Dies(Gated):
+        def way_in(self, role: str, *quotas: str) -> list[str]:
+            python, c, rest = super().way_in(role, *quotas)
+            return [python, c, code + rest]
+
+    assert not Dies(folder).borg("init", "--encryption=repokey", "--append-only", "URL").ok
+    return Gated(folder)
+
+
+@pytest.mark.parametrize("dies_at", ["save_config", "save_key", "commit"])
+def test_a_creation_that_died_is_made_anew(tmp_path: Path, dies_at: str) -> None:
+    new = a_new_one(tmp_path, dies_at)
+    assert unfinished.unfinished(tmp_path / "borg/web1/files")
+    assert not new.borg("list", "URL").ok  # so this test can fail
+    assert new.borg("init", "--encryption=repokey", "--append-only", "URL").ok
+    assert new.borg("list", "URL").ok
+    assert new.borg("init", "--encryption=repokey", "--append-only", "URL").code == 10
+    assert len(list((tmp_path / "borg/web1").glob(".unfinished-files.*"))) == 1  # whole, and out of the way
+
+
+def test_who_is_still_making_one_is_left_alone(tmp_path: Path) -> None:
+    new = a_new_one(tmp_path, "save_key")
+    with files.locked(tmp_path / "borg/web1/.door-files", what="a writer", shared=True):
+        assert new.borg("init", "--encryption=repokey", "--append-only", "URL").code == 10
+    assert not list((tmp_path / "borg/web1").glob(".unfinished*"))
+
+
+def test_what_was_ever_committed_is_finished_even_where_its_indexes_are_gone(gated: Gated, tmp_path: Path) -> None:
+    copy = tmp_path / "files"
+    shutil.copytree(gated.folder / "borg/web1/files", copy)
+    assert not unfinished.unfinished(copy)
+    for path in [*copy.glob("index.*"), *copy.glob("hints.*"), *copy.glob("integrity.*")]:
+        path.unlink()
+    assert unfinished.set_aside(copy) is None
+    assert COMMIT == LoggedIO.COMMIT
+    assert unfinished.set_aside(tmp_path / "none") is None

@@ -1,6 +1,7 @@
 """A whole host as it was saved, in one directory, and what to type to make a fresh machine of it. Pure but for borg."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from estate.points import Archive
 from estate.problem import Refused
 
 TREE, NEXT = "files", "NEXT.txt"
+NAME = re.compile(r"[a-z_][a-z0-9_-]*")  # whoever was root there wrote the file
 INSTALLED = "awk -F '[:\\t]+' '$NF == \"install\" { print $1 }'"  # of what dpkg --get-selections says
 PEOPLE = range(1000, 60000)  # uids that adduser(8) gives to people; what packages need they make themselves
 
@@ -116,7 +118,7 @@ def _people(passwd: Path) -> Iterable[str]:
         return
     for line in passwd.read_text(encoding="utf-8", errors="replace").splitlines():
         name, _, uid, *_ = [*line.split(":"), "", "", ""]
-        if uid.isdigit() and int(uid) in PEOPLE and name.replace("-", "").replace("_", "").isalnum():
+        if uid.isdigit() and int(uid) in PEOPLE and NAME.fullmatch(name):
             yield name
 
 

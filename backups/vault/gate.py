@@ -20,7 +20,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from configparser import ConfigParser
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,6 +32,7 @@ from borg.remote import RepositoryServer
 
 from backups import paths
 from backups.segments import transaction
+from backups.vault import unfinished
 from effects import clock, files
 from estate.problem import Refused
 
@@ -98,6 +99,8 @@ class Writer(RepositoryServer):  # type: ignore[misc]  # borg has no types
     ) -> Any:
         if self.repository is not None:
             self._deny("a second repository in one session")
+        if create:
+            self._clear(path)
         self._pass_the_door(path, lock_wait)
         self._locked = lock
         try:
@@ -157,6 +160,13 @@ class Writer(RepositoryServer):  # type: ignore[misc]  # borg has no types
     def _require_lock(self) -> None:
         if not self._locked:
             self._deny("writing past borg's lock")
+
+    def _clear(self, path: bytes | str) -> None:
+        """What a creation left that died half way, for another: where nobody else is in, and it is one of the two."""
+        mine = Path(self._resolve_path(path))
+        if mine in {Path(os.path.realpath(home(self.client) / kind)) for kind in KINDS}:
+            with suppress(Refused), files.locked(door(self.client, mine.name), what="a writer"):
+                unfinished.set_aside(mine)
 
     def _pass_the_door(self, path: bytes | str, lock_wait: float | None) -> None:
         kind = Path(self._resolve_path(path)).name

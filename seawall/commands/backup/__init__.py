@@ -17,7 +17,7 @@ TABLE = {
     "list": "every archive on both sides, oldest first",
     "find": "in which archives a path is, and when it changed",
     "diff": "what differs between two archives",
-    "restore": "bring paths back from an archive, or a database as it was",
+    "restore": "bring back paths, a table, a database, a vhost or a whole host as it was",
     "stream": "binary log and WAL, sent to both sides as they are written",
     "prove": "bring the newest recovery point up in a closed room of this twin",
     "proofs": "what was proven on this twin, newest last",
