@@ -77,13 +77,22 @@ class Repository:
             f"ssh://{self.user}@{self.server.ipv4}:{self.server.ssh_port}{paths.REPOSITORIES}/{self.client}/{self.kind}"
         )
 
-    def init(self) -> bool:
-        """Create it with a key of its own (AES-256 in borg's `repokey`); False where it is there already."""
-        result = self._attempt("init", "--encryption=repokey", "--append-only", self.url, timeout=120)
+    def init(self, related: str | None = None) -> bool:
+        """Create it with a key of its own (AES-256 in borg's `repokey`); False where it is there already.
+
+        `related`: what `related_secrets` of its sister says.
+        """
+        alike = () if related is None else ("--import-related-secrets=-",)
+        argv = [str(paths.BORG), "init", "--encryption=repokey", "--append-only", *alike, self.url]
+        result = self._started(argv, timeout=120, stdin=related)
         if result.code == ALREADY_THERE:
             return False
         self._judge(result, "init")
         return True
+
+    def related_secrets(self) -> str:
+        """A secret: what a sister has to be made with, so that the same content has the same chunk ids in both."""
+        return self._run("key", "export-related-secrets", self.url, "-", timeout=LOOK)
 
     def create(
         self, archive: str, sources: Sequence[str], *, cwd: Path, options: Sequence[str] = (), seen: Seen | None = None

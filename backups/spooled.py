@@ -1,25 +1,31 @@
 """Snapshots kept on production itself while neither side takes them: encrypted, bounded, the oldest goes first.
 
 They do not survive the host, and are no substitute for a side; they bring a database back after a mistake made during
-the outage. Once a side has a younger snapshot they go. Whatever is taken here, the disk of production never fills.
+the outage. When a side is back and has a younger snapshot, it gets the newest of them too, and they go. Whatever is
+taken here, the disk of production never fills.
 """
 
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from backups import memory, paths
 from backups.repository import Repository
 from backups.site import Site
 from backups.vault import unfinished
-from effects import disk
+from effects import disk, files
+from effects.onhost import encrypted
 from estate.model import Engine, Side
 from estate.points import Archive
 from estate.problem import Failed, Problem
 
 KEPT = paths.SPOOL / "kept"
 MB = 1_000_000
+TURN = 3600.0  # seconds that one run waits for another
+YOUNG = timedelta(days=2)  # `backups.vault.compare.LATE`, with a day for the outage to go on
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ def require_room(site: Site, size: int) -> None:
         )
 
 
-def keep(site: Site, name: str, cwd: Path, options: Sequence[str], say: Callable[[str], None]) -> None:
+def keep(site: Site, name: str, cwd: Path, options: Sequence[str], say: Say) -> None:
     """Take the copy in `cwd` into the repository here. What goes wrong is said, and hides no other error."""
     bound = site.estate.backup.spool_mb * MB
     if not bound:
@@ -96,10 +102,22 @@ def kept(site: Site) -> tuple[Archive, ...]:
     return repository(site, writing=False).archives() if there else ()
 
 
-def release(site: Site) -> int:
-    """Let go what a side has a younger snapshot of; how many went. Nothing goes on a promise: it is there by now."""
+def release(site: Site, now: datetime, options: Sequence[str], say: Say) -> int:
+    """Let go what a side has a younger snapshot of; how many went. Nothing goes on a promise: it is there by now.
+
+    The newest of each engine goes to the sides that are back first, and stays where that fails: it has a place in the
+    stream, and no side has it.
+    """
+    with files.locked(paths.SPOOL / "kept.lock", what="sending what was kept", wait=TURN):
+        return _release(site, now, options, say)
+
+
+def _release(site: Site, now: datetime, options: Sequence[str], say: Say) -> int:
     waiting = kept(site)
-    free = [archive for archive in waiting if _superseded(archive)]
+    free = [archive for archive in waiting if _sides(archive)]
+    newest = {archive.kind: archive for archive in free}
+    stays = {archive.id for archive in newest.values() if not _sent(site, archive, now, options, say)}
+    free = [archive for archive in free if archive.id not in stays]
     if waiting and len(free) == len(waiting):
         shutil.rmtree(KEPT)
     else:
@@ -108,6 +126,33 @@ def release(site: Site) -> int:
     return len(free)
 
 
-def _superseded(archive: Archive) -> bool:
+def _sides(archive: Archive) -> list[Side]:
+    """That have a younger one."""
     known = memory.known(Engine(archive.kind)).saved
-    return any(at is not None and at > archive.taken for at in known.values())
+    return [side for side, at in known.items() if at is not None and at > archive.taken]
+
+
+def _sent(site: Site, archive: Archive, now: datetime, options: Sequence[str], say: Say) -> bool:
+    """Whether the sides that are back have it, or never will."""
+    if now - archive.taken > YOUNG:
+        say(f"{archive.name}: kept here only: an archive that comes so late is taken for a forged one")
+        return True
+    place = paths.SPOOL / "returning"
+    mine = repository(site)
+    try:
+        require_room(site, mine.size(archive)[0])
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(mode=0o700, parents=True)
+        encrypted.follow(str(place))
+        mine.extract(archive, place)
+        for side in _sides(archive):
+            there = site.repository(site.host, archive.kind, side)
+            if archive.name not in {one.name for one in there.archives()}:
+                there.create(archive.name, ["."], cwd=place, options=[*options, f"--comment={mine.comment(archive)}"])
+                say(f"{archive.name}: to {there.server.name} ({side}), late")
+    except Problem as fault:
+        say(f"{archive.name}: stays here: {fault.what}")
+        return False
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    return True

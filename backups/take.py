@@ -22,7 +22,7 @@ from effects import disk, files
 from effects.clock import Stopwatch
 from estate.model import Engine, Side
 from estate.points import FILES, Kind, archive_name
-from estate.problem import Failed, Problem, of_code
+from estate.problem import Problem, shared
 
 FILE_OPTIONS = ("--compression=zstd,3", "--exclude-caches")
 # 48 MB instead of 183 for two hours of changes; a file archive would pay with 32 times as many chunks.
@@ -182,9 +182,8 @@ def require_safe(taken: Sequence[Taken]) -> None:
     ]
     if not bad:
         return
-    kinds = {of_code(one.code) for one in bad}
     what = "\n".join(f"{one.kind} to {one.server} ({one.side}): {one.error}" for one in bad)
-    raise (kinds.pop() if len(kinds) == 1 else Failed)(
+    raise shared(one.code for one in bad)(
         f"not everything was saved:\n{what}",
         hint="mend that, then run the same command again; what was saved stays saved",
     )

@@ -11,6 +11,7 @@ Problem          1   something does not hold
 └── Frozen       9   somebody tampered with what was saved, or it looks so; nothing is deleted until a person has looked
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -73,6 +74,12 @@ class Frozen(Problem):
     """What was saved is not what it was; nothing of it is deleted until a person has looked."""
 
     exit_code = 9
+
+
+def shared(codes: Iterable[int]) -> type[Problem]:
+    """The kind of error that all of them have, by their exit codes; Failed where they differ."""
+    kinds = {of_code(code) for code in codes}
+    return kinds.pop() if len(kinds) == 1 else Failed
 
 
 def of_code(code: int) -> type[Problem]:

@@ -1,15 +1,17 @@
 """What borg says becomes what an operator can act on. With the real borg, in repositories on this disk."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from local_borg import Local, use_local_borg
-from saved_estate import T0, lab_estate
+from saved_estate import T0, lab_estate, site
 
-from backups import paths
+from backups import making, paths
 from backups.repository import Repository, class_of
+from backups.site import Site
 from effects.run import Result, run
 from estate.model import Engine, Side
 from estate.points import FILES, archive_name
@@ -176,3 +178,20 @@ def test_a_writer_and_its_reader_are_two_accounts(tmp_path: Path) -> None:
     made = Repository("web1", "files", Side.ODD, server, tmp_path / "passphrase")
     assert made.url == f"ssh://borg-web1@{server.ipv4}:2222/srv/borg/web1/files"
     assert replace(made, writing=False).user == "borg-web1-ro"
+
+
+def test_both_sides_give_the_same_content_the_same_ids_and_have_keys_of_their_own(
+    repository: Local, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other/web1").mkdir(parents=True)
+    other = replace(repository, folder=tmp_path / "other")
+    secrets = json.loads(repository.related_secrets())
+    both = {Side.EVEN: repository, Side.ODD: other}
+    monkeypatch.setattr(Site, "repository", lambda _site, _host, _kind, side: both[side])
+    monkeypatch.setattr(making, "KINDS", (FILES,))
+    found = making.make(site(tmp_path), lambda _: None)
+    assert [created for _, created in found] == [False, True]
+    assert json.loads(other.related_secrets()) == secrets
+    keys = [(Path(one.url) / "config").read_text("utf-8").partition("key =")[2] for one in (repository, other)]
+    assert keys[0] != keys[1]
+    assert [created for _, created in making.make(site(tmp_path), lambda _: None)] == [False, False]

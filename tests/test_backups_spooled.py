@@ -5,12 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from local_borg import use_local_borg
+from local_borg import Local, use_local_borg
 from saved_estate import T0, site
 
 from backups import memory, paths, spooled
 from backups.memory import Taken
 from backups.site import Site
+from backups.vault.compare import LATE
 from effects import disk
 from estate.model import Engine, Side
 from estate.points import archive_name
@@ -87,21 +88,65 @@ def test_nothing_is_kept_where_nothing_may_be(here: Site, tmp_path: Path) -> Non
     assert not (tmp_path / "kept").exists()
 
 
-def test_what_is_kept_goes_when_a_side_has_a_younger_one_and_not_before(here: Site) -> None:
-    for hours in (0, 2):
+@pytest.fixture
+def sides(here: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[Side, Local]:
+    """Both are back; only the odd one has its repository by now."""
+    kept = paths.SECRETS / "passphrase.web1"
+    server = here.estate.hosts["vault-odd"]
+    made = {side: Local("web1", "databases", side, server, kept, folder=tmp_path / side) for side in Side}
+    monkeypatch.setattr(Site, "repository", lambda _site, _host, _kind, side: made[side])
+    (tmp_path / "odd/web1").mkdir(parents=True)
+    made[Side.ODD].init()
+    return made
+
+
+def release(found: Site, hours: float, said: list[str] | None = None) -> int:
+    hear = (said if said is not None else []).append
+    return spooled.release(found, T0 + hours * HOUR, ["--compression=none"], hear)
+
+
+def younger(side: Side, hours: float, kind: Engine = Engine.MARIADB, error: str | None = None) -> None:
+    memory.remember([Taken("n", side, "v", kind, T0 + hours * HOUR, 1.0, 0, error, 4 if error else 0)])
+
+
+def test_what_is_kept_goes_when_a_side_has_a_younger_one_and_the_newest_of_it(
+    here: Site, sides: dict[Side, Local]
+) -> None:
+    for hours in (0, 1, 3):
         keep(here, hours)
-    lost = str(Unreachable("no answer", hint="look"))
-    memory.remember([Taken("n", Side.ODD, "v", Engine.MARIADB, T0 + 3 * HOUR, 1.0, 0, lost, 4)])
-    assert spooled.release(here) == 0
-    memory.remember([Taken("n", Side.ODD, "v", Engine.POSTGRESQL, T0 + 3 * HOUR, 1.0, 1, None)])
-    assert spooled.release(here) == 0
-    memory.remember([Taken("n", Side.ODD, "v", Engine.MARIADB, T0 + HOUR, 1.0, 1, None)])
-    assert spooled.release(here) == 1
-    assert ages(here) == [2]
-    memory.remember([Taken("n", Side.ODD, "v", Engine.MARIADB, T0 + 3 * HOUR, 1.0, 1, None)])
-    assert spooled.release(here) == 1
+    younger(Side.ODD, 5, error=str(Unreachable("no answer", hint="look")))
+    younger(Side.ODD, 5, Engine.POSTGRESQL)
+    assert release(here, 5) == 0
+    younger(Side.ODD, 2)
+    assert release(here, 5) == 2
+    assert ages(here) == [3]
+    assert [(one.taken - T0) / HOUR for one in sides[Side.ODD].archives()] == [1]
+    younger(Side.ODD, 5)
+    assert release(here, 5) == 1
+    assert [(one.taken - T0) / HOUR for one in sides[Side.ODD].archives()] == [1, 3]
     assert not spooled.KEPT.exists()
-    assert spooled.release(here) == 0
+    assert release(here, 5) == 0
+
+
+def test_what_a_side_does_not_take_stays_until_it_would_come_too_late(here: Site, sides: dict[Side, Local]) -> None:
+    said: list[str] = []
+    keep(here, 0)
+    younger(Side.EVEN, 1)  # whose repository does not answer
+    assert release(here, 2, said) == 0
+    assert "stays here" in said[-1]
+    assert ages(here) == [0]
+    assert release(here, 49, said) == 1
+    assert "taken for a forged one" in said[-1]
+    assert not sides[Side.ODD].archives()
+    assert spooled.YOUNG < LATE
+
+
+def test_a_kept_repository_whose_creation_died_is_made_anew(here: Site) -> None:
+    spooled.KEPT.mkdir()
+    (spooled.KEPT / "README").write_text("This is a Borg Backup repository.", "utf-8")
+    assert ages(here) == []
+    keep(here, 0)
+    assert ages(here) == [0]
 
 
 def test_the_size_of_a_tree_is_what_it_takes(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from saved_estate import T0, archive, lab_estate, site
 
 from backups import restore
 from backups.engines import Server
+from backups.proof.record import Evidence
 from backups.restoring import dumps, exchange, hosts, source, tables, vhosts
 from backups.restoring.exchange import Change, Exchange
 from backups.restoring.source import Point

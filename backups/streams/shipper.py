@@ -11,6 +11,7 @@ from typing import Any
 from backups import paths
 from backups.engines import server
 from backups.site import Site
+from backups.streams import gaps
 from backups.streams.chains import STATE
 from backups.streams.frames import Position
 from backups.streams.sending import Sender, Sent
@@ -24,7 +25,6 @@ LOOK = 0.5  # seconds between two looks at the logs
 AGAIN = (1.0, 2.0, 5.0)  # seconds until a side that failed is tried again
 RELEASE = 10.0  # seconds between two looks at what both sides have
 STATUS = Path("/run/seawall/stream.json")  # gone with the process that wrote it, at the latest at a reboot
-GAPS = STATE / "gaps.jsonl"  # for ever: what was missing on which side, and since when
 Say = Callable[[str], None]
 
 
@@ -91,9 +91,8 @@ class Shipper:
     def _told(self, side: Side) -> Callable[[Engine, str], None]:
         def say(engine: Engine, what: str) -> None:
             self._say(f"{engine}: {what}")
-            row = {"at": now().isoformat(), "engine": engine, "side": side, "what": what}
             with self._lock:
-                files.append(GAPS, json.dumps(row))
+                gaps.note(engine, side, what)
 
         return say
 

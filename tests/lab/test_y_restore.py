@@ -15,7 +15,7 @@ from lab import Lab
 
 pytestmark = pytest.mark.lab
 
-SHOP, LEDGER = "/srv/vhosts/shop.example", "/srv/vhosts/ledger.example"
+SHOP, STYLE = "/srv/vhosts/shop.example", "/wp-content/themes/harbour/style.css"
 MARIADB = """
 CREATE TABLE parent (id int PRIMARY KEY);
 CREATE TABLE dear (n int PRIMARY KEY, p int, word varchar(9), CONSTRAINT tie FOREIGN KEY (p) REFERENCES parent (id));
@@ -145,27 +145,28 @@ def test_a_run_that_died_between_counting_and_the_end_is_finished(lab: Lab) -> N
     assert len(asked(lab, "web1", "mariadb", "shop", "SHOW TRIGGERS")) == 1
 
 
-def answers(lab: Lab, domain: str) -> Result:
-    return lab.run("web1", f"curl -sk --max-time 10 --resolve {domain}:443:127.0.0.1 https://{domain}/")
+def answers(lab: Lab, domain: str, path: str = "/") -> Result:
+    return lab.run("web1", f"curl -skf --max-time 20 --resolve {domain}:443:127.0.0.1 https://{domain}{path}")
 
 
 def test_a_vhost_comes_to_the_side_at_one_instant_and_into_its_place(lab: Lab) -> None:
     side = restore(lab, "twin1", "--vhost=ledger.example")
     assert side["databases"]["ledger"].removesuffix("+00:00") + "Z" == side["archive"].rpartition(".")[2]
     fault(on(lab, "twin1", "backup", "restore", "--vhost=ledger.example", "--swap"), 6, "does not serve ledger")
-    assert lab.run("web1", f"echo defaced > {SHOP}/index.html && echo 1 > {SHOP}/wp-content/uploads/late").ok
+    assert lab.run("web1", f"echo defaced > {SHOP}{STYLE} && echo 1 > {SHOP}/wp-content/uploads/late").ok
     asked(lab, "web1", "mariadb", "shop", "INSERT INTO dear VALUES (10, 1, 'x')")
-    assert "defaced" in answers(lab, "shop.example").out
+    assert answers(lab, "shop.example", STYLE).out == "defaced\n"
     counted = restore(lab, "web1", "--vhost=shop.example", "--swap")
-    assert sum(one["only_here"] for one in counted["lost_files"]) == 2
+    assert [(one["changed"], one["only_here"]) for one in counted["lost_files"]][0] == (1, 1)
     assert [row["table"] for row in counted["lost_rows"]["shop"]] == ["dear"]
-    assert "defaced" in answers(lab, "shop.example").out
+    assert answers(lab, "shop.example", STYLE).out == "defaced\n"
     done = restore(lab, "web1", "--vhost=shop.example", "--swap", f"--from={counted['into']}", "--yes")
     database, kept = done["kept"]
     assert "10" in dear(lab, "mariadb", database)
     assert "10" not in dear(lab, "mariadb", "shop")
-    assert lab.run("web1", f"cat {kept}/*/index.html {kept}/*/wp-content/uploads/late").out == "defaced\n1\n"
+    assert lab.run("web1", f"cat {kept}/shop.example.*{STYLE} {kept}/*/wp-content/uploads/late").out == "defaced\n1\n"
     assert "Seawall shop" in answers(lab, "shop.example").out  # PHP runs on what is there now, and nobody gets 503
+    assert "defaced" not in answers(lab, "shop.example", STYLE).out
     assert lab.run("web1", f"findmnt -no OPTIONS {SHOP}/wp-content/uploads | grep -q noexec").ok
 
 

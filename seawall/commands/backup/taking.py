@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 import click
 
-from backups import memory, scheduler, spooled, take, telling
+from backups import making, memory, scheduler, spooled, take, telling
 from backups.debts import Due, calendar
 from backups.memory import Taken
 from backups.site import Site
+from backups.streams import gaps
 from effects.clock import now
 from effects.reach import answers
 from estate.model import Engine, Side
@@ -34,7 +35,7 @@ def _finish(site: Site, kind: str, act: Callable[[], list[Taken]], *, as_json: b
 
 def _tidy(site: Site) -> None:
     try:
-        if gone := spooled.release(site):
+        if gone := spooled.release(site, now(), take.DATABASE_OPTIONS, say):
             say(f"{gone} snapshots that were kept here are no longer needed")
     except (OSError, Problem) as fault:
         say(f"what is kept here could not be looked at: {fault}")
@@ -81,15 +82,10 @@ def init() -> None:
 
     Their keys are in escrow once the control machine has fetched them: seawall install does, and keys export.
     """
-    site = Site.here()
-    kinds: tuple[Kind, ...] = (FILES, Engine.MARIADB)
-    for side in site.host.backup:
-        for kind in kinds:
-            repository = site.repository(site.host, kind, side)
-            created = repository.init()
-            click.echo(f"{repository.server.name} {repository.kind}: {'created' if created else 'is there'}")
-            if created:
-                say("its key is in no escrow yet; on the control machine: seawall backup keys export")
+    for repository, created in making.make(Site.here(), say):
+        click.echo(f"{repository.server.name} {repository.kind}: {'created' if created else 'is there'}")
+        if created:
+            say("its key is in no escrow yet; on the control machine: seawall backup keys export")
 
 
 @click.command()
@@ -100,6 +96,7 @@ def schedule() -> None:
     turns = [_turn(site, FILES, (FILES,), lambda: take.files_archive(site, now(), say, owed=True))]
     if engines:
         turns.append(_turn(site, DATABASES, engines, lambda: take.snapshots(site, now(), say, owed=True)))
+        turns.append(_after_gaps(site, engines))
     told = scheduler.again([(LOOK, lambda: _tell(site))])
     scheduler.serve(scheduler.plan(turns), told)
 
@@ -107,6 +104,19 @@ def schedule() -> None:
 def _turn(site: Site, name: str, kinds: Sequence[Kind], act: Callable[[], list[Taken]]) -> scheduler.Turn:
     return scheduler.Turn(
         due=lambda at: _due(site, kinds, at), act=lambda: _said(site, name, act), ready=lambda: _ready(site, kinds)
+    )
+
+
+def _after_gaps(site: Site, engines: Sequence[Engine]) -> scheduler.Turn:
+    """A gap in the stream: nothing after it is saved before there is a snapshot. At most one every 15 minutes."""
+
+    def torn() -> list[Engine]:
+        return [engine for engine in engines if gaps.open_since(engine, memory.known(engine).saved.values())]
+
+    return scheduler.Turn(
+        due=lambda _: Due.TURN if torn() else Due.NO,
+        act=lambda: _said(site, DATABASES, lambda: take.snapshots(site, now(), say, *torn()) if torn() else []),
+        ready=lambda: True,
     )
 
 

@@ -16,7 +16,7 @@ from backups.third.manifest import Copy, Manifest, Stored
 from backups.third.store import Store, store
 from effects.clock import now
 from estate.model import Estate
-from estate.problem import Failed, Missing, Problem, of_code
+from estate.problem import Failed, Missing, Problem, shared
 from inventory import load
 from seawall.options import estate_option, json_option, print_json, say
 
@@ -47,9 +47,8 @@ def copy(as_json: bool) -> None:
 def _raise_all(faults: list[Problem], what: str) -> None:
     """Raise one of the kind that all share, or Failed; nothing where there are none."""
     if faults:
-        kinds = {fault.exit_code for fault in faults}
         said = "\n".join(fault.what for fault in faults)
-        raise (of_code(kinds.pop()) if len(kinds) == 1 else Failed)(f"{what}:\n{said}", hint=faults[0].hint)
+        raise shared(fault.exit_code for fault in faults)(f"{what}:\n{said}", hint=faults[0].hint)
 
 
 def _of_estate(function: Callable[..., None]) -> Callable[..., None]:

@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -44,7 +45,18 @@ def passphrase_file_option(function: F) -> F:
 
 
 def ways_options(function: F) -> F:
-    """`--key`, `--paper`, `--with-passphrase`, `--passphrase-file`."""
+    """`--key`, `--paper`, `--with-passphrase`, `--passphrase-file`; passed on as `ways: Ways`."""
+
+    @wraps(function)
+    def act(
+        keys: tuple[Path, ...],
+        paper_files: tuple[str, ...],
+        by_passphrase: bool,
+        passphrase_files: tuple[Path, ...],
+        **given: Any,
+    ) -> Any:
+        return function(ways=Ways(keys, paper_files, by_passphrase, passphrase_files), **given)
+
     for option in (
         click.option(
             "--with-passphrase", "by_passphrase", is_flag=True, help="Open it with the passphrase of [escrow]."
@@ -59,9 +71,10 @@ def ways_options(function: F) -> F:
         click.option(
             "--key", "keys", multiple=True, type=click.Path(path_type=Path), help="A person's key file. Repeatable."
         ),
+        passphrase_file_option,
     ):
-        function = option(function)
-    return passphrase_file_option(function)
+        act = option(act)
+    return cast("F", act)
 
 
 def content_of(path: Path) -> str:

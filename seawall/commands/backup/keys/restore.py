@@ -29,14 +29,11 @@ def command(
     sealed_file: Path,
     folder: Path,
     dry_run: bool,
-    keys: tuple[Path, ...],
-    paper_files: tuple[str, ...],
-    by_passphrase: bool,
-    passphrase_files: tuple[Path, ...],
+    ways: Ways,
     as_json: bool,
 ) -> None:
     """Open SEALED with keys or papers, and write the estate file, secrets and keys below DIR. Overwrites nothing."""
-    sealed, ways = parse(content_of(sealed_file)), Ways(keys, paper_files, by_passphrase, passphrase_files)
+    sealed = parse(content_of(sealed_file))
     if not ways.any:
         raise BadEstate(
             f"nothing was named to open it with: {_wanted(sealed)}", hint="--key, --paper or --with-passphrase"

@@ -22,20 +22,13 @@ from seawall.options import estate_option, json_option, print_json, say
 @ways_options
 @estate_option
 @json_option
-def command(
-    path: Path,
-    keys: tuple[Path, ...],
-    paper_files: tuple[str, ...],
-    by_passphrase: bool,
-    passphrase_files: tuple[Path, ...],
-    as_json: bool,
-) -> None:
+def command(path: Path, ways: Ways, as_json: bool) -> None:
     """Compare every repository's key with what is sealed. Changes nothing; exit 1 where anything has to be looked at.
 
     With enough keys or papers the newest sealed file is opened too, and each key in it is tried with its passphrase.
     With too few, only the shares are: so that everybody can see that their own key still works.
     """
-    estate, ways = load(path), Ways(keys, paper_files, by_passphrase, passphrase_files)
+    estate = load(path)
     found = engine.state(estate, path, say)
     proven = _proven(engine.newest(path), found, ways) if ways.any else {}
     if as_json:
