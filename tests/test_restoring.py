@@ -94,7 +94,7 @@ def test_a_place_beside_is_a_new_database_or_another_name(estate: Estate) -> Non
 
 
 def test_tables_that_differ_in_rows_or_content_are_counted() -> None:
-    now = {
+    now: Evidence = {
         "tables": 3,
         "rows of a": 2,
         "sum of a": "1",
@@ -103,7 +103,7 @@ def test_tables_that_differ_in_rows_or_content_are_counted() -> None:
         "rows of c": 0,
         "sum of c": "0",
     }
-    then = {
+    then: Evidence = {
         "tables": 3,
         "rows of a": 2,
         "sum of a": "1",

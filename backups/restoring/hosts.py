@@ -71,7 +71,7 @@ def next_steps(host: str, domains: Sequence[str], into: Path, tree: Path, data: 
         *_accounts(people),
         "# 5. Databases: what the fresh servers have is kept beside.",
         *(line for engine, place in data.items() for line in _database(engine, place, into)),
-        "# 6. Vhosts: files, certificates and further paths. First what would be lost, then with --yes.",
+        "# 6. Vhosts: files, certificates and further paths. What stands there is kept.",
         *(f"seawall backup restore --vhost {domain} --swap --from {tree} --yes" for domain in domains),
         "# 7. What people's crontabs were; and what else differs in /etc, for you to look through:",
         f"cp --archive --no-clobber {tree}/var/spool/cron/. /var/spool/cron/",

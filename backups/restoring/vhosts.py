@@ -111,7 +111,7 @@ def counted(vhost: Vhost, top: Path, found: Brought, mine: tuple[Database, ...],
         for path in restore.parts_of(vhost)
         if (staged := restore.staged_in(top, path)).exists()
     ]
-    return Cost(losses, {one.name: only_counted(one, top / DATABASES / one.name, kept) for one in _in(found, mine)})
+    return Cost(losses, {one.name: only_counted(one, dump, kept) for one, dump in _in(top, found, mine)})
 
 
 def only_counted(database: Database, dump: Path, kept: datetime) -> list[Change]:
@@ -140,21 +140,19 @@ def exchange_of(database: Database, dump: Path, kept: datetime) -> Exchange:
     return Exchange(mine, database.name, exchange.kept_name(database.name, kept), str(dump))
 
 
-def put_database(database: Database, dump: Path, now: datetime) -> tuple[list[Change], str | None]:
+def put_database(database: Database, dump: Path, now: datetime) -> tuple[list[Change], str]:
     """Let the dump take its place; what it took away, and the name that is kept under. A run that died is finished."""
     if (left := _going(database, dump)) is not None:
         exchange.finish(left)
         return [], left.kept
     this = exchange_of(database, dump, now)
-    changes: list[Change] = []
     try:
         changes = exchange.load(this, dump)
-    finally:
-        if not changes:
-            exchange.forget(this)
-    if changes:
-        exchange.finish(this)
-    return changes, this.kept if changes else None
+    except BaseException:
+        exchange.forget(this)
+        raise
+    exchange.finish(this)
+    return changes, this.kept
 
 
 def _going(database: Database, dump: Path) -> Exchange | None:
@@ -163,14 +161,22 @@ def _going(database: Database, dump: Path) -> Exchange | None:
 
 
 def put(vhost: Vhost, top: Path, found: Brought, mine: tuple[Database, ...], kept: Path, now: datetime) -> list[str]:
-    """All of it in its place; where what stood there is. Can be repeated after a crash, with the same directory."""
-    where = [name for one in _in(found, mine) if (name := put_database(one, top / DATABASES / one.name, now)[1])]
+    """All of it in its place; where what stood there is. Can be repeated after a crash, with the same directory.
+
+    What has its place is no longer in the directory.
+    """
+    where = []
+    for one, dump in _in(top, found, mine):
+        where.append(put_database(one, dump, now)[1])
+        dump.unlink()
     restore.put(top, vhost, kept)
     return [*where, *([str(kept)] if kept.exists() else [])]
 
 
-def _in(found: Brought, mine: tuple[Database, ...]) -> list[Database]:
-    return [database for database in mine if database.name in found.databases]
+def _in(top: Path, found: Brought, mine: tuple[Database, ...]) -> list[tuple[Database, Path]]:
+    """Those that were brought and have no place yet, with their dumps."""
+    dumped = [(one, top / DATABASES / one.name) for one in mine if one.name in found.databases]
+    return [(one, dump) for one, dump in dumped if dump.exists()]
 
 
 def vhost_of(site: Site, domain: str) -> Vhost:

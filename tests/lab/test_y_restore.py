@@ -87,6 +87,8 @@ def test_a_table_comes_back_as_a_file_that_loads_by_itself_and_beside(lab: Lab, 
 def test_a_database_takes_its_place_and_what_served_is_kept(lab: Lab, engine: str) -> None:
     database = DATABASES[engine]
     others = _others(lab, engine)
+    if engine == "mariadb":
+        asked(lab, "web1", engine, database, "DROP VIEW early; DROP FUNCTION answer")
     asked(lab, "web1", engine, database, "INSERT INTO dear VALUES (3, 1, 'c'); CREATE TABLE later (n int)")
     counted = restore(lab, "web1", f"--database={database}", "--swap")
     lost = {row["table"].split(".")[-1]: (row["rows_now"], row["rows_then"]) for row in counted["lost_rows"][database]}
@@ -98,8 +100,8 @@ def test_a_database_takes_its_place_and_what_served_is_kept(lab: Lab, engine: st
     assert dear(lab, engine, database) == {"1", "2"}
     assert dear(lab, engine, kept) == {"1", "2", "3"}
     assert _others(lab, engine) == others | {kept}
-    again = restore(lab, "web1", f"--database={database}", "--swap", f"--from={counted['into']}", "--yes")
-    assert (again["lost_rows"][database], again["kept"]) == ([], None)  # nothing differs, so nothing is done
+    again = restore(lab, "web1", f"--database={database}", "--swap", f"--from={counted['into']}")
+    assert again["lost_rows"][database] == []
 
 
 def _others(lab: Lab, engine: str) -> set[str]:
@@ -157,7 +159,8 @@ def test_a_vhost_comes_to_the_side_at_one_instant_and_into_its_place(lab: Lab) -
     asked(lab, "web1", "mariadb", "shop", "INSERT INTO dear VALUES (10, 1, 'x')")
     assert answers(lab, "shop.example", STYLE).out == "defaced\n"
     counted = restore(lab, "web1", "--vhost=shop.example", "--swap")
-    assert [(one["changed"], one["only_here"]) for one in counted["lost_files"]][0] == (1, 1)
+    directory = counted["lost_files"][0]
+    assert (directory["changed"], directory["only_here"]) == (1, 1)
     assert [row["table"] for row in counted["lost_rows"]["shop"]] == ["dear"]
     assert answers(lab, "shop.example", STYLE).out == "defaced\n"
     done = restore(lab, "web1", "--vhost=shop.example", "--swap", f"--from={counted['into']}", "--yes")
