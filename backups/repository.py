@@ -82,9 +82,11 @@ class Repository:
 
         `related`: what `related_secrets` of its sister says.
         """
-        alike = () if related is None else ("--import-related-secrets=-",)
-        argv = [str(paths.BORG), "init", "--encryption=repokey", "--append-only", *alike, self.url]
-        result = self._started(argv, timeout=120, stdin=related)
+        argv = [str(paths.BORG), "init", "--encryption=repokey", "--append-only", self.url]
+        if related is None:
+            result = self._started(argv, timeout=120)
+        else:
+            result = self._started([*argv, "--import-related-secrets=-"], timeout=120, stdin=related)
         if result.code == ALREADY_THERE:
             return False
         self._judge(result, "init")
