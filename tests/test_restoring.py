@@ -218,13 +218,15 @@ def test_what_to_type_on_a_fresh_machine_is_written_down(tmp_path: Path) -> None
     )
     (tree / "var/lib/seawall/host").mkdir(parents=True)
     (tree / "var/lib/seawall/host/manifest.json").write_text('{"debian": "12.5"}', "utf-8")
-    said = hosts.next_steps("web1", ["shop.example"], tmp_path, tree, {Engine.MARIADB: Path("/var/lib/mysql")})
+    data = {Engine.MARIADB: Path("/var/lib/mysql"), Engine.POSTGRESQL: Path("/var/lib/postgresql/15/main")}
+    said = hosts.next_steps("web1", ["shop.example"], tmp_path, tree, data)
     lines = said.splitlines()
     assert "Debian 12.5" in lines[0]
     assert [line for line in lines if "adduser" in line] == [
         "id anna > /dev/null 2>&1 || adduser --disabled-password --gecos '' anna"
     ]  # whoever was root on production wrote that file
     assert f"seawall backup restore --vhost shop.example --swap --from {tree} --yes" in lines
+    assert any(line.startswith("systemctl stop postgresql@15-main && mv") for line in lines)
     words = ("seawall harden", "apt-get install", "adduser", "systemctl stop mariadb", "--vhost", "status")
     order = [next(n for n, line in enumerate(lines) if word in line) for word in words]
     assert order == sorted(order)

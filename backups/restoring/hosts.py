@@ -104,7 +104,8 @@ def _data(engine: Engine, copy: Path) -> Path:
 
 
 def _database(engine: Engine, place: Path, into: Path) -> list[str]:
-    unit = "mariadb" if engine is Engine.MARIADB else "postgresql"
+    # Of PostgreSQL the cluster's own unit: postgresql.service is there at once, and its clusters stop meanwhile.
+    unit = "mariadb" if engine is Engine.MARIADB else f"postgresql@{place.parent.name}-{place.name}"
     owner = "mysql" if engine is Engine.MARIADB else "postgres"
     return [
         f"systemctl stop {unit} && mv {place} {place}.fresh",
