@@ -15,6 +15,8 @@ HELP = {
     "proven_timestamp_seconds": "The instant that a proven restore brought back.",
     "loss_now_seconds": "What losing this would cost now; +Inf: all of it.",
     "loss_worst_seconds": "What losing this costs at most; +Inf: all of it.",
+    "replica_follows": "Whether the twin's replica of this engine follows.",
+    "replica_behind_seconds": "How far the twin's replica is behind; left out where it does not hear production.",
     "kept_here": "Snapshots that wait on the host for a side to return.",
     "unread": "Repositories and hosts that could not be looked at.",
 }
@@ -46,6 +48,11 @@ def _samples(one: Standing) -> Iterator[tuple[str, Sample]]:
                 yield "newest_timestamp_seconds", (labels, _stamp(part.newest))
             if part.owes:
                 yield "owed_since_timestamp_seconds", (labels, _stamp(part.owes_since) if part.owes_since else 1.0)
+    for replica in one.replicas:
+        which = host | {"engine": str(replica.engine)}
+        yield "replica_follows", (which, float(not replica.why))
+        if replica.behind is not None:
+            yield "replica_behind_seconds", (which, replica.behind)
     for price in one.prices:
         labels = host | {"kind": str(price.kind), "lost": price.loss.name}
         for when, cost in (("now", price.now), ("worst", price.worst)):

@@ -16,9 +16,10 @@ from backups.debts import GRACE, calendar, late
 from backups.losses import Price, Saved, beyond, prices
 from backups.memory import Known
 from backups.proof import record
+from backups.replicas.standing import Followed, replicas
 from backups.site import Site
 from backups.streams import shipper
-from estate.model import Estate, Host, Side
+from estate.model import Estate, Host, Role, Side
 from estate.points import FILES, Archive, Kind, kinds_on
 
 Streamed = Mapping[tuple[str, str], datetime]  # engine and side
@@ -83,12 +84,14 @@ class Standing:
     faults: tuple[str, ...] = ()  # what could not be read
     kept: tuple[datetime, ...] = ()  # snapshots that wait here for a side to return
     read: bool = False  # whether both sides were read, and not the host's memory
+    replicas: tuple[Followed, ...] = ()  # on its twin, as the twin sees them
 
     @property
     def level(self) -> Level:
         """The worst of its parts."""
         worst = max((subject.level for subject in self.subjects), default=Level.UNKNOWN)
-        return max(worst, Level.WARNING) if self.faults or self.kept else worst
+        lagging = any(one.trouble for one in self.replicas)
+        return max(worst, Level.WARNING) if self.faults or self.kept or lagging else worst
 
     @property
     def signature(self) -> str:
@@ -99,14 +102,15 @@ class Standing:
             for part in subject.parts
             if subject.uncovered or part.overdue
         ]
-        return " ".join(dict.fromkeys([*lacking, *(["kept"] if self.kept else []), *self.faults]))
+        lagging = [f"replica:{one.engine}" for one in self.replicas if one.trouble]
+        return " ".join(dict.fromkeys([*lacking, *(["kept"] if self.kept else []), *lagging, *self.faults]))
 
     @property
     def trouble(self) -> tuple[str, ...]:
         """What somebody should look at, a line each; nothing where all is saved as promised."""
         said = [line for subject in self.subjects for line in _trouble(subject, self.at)]
         waiting = [f"{len(self.kept)} snapshots wait here for a side to return"] if self.kept else []
-        return (*said, *waiting, *self.faults)
+        return (*said, *waiting, *(one.line for one in self.replicas if one.trouble), *self.faults)
 
 
 class Document(BaseModel):
@@ -129,7 +133,8 @@ def partners(site: Site, at: datetime) -> Standing:
     archives, faults = site.archives(site.partner, kinds)
     known = {kind: Known(_newest(archives, kind), None, {}) for kind in kinds}
     said = tuple(fault.what for fault in faults)
-    return standing(site.estate, site.partner, known, at, faults=said, read=True)
+    found = standing(site.estate, site.partner, known, at, faults=said, read=True)
+    return replace(found, replicas=replicas(site.estate, site.partner)) if site.host.role is Role.DRP else found
 
 
 def together(found: Iterable[Standing]) -> list[Standing]:

@@ -8,7 +8,8 @@ from estate.model import Estate, Host, Role
 
 STAFF, CLIENTS = "seawall-staff", "seawall-sftp"  # groups that tell which accounts are ours
 KEYS = "/etc/ssh/seawall/authorized_keys"  # one file an account
-HOSTS = ("borg-", "stream-", "volume-")  # how accounts of hosts begin, which run one command and need a shell for it
+# How accounts of hosts begin, which run one command and need a shell for it.
+HOSTS = ("borg-", "stream-", "volume-", "replica-")
 VHOSTS = str(estate.model.VHOSTS)  # clients can't leave it, nor see what is in it
 
 

@@ -111,6 +111,7 @@ class HostData(TypedDict):
     cryptography: str
     hardware_keys: bool
     openings: list[Opening]
+    followed: bool  # whether its twin follows its database servers
     vaults: list[Door]  # of the backup servers it saves to
     serves: bool  # production enables its sites; a twin's are enabled by an activation alone
     vhosts: list[VhostData]
@@ -146,6 +147,7 @@ def host_data(estate: Estate, host: Host, *, port: int | None = None) -> HostDat
         cryptography=estate.policy.ssh.cryptography.value,
         hardware_keys=estate.policy.ssh.hardware_keys,
         openings=openings(estate, host),
+        followed=bool(followers(estate, host)),
         vaults=vaults(estate, host),
         serves=host.role is Role.PRODUCTION,
         vhosts=[_vhost_data(vhost) for vhost in estate.vhosts_on(host)] if host.role in WEB else [],
@@ -170,7 +172,7 @@ def _control_key(estate: Estate) -> str:
 def openings(estate: Estate, host: Host) -> list[Opening]:
     """What the host's role needs open; everything else is dropped."""
     # Clients come to their files from anywhere; sshd itself lets nobody else in from there.
-    ssh_from = [] if sftp_on(estate, host) else [*control(estate), *clients(estate, host)]
+    ssh_from = [] if sftp_on(estate, host) else [*control(estate), *clients(estate, host), *followers(estate, host)]
     found = [Opening(protocol="tcp", port=host.ssh_port, sources=ssh_from)]
     if host.role in WEB:
         found += [Opening(protocol="tcp", port=port, sources=[]) for port in (80, 443)]
@@ -197,6 +199,13 @@ def clients(estate: Estate, server: Host) -> list[str]:
     twins = [estate.hosts[host.twin] for host in savers if host.twin is not None and host.twin in estate.hosts]
     found = [address for host in [*savers, *twins, *kept_by(estate, server)] for address in host.addresses]
     return list(dict.fromkeys(found))
+
+
+def followers(estate: Estate, host: Host) -> list[str]:
+    """Addresses of the twin that follows the host's database servers: it comes by ssh, and to nothing else."""
+    if not (estate.backup.replicate and host.role is Role.PRODUCTION and estate.engines_on(host)):
+        return []
+    return [address for twin in estate.partners(host) for address in twin.addresses]
 
 
 def vaults(estate: Estate, host: Host) -> list[Door]:

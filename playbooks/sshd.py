@@ -57,7 +57,8 @@ def rules(known: set[str], *, penalties: bool, included: bool = False) -> str:
     `included`: without what Debian's sshd_config has too, and sshd refuses to be told twice.
     """
     data = host.data
-    machines = [*(["borg-*", "stream-*"] if data.role == Role.BACKUP else []), *(["volume-*"] if data.volumes else [])]
+    backup, followed = data.role == Role.BACKUP, ["replica-*"] if data.followed else []
+    machines = [*(["borg-*", "stream-*"] if backup else []), *(["volume-*"] if data.volumes else []), *followed]
     return render(
         "sshd.conf.j2",
         included=included,

@@ -29,6 +29,9 @@ def show(found: Iterable[Standing]) -> None:
         if one.subjects:
             console.print(_saved(one))
             console.print(_costs(one))
+        for replica in one.replicas:
+            if not replica.trouble:
+                click.echo(f"  {replica.line}")
         for line in one.trouble:
             click.echo(f"! {line}")
         for line in one.warnings:

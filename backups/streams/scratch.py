@@ -67,7 +67,14 @@ class Scratch:
         """A client program of it."""
         if self._wal:
             where = ["-h", str(self.room), *(["-d", database] if database else ["-d", "postgres"])]
-            return ["runuser", "-u", "postgres", "--", program or "psql", *where]
+            become = [
+                "setpriv",
+                "--reuid=postgres",
+                "--regid=postgres",
+                "--init-groups",
+                "--",
+            ]  # PAM would log each look
+            return [*become, program or "psql", *where]
         return [program or "mariadb", f"--socket={self.room}/socket", *([database] if database else [])]
 
     @property

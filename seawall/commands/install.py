@@ -4,7 +4,7 @@ Three rounds, since a backup server can only let in a key that the client has al
 servers, then repositories, the scheduler and the keeper.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from effects.remote import Remote
 from estate.model import Estate, Host, Role
 from estate.problem import BadEstate
 from inventory import load, placement, secrets_for, slice_for
-from inventory.data import host_data
+from inventory.data import followers, host_data
 from playbooks.drive import Outcome, check, drive
 from seawall import wheels as building
 from seawall.commands.backup.keys.export import require
@@ -65,10 +65,14 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
             for host in clients:
                 _on(estate, host, ["/opt/seawall/bin/seawall", "backup", "init"])
             placement.remember(path)
-            producing = [full[host.name] for host in clients if host.role is Role.PRODUCTION]
-            rounds.append(_round(producing, ["schedule"], progress))
-            twins = [full[host.name] for host in clients if host.role is Role.DRP]
-            rounds.append(_round(twins, ["keep"], progress))
+            producing = [
+                full[host.name] | {"follower": _follower(estate, host, keys)}
+                for host in clients
+                if host.role is Role.PRODUCTION
+            ]
+            rounds.append(_round(producing, ["schedule", "followed"], progress))
+            twins = [full[host.name] | {"follows": _follows(estate, host)} for host in clients if host.role is Role.DRP]
+            rounds.append(_round(twins, ["keep", "follow"], progress))
     report(_together(rounds), watch.seconds, as_json=as_json, dry_run=dry_run)
     if not dry_run:
         _into_escrow(estate, path)
@@ -124,9 +128,10 @@ def _bare(estate: Estate, host: Host, tar: Path) -> dict[str, Any]:
 
 
 def _full(path: Path, estate: Estate, host: Host, tar: Path) -> dict[str, Any]:
-    """With its slice, the pinned keys of the backup servers it and its partners use, and the values of its secrets."""
+    """With its slice, its secrets, and the pinned keys of the host it follows and of the pair's backup servers."""
     pair = (host, *estate.partners(host))
     servers = {name for other in pair for name in other.backup.values()}
+    servers |= {other.name for other in estate.partners(host) if followers(estate, other)}
     pinned = "".join(
         known_hosts_line(str(estate.hosts[name].ipv4), estate.hosts[name].ssh_port, estate.hosts[name].host_key)
         for name in sorted(servers)
@@ -163,6 +168,17 @@ def _keys(estate: Estate, vault: Host, keys: dict[str, str], keepers: dict[str, 
         keeper = keepers[partner.name if partner.name in keepers else client]
         found[client] = {"writer": keys[client], "reader": keys[partner.name], "keeper": keeper}
     return found
+
+
+def _follower(estate: Estate, host: Host, keys: Mapping[str, str]) -> str:
+    """The public key of the twin that follows a production host; empty where none does."""
+    return keys[estate.partners(host)[0].name] if followers(estate, host) else ""
+
+
+def _follows(estate: Estate, twin: Host) -> dict[str, str] | None:
+    """Where a twin comes to the host that it follows."""
+    found = [host for host in estate.partners(twin) if followers(estate, host)]
+    return {"host": found[0].name, "address": str(found[0].ipv4), "ssh_port": str(found[0].ssh_port)} if found else None
 
 
 def _on(estate: Estate, host: Host, argv: list[str]) -> str:
