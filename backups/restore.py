@@ -116,17 +116,27 @@ def place_database(
 
     `forward` brings the data on beyond the archive, before it takes its place, and says how far.
     """
-    if server.data.is_mount():
-        raise Refused(
-            f"{server.data} is a mount of its own, so its content can't be swapped at once",
-            hint=f"mount the file system one level up, so that {server.data} is a plain directory",
-        )
+    require_swappable(server)
     target = data_of(server)
     hydrate(repository, archive, target)
     target.leave()
     stage = target.top
     beyond = forward(stage) if forward is not None else ""
     Mark(server.engine).write(archive, stage, beyond)
+    take_place(stage, server, kept)
+
+
+def require_swappable(server: Server) -> None:
+    """Raises Refused where its data can't be replaced by a rename."""
+    if server.data.is_mount():
+        raise Refused(
+            f"{server.data} is a mount of its own, so its content can't be swapped at once",
+            hint=f"mount the file system one level up, so that {server.data} is a plain directory",
+        )
+
+
+def take_place(stage: Path, server: Server, kept: str) -> None:
+    """Let the server serve `stage`, which was marked; what it served from stays beside it as `.kept-…`."""
     server.stop()
     swap(stage, server.data, server.data.with_name(f"{server.data.name}.kept-{kept}"))
     server.start()

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from backups.proof import record
+from backups.replicas.promoting import standbys
 from backups.repository import Repository
 from backups.site import Site
 from backups.streams.tails import tails
@@ -44,6 +45,8 @@ def plan_activation(site: Site, *, sizes: bool = True, proven: bool = False) -> 
     after, said = tails(site, production, archives)
     said = (*(fault.what for fault in faults), *said)
     seen = replace(seen, archives=archives, sizes=measured, faults=said, verdicts=verdicts, tails=after)
+    if not proven:  # an older point was asked for, and the replica is the newest
+        seen = replace(seen, replicas=standbys(after.values()))
     return activation(site.estate, production, twin, seen)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from backups.replicas.promoting import Standby
 from drp.dns import Change
 from estate.model import Estate, Host, Vhost
 from estate.points import FILES, Archive, Kind, Tail, kinds_of, recovery_point
@@ -36,6 +37,7 @@ class Observed:
     faults: tuple[str, ...]  # what did not answer
     verdicts: Mapping[str, bool] = field(default_factory=dict)  # archive id: whether a proof that was made of it held
     tails: Mapping[str, Tail] = field(default_factory=dict)  # archive id: the stream after that snapshot
+    replicas: tuple[Standby, ...] = ()  # that follow the log of those streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Plan:
     epoch: int  # returns ordered before; so that no two orders ever share a seal
     moves: tuple[Move, ...]
     faults: tuple[str, ...] = ()
+    replicas: tuple[Standby, ...] = ()  # where they are good: else the stream brings its snapshot to the same place
 
     @property
     def seal(self) -> str:
@@ -120,7 +123,7 @@ def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Pl
             f"no recovery point for {', '.join(hopeless)} on any backup server that answers{said}",
             hint="bring a backup server back, or look at: seawall drp status",
         )
-    return Plan("activate", source.name, target.name, seen.at, seen.epoch, tuple(moves), seen.faults)
+    return Plan("activate", source.name, target.name, seen.at, seen.epoch, tuple(moves), seen.faults, seen.replicas)
 
 
 def _proven(archives: Sequence[Archive], verdicts: Mapping[str, bool]) -> bool | None:

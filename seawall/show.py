@@ -43,6 +43,8 @@ def plan(found: dict[str, Any]) -> None:
     for change in (change for move in found["plan"]["moves"] for change in move["changes"]):
         before, after = ", ".join(change["before"]), ", ".join(change["after"])
         click.echo(f"DNS  {change['name']} {change['rtype']}  {before} → {after or 'nothing'}")
+    for replica in found["plan"].get("replicas", ()):
+        click.echo(replica["said"])
     _faults(found["plan"]["faults"])
     if bad := [move["domain"] for move in found["plan"]["moves"] if move["proven"] is False]:
         click.echo(

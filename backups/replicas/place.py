@@ -77,6 +77,7 @@ class Replica:
                       f"KillSignal={'SIGINT' if self.engine is Engine.POSTGRESQL else 'SIGTERM'}",
                       f"ReadWritePaths={self.data} {self.room}"]  # fmt: skip
         run(["systemd-run", "--quiet", "--collect", f"--unit={self.unit}",
+             f"--description=Seawall: replica of {self.engine}",
              *(f"--property={one}" for one in properties), *argv], timeout=60)  # fmt: skip
         late = Failed(f"{self.unit} does not answer", hint=f"journalctl -u {self.unit}")
         wait_until(self._answers, timeout=READY, late=late, every=0.2)

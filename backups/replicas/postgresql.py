@@ -51,16 +51,17 @@ def argv(replica: Replica) -> list[str]:
 def prepare(replica: Replica) -> None:
     """What an administrator set is kept for the day when it serves; nothing of it counts until then."""
     (replica.data / AUTO).replace(replica.room / AUTO)
-    _own(replica, AUTO)
+    own(replica, AUTO)
 
 
 def start(replica: Replica) -> None:
     """Let it go on where it was. Never but as a standby."""
-    _own(replica, "standby.signal")
+    own(replica, "standby.signal")
     replica.start(argv(replica))
 
 
-def _own(replica: Replica, name: str) -> None:
+def own(replica: Replica, name: str) -> None:
+    """A file in its data is there, and the server's."""
     (replica.data / name).touch(mode=0o600)
     shutil.chown(replica.data / name, replica.server.owner, replica.server.owner)
 

@@ -18,9 +18,9 @@ from estate.points import Archive, Tail
 from estate.problem import Missing, Problem, Refused
 
 
-def forward(site: Site, client: Host, archive: Archive, tail: Tail) -> Callable[[Path], str]:
+def forward(site: Site, client: Host, archive: Archive, tail: Tail, why: str = "") -> Callable[[Path], str]:
     """What brings a directory that `archive` was extracted to up to the end of the stream as it is then, never to less
-    than `tail`. It returns in words how far that is, and raises Refused where the stream has become shorter."""
+    than `tail`. It returns in words how far that is, and `why` so; Refused: the stream has become shorter."""
 
     def act(stage: Path) -> str:
         mine = server(tail.engine)
@@ -30,7 +30,7 @@ def forward(site: Site, client: Host, archive: Archive, tail: Tail) -> Callable[
             scratch.stop()
             fresh(room, mine)
             try:
-                return _through(site, client, archive, tail, scratch)
+                return _through(site, client, archive, tail, scratch) + why
             except Problem as fault:
                 way = f"or bring the snapshot back alone: touch {WITHOUT} on {site.host.name}, and make a new plan"
                 raise type(fault)(fault.what, hint=f"{fault.hint}; {way}") from None

@@ -76,7 +76,8 @@ def _bring(job: Job, estate: Estate, move: Move) -> Iterator[Step]:
             needing = {other.domain for other in job.plan.moves if archive in other.archives}
             names = {db.name for db in estate.databases.values() if db.engine is archive.kind and db.vhost in needing}
             tail = next((one for one in move.tails if one.archive == archive.id), None)
-            yield Database(Engine(archive.kind), archive, frozenset(needing), frozenset(names), tail)
+            replica = any(one.engine == archive.kind for one in job.plan.replicas)
+            yield Database(Engine(archive.kind), archive, frozenset(needing), frozenset(names), tail, replica)
 
 
 def _words(loss: timedelta) -> str:

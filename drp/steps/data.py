@@ -7,6 +7,7 @@ from backups import memory, restore, take
 from backups.engines import server
 from backups.mark import Mark
 from backups.memory import Taken
+from backups.replicas.promoting import promote
 from backups.streams.forward import forward
 from drp import web
 from drp.engine import World
@@ -44,6 +45,7 @@ class Database:
     vhosts: frozenset[str]
     names: frozenset[str]
     tail: Tail | None = None  # the stream that it is brought on by
+    replica: bool = False  # go on from this host's replica, where it is good
     kind = "database"
 
     @property
@@ -62,9 +64,18 @@ class Database:
 
     def act(self, world: World) -> None:
         source = world.site.estate.hosts[self.archive.host]
+        mine, kept = server(self.engine), world.job.seal[:12]
+        restore.require_swappable(mine)
+        why = ""
+        if self.replica and self.tail is not None:
+            promoted = promote(world.site, source, self.archive, self.tail)
+            if promoted.data is not None:
+                restore.take_place(promoted.data, mine, kept)
+                return
+            why = f" ({promoted.said})"
         repository = world.site.repository(source, self.archive.kind, self.archive.side)
-        onward = forward(world.site, source, self.archive, self.tail) if self.tail is not None else None
-        restore.place_database(repository, self.archive, server(self.engine), world.job.seal[:12], onward)
+        onward = forward(world.site, source, self.archive, self.tail, why) if self.tail is not None else None
+        restore.place_database(repository, self.archive, mine, kept, onward)
 
 
 @dataclass(frozen=True, slots=True)
