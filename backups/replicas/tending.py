@@ -87,6 +87,8 @@ def tend(site: Site, client: Host, engine: Engine, say: Say) -> None:
         elif act is Act.SEED and newest is not None:
             say(f"{engine}: seeded from {newest[0].name}: {seen.why or 'production has begun anew'}")
             seed(site, client, replica, *newest)
+        elif known is not None and not frozen and not it.away and not seen.follows:
+            replica.connect(on=True)  # whoever cut it, in an activation that came to nothing
 
 
 def _chain(client: Host, engine: Engine) -> str:
