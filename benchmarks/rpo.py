@@ -5,8 +5,8 @@
 LAB is a lab that is up, hardened and installed (docs/lab.md). 100 transactions a second go into each database server of
 web1. A round cuts web1's datacenter, production and one backup server, at a random moment, and counts what was promised
 and is not there: in the twin's replica, which an activation would promote, and, brought back from the surviving side
-with `seawall backup restore --latest`, in the snapshot and its stream. A round's loss is the time from the commit of the
-first row that is missing to the cut; nothing missing is 0.
+with `seawall backup restore --latest`, in the snapshot and its stream. A round's loss is the time from the commit of
+the first row that is missing to the cut; nothing missing is 0.
 """
 
 import argparse
