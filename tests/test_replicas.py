@@ -58,6 +58,8 @@ def test_a_broken_one_is_seeded_anew_and_not_again_at_once() -> None:
     assert judge(replace(GOOD, broken=True)) is Act.NOTHING
     assert judge(replace(GOOD, broken=True, waited=True)) is Act.SEED
     assert judge(replace(GOOD, runs=False)) is Act.START
+    assert judge(replace(GOOD, runs=False, broken=True)) is Act.START
+    assert judge(replace(GOOD, runs=False, broken=True, fresh=True)) is Act.SEED
 
 
 def test_mariadb_says_how_far_it_is_and_what_it_can_never_mend() -> None:

@@ -10,7 +10,8 @@ from backups.streams.frames import Position
 PURGED = 1236  # MariaDB: the primary's log has not what comes next, or it is another server's
 # The primary has not what comes next, or has begun anew (PostgreSQL 15 and 17).
 LOST = ("has already been removed", "database system identifier differs", "is behind recovery timeline",
-        "is not in this server's history", "not a child of database system timeline")  # fmt: skip
+        "is not in this server's history", "is ahead of the WAL flush position",
+        "not a child of database system timeline")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,6 @@ def judge(it: Situation) -> Act:
         return Act.SEED if it.fresh or it.waited else Act.NOTHING
     if not it.same:
         return Act.SEED if it.fresh else Act.NOTHING
-    if it.broken:
-        return Act.SEED if it.fresh or it.waited else Act.NOTHING
+    if it.broken and (it.fresh or it.waited):
+        return Act.SEED
     return Act.NOTHING if it.runs else Act.START

@@ -6,6 +6,7 @@ One look of each, again and again. All is derived from what is there, so that wh
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from types import ModuleType
 
@@ -32,6 +33,7 @@ from estate.problem import Problem
 Say = Callable[[str], None]
 ENGINES: dict[Engine, ModuleType] = {Engine.MARIADB: mariadb, Engine.POSTGRESQL: postgresql}
 BUSY = ("seawall-drp@*.service", "seawall-backup.service")  # a job of the plan runs; this host serves
+STARTS = 5  # of one that does not come to follow in between, before it counts as broken
 AGAIN = timedelta(minutes=5)  # before it is seeded once more from the same snapshot
 WAIT = 600.0  # seconds, for somebody else who has it
 
@@ -58,12 +60,14 @@ def look(replica: Replica) -> Look:
     return found
 
 
-def tend(site: Site, client: Host, engine: Engine, say: Say) -> None:
-    """One look, and what follows from it. Raises Problem."""
+def tend(site: Site, client: Host, engine: Engine, starts: dict[Engine, int], say: Say) -> None:
+    """One look, and what follows from it. `starts` counts them since it last followed. Raises Problem."""
     with locked(engine):
         replica = Replica.of(engine)
         known = state.known(replica)
         seen = look(replica) if known else Look(None, None, "it was never seeded", broken=True)
+        if starts.get(engine, 0) > STARTS:
+            seen = replace(seen, broken=True, why=seen.why or "it does not stay up")
         same = known is not None and _chain(client, engine) in ("", known.chain)
         frozen = known is not None and known.frozen is not None
         wanted = not frozen and (seen.broken or not same) and not away()  # to look for a snapshot asks both sides
@@ -82,11 +86,15 @@ def tend(site: Site, client: Host, engine: Engine, say: Say) -> None:
         if act is Act.REST and it.runs:
             replica.stop()
         elif act is Act.START:
+            starts[engine] = starts.get(engine, 0) + 1
             replica.connect(on=True)
             ENGINES[engine].start(replica)
         elif act is Act.SEED and newest is not None:
             say(f"{engine}: seeded from {newest[0].name}: {seen.why or 'production has begun anew'}")
+            starts[engine] = 0
             seed(site, client, replica, *newest)
+        elif seen.follows:
+            starts[engine] = 0
         elif known is not None and not frozen and not it.away and not seen.follows:
             replica.connect(on=True)  # whoever cut it, in an activation that came to nothing
 

@@ -37,22 +37,22 @@ def _client(site: Site) -> Host:
 def run() -> None:
     """Seed and mend them, for ever. The service seawall-replica runs this."""
     site = Site.here()
-    client, said, since = _client(site), dict[Engine, str](), Stopwatch()
+    client, said, starts, since = _client(site), dict[Engine, str](), dict[Engine, int](), Stopwatch()
     first = True
     while True:
         if first or since.seconds > FETCH:
             first, since = False, Stopwatch()
             Mirror.of(client).fetch(site)  # a side that does not answer is said by those who need it
         for engine in site.estate.engines_on(client):
-            _turn(site, client, engine, said)
+            _turn(site, client, engine, starts, said)
         time.sleep(EVERY)
 
 
-def _turn(site: Site, client: Host, engine: Engine, said: dict[Engine, str]) -> None:
+def _turn(site: Site, client: Host, engine: Engine, starts: dict[Engine, int], said: dict[Engine, str]) -> None:
     """What goes wrong is said once, not every five seconds."""
     what = ""
     try:
-        tending.tend(site, client, engine, lambda line: click.echo(line, err=True))
+        tending.tend(site, client, engine, starts, lambda line: click.echo(line, err=True))
     except (Problem, OSError, ValueError) as fault:
         what = fault.what if isinstance(fault, Problem) else str(fault)
     if what and said.get(engine) != what:
