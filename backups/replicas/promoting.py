@@ -69,7 +69,8 @@ def promote(site: Site, client: Host, archive: Archive, tail: Tail) -> Promoted:
     """The replica's data, brought to where the plan or the stream or itself is, whichever is farthest."""
     replica = Replica.of(tail.engine)
     with tending.locked(tail.engine):
-        if (mark := Mark(tail.engine)).holds(archive, replica.data):
+        mark, stands = Mark(tail.engine), state.known(replica)
+        if stands is not None and stands.frozen is not None and mark.holds(archive, replica.data):
             return Promoted(replica.data, mark.beyond)  # killed before the swap
         known = _usable(replica, tail)
         if known is None or WITHOUT.exists():
