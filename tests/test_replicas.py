@@ -50,7 +50,7 @@ def test_what_an_activation_may_need_is_never_touched(it: Situation) -> None:
 
 def test_one_that_production_left_behind_stays_until_a_snapshot_of_the_new_log_is_there() -> None:
     began_anew = replace(GOOD, same=False, waited=True)
-    assert judge(began_anew) is Act.NOTHING
+    assert judge(began_anew) is Act.REST
     assert judge(replace(began_anew, fresh=True)) is Act.SEED
 
 

@@ -89,8 +89,8 @@ def judge(it: Situation) -> Act:
         return Act.NOTHING
     if not it.here:
         return Act.SEED if it.fresh or it.waited else Act.NOTHING
-    if not it.same:
-        return Act.SEED if it.fresh else Act.NOTHING
+    if not it.same:  # MariaDB would take its transactions for the next ones of the old log
+        return Act.SEED if it.fresh else Act.REST
     if it.broken and (it.fresh or it.waited):
         return Act.SEED
     return Act.NOTHING if it.runs else Act.START

@@ -46,15 +46,15 @@ class Promoted:
     said: str  # in words, what it has beyond the snapshot; or why it can't be had
 
 
-def standbys(tails: Iterable[Tail]) -> tuple[Standby, ...]:
+def standbys(client: Host, tails: Iterable[Tail]) -> tuple[Standby, ...]:
     """Of those engines whose replica follows the log that the plan's stream is of; none where the operator said no."""
-    return () if WITHOUT.exists() else tuple(one for tail in tails if (one := _standby(tail)))
+    return () if WITHOUT.exists() else tuple(one for tail in tails if (one := _standby(client, tail)))
 
 
-def _standby(tail: Tail) -> Standby | None:
+def _standby(client: Host, tail: Tail) -> Standby | None:
     try:
         replica = Replica.of(tail.engine)
-        known = _usable(replica, tail)
+        known = _usable(client, replica, tail)
         if known is None:
             return None
         at = known.frozen or tending.look(replica).position
@@ -72,7 +72,7 @@ def promote(site: Site, client: Host, archive: Archive, tail: Tail) -> Promoted:
         mark, stands = Mark(tail.engine), state.known(replica)
         if stands is not None and stands.frozen is not None and mark.holds(archive, replica.data):
             return Promoted(replica.data, mark.beyond)  # killed before the swap
-        known = _usable(replica, tail)
+        known = _usable(client, replica, tail)
         if known is None or WITHOUT.exists():
             return Promoted(None, "its replica was refused" if known else "there is no replica of that log")
         try:
@@ -85,9 +85,11 @@ def promote(site: Site, client: Host, archive: Archive, tail: Tail) -> Promoted:
         return Promoted(replica.data, beyond)
 
 
-def _usable(replica: Replica, tail: Tail) -> State | None:
+def _usable(client: Host, replica: Replica, tail: Tail) -> State | None:
+    """Where it follows the log that the plan's stream is of, and production has begun no other since."""
     known = state.known(replica)
-    return known if known is not None and known.chain == tail.chain and not known.spoiled else None
+    same = known is not None and known.chain == tail.chain == tending.chain_of(client, tail.engine)
+    return known if known is not None and same and not known.spoiled else None
 
 
 def _bring(site: Site, client: Host, archive: Archive, tail: Tail, replica: Replica, known: State) -> str:

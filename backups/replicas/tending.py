@@ -35,6 +35,7 @@ ENGINES: dict[Engine, ModuleType] = {Engine.MARIADB: mariadb, Engine.POSTGRESQL:
 BUSY = ("seawall-drp@*.service", "seawall-backup.service")  # a job of the plan runs; this host serves
 STARTS = 5  # of one that does not come to follow in between, before it counts as broken
 AGAIN = timedelta(minutes=5)  # before it is seeded once more from the same snapshot
+RESTED = REPLICAS / "rested"  # touched as long as this host serves
 WAIT = 600.0  # seconds, for somebody else who has it
 
 
@@ -60,17 +61,18 @@ def look(replica: Replica) -> Look:
     return found
 
 
-def tend(site: Site, client: Host, engine: Engine, starts: dict[Engine, int], say: Say) -> None:
-    """One look, and what follows from it. `starts` counts them since it last followed. Raises Problem."""
+def tend(site: Site, client: Host, engine: Engine, starts: dict[Engine, int], say: Say, *, search: bool) -> None:
+    """One look, and what follows from it; with `search` also for a snapshot, which asks both sides. `starts` counts
+    them since it last followed. Raises Problem."""
     with locked(engine):
         replica = Replica.of(engine)
         known = state.known(replica)
         seen = look(replica) if known else Look(None, None, "it was never seeded", broken=True)
         if starts.get(engine, 0) > STARTS:
             seen = replace(seen, broken=True, why=seen.why or "it does not stay up")
-        same = known is not None and _chain(client, engine) in ("", known.chain)
+        same = known is not None and chain_of(client, engine) in ("", known.chain)
         frozen = known is not None and known.frozen is not None
-        wanted = not frozen and (seen.broken or not same) and not away()  # to look for a snapshot asks both sides
+        wanted = search and not frozen and (seen.broken or not same) and not away()
         newest = _newest(site, client, engine) if wanted else None
         it = Situation(
             away=away(),
@@ -83,7 +85,10 @@ def tend(site: Site, client: Host, engine: Engine, starts: dict[Engine, int], sa
             waited=newest is not None and (known is None or now() - known.seeded > AGAIN),
         )
         act = judge(it)
+        if it.away and attempt(["systemctl", "is-active", "--quiet", BUSY[1]], timeout=30).ok:
+            RESTED.touch()
         if act is Act.REST and it.runs:
+            replica.connect(on=False)
             replica.stop()
         elif act is Act.START:
             starts[engine] = starts.get(engine, 0) + 1
@@ -95,23 +100,27 @@ def tend(site: Site, client: Host, engine: Engine, starts: dict[Engine, int], sa
             seed(site, client, replica, *newest)
         elif seen.follows:
             starts[engine] = 0
-        elif known is not None and not frozen and not it.away and not seen.follows:
+        elif known is not None and act is Act.NOTHING and not frozen and not seen.follows:
             replica.connect(on=True)  # whoever cut it, in an activation that came to nothing
 
 
-def _chain(client: Host, engine: Engine) -> str:
+def chain_of(client: Host, engine: Engine) -> str:
     """The newest chain that either side has; empty where none has one."""
     found = (MIRROR / client.name).glob(f"*/{engine}/*")
     return max((path.name for path in found if chains.NAME.fullmatch(path.name)), default="")
 
 
 def _newest(site: Site, client: Host, engine: Engine) -> tuple[Archive, Note] | None:
-    """The newest snapshot of the log that production writes now; None where there is none yet."""
+    """The newest snapshot of the log that production writes now; None where there is none yet.
+
+    Of before this host served last there is none: production's log of then does not go on.
+    """
+    since = RESTED.stat().st_mtime if RESTED.exists() else 0.0
     archives, _ = site.archives(client, (engine,))
-    chain = _chain(client, engine)
+    chain = chain_of(client, engine)
     for archive in reversed(archives):
         note = noted(site, client, archive)
-        if note is not None and note.chain == chain:
+        if note is not None and note.chain == chain and note.at.timestamp() > since:
             return archive, note
     return None
 

@@ -1,7 +1,7 @@
 """`seawall backup replica`: on a twin, running copies of production's database servers, a moment behind them."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 import click
 
@@ -15,7 +15,7 @@ from estate.problem import Problem, Refused
 from seawall.options import json_option, print_json
 
 EVERY = 5.0  # seconds between two looks
-FETCH = 30.0  # seconds between two looks at the streams, which say when production begins a new log
+FETCH = 15.0  # seconds between two looks at the sides: streams, which say when production begins a new log; snapshots
 
 
 @click.group(name="replica")
@@ -37,27 +37,41 @@ def _client(site: Site) -> Host:
 def run() -> None:
     """Seed and mend them, for ever. The service seawall-replica runs this."""
     site = Site.here()
-    client, said, starts, since = _client(site), dict[Engine, str](), dict[Engine, int](), Stopwatch()
-    first = True
+    tender = Tender(site, _client(site))
+    since: Stopwatch | None = None
     while True:
-        if first or since.seconds > FETCH:
-            first, since = False, Stopwatch()
-            Mirror.of(client).fetch(site)  # a side that does not answer is said by those who need it
-        for engine in site.estate.engines_on(client):
-            _turn(site, client, engine, starts, said)
+        search = since is None or since.seconds > FETCH
+        if search:
+            since = Stopwatch()
+            Mirror.of(tender.client).fetch(site)  # a side that does not answer is said by those who need it
+        for engine in site.estate.engines_on(tender.client):
+            tender.turn(engine, search=search)
         time.sleep(EVERY)
 
 
-def _turn(site: Site, client: Host, engine: Engine, starts: dict[Engine, int], said: dict[Engine, str]) -> None:
+@dataclass
+class Tender:
     """What goes wrong is said once, not every five seconds."""
-    what = ""
-    try:
-        tending.tend(site, client, engine, starts, lambda line: click.echo(line, err=True))
-    except (Problem, OSError, ValueError) as fault:
-        what = fault.what if isinstance(fault, Problem) else str(fault)
-    if what and said.get(engine) != what:
-        click.echo(f"{engine}: {what}", err=True)
-    said[engine] = what
+
+    site: Site
+    client: Host
+    starts: dict[Engine, int] = field(default_factory=dict)
+    said: dict[Engine, str] = field(default_factory=dict)
+
+    def turn(self, engine: Engine, *, search: bool) -> None:
+        """One look at one replica."""
+        what = ""
+        try:
+            tending.tend(self.site, self.client, engine, self.starts, _say, search=search)
+        except (Problem, OSError, ValueError) as fault:
+            what = fault.what if isinstance(fault, Problem) else str(fault)
+        if what and self.said.get(engine) != what:
+            _say(f"{engine}: {what}")
+        self.said[engine] = what
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 @replica.command()
