@@ -199,6 +199,7 @@ def test_a_twin_that_serves_follows_nobody_and_one_that_does_not_any_more_is_see
     assert not any(row["runs"] for row in status(lab).values())
     assert on(lab, "twin1", "backup", "replica", "status").ok
     lab.run("twin1", "systemctl stop seawall-backup")
+    good(on(lab, "web1", "backup", "databases", "--json"))  # of before it served none counts
     wait_following(lab)
 
 
