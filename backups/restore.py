@@ -116,7 +116,7 @@ def place_database(
 
     `forward` brings the data on beyond the archive, before it takes its place, and says how far.
     """
-    require_swappable(server)
+    require_renamable(server)
     target = data_of(server)
     hydrate(repository, archive, target)
     target.leave()
@@ -126,7 +126,7 @@ def place_database(
     take_place(stage, server, kept)
 
 
-def require_swappable(server: Server) -> None:
+def require_renamable(server: Server) -> None:
     """Raises Refused where its data can't be replaced by a rename."""
     if server.data.is_mount():
         raise Refused(

@@ -65,7 +65,7 @@ class Database:
     def act(self, world: World) -> None:
         source = world.site.estate.hosts[self.archive.host]
         mine, kept = server(self.engine), world.job.seal[:12]
-        restore.require_swappable(mine)
+        restore.require_renamable(mine)
         why = ""
         if self.replica and self.tail is not None:
             promoted = promote(world.site, source, self.archive, self.tail)
