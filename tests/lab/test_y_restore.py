@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from chain import THERE, fault, good, install, on, typed
+from beginnings import installed
+from chain import THERE, fault, good, on
 from hardening import own_lab
 from streaming import DATABASES, asked, drop
 
@@ -38,11 +39,7 @@ ASIDE = {"mariadb": "aside.dear_before", "postgresql": "aside.before.dear"}
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Both databases have a table that hangs together with others, and that is saved."""
-    with own_lab(("web1", "vault-even", "vault-odd", "twin1", "probe")) as made:
-        hosts = ("web1", "twin1", "vault-even", "vault-odd")
-        good(typed(made, "harden", *hosts, "--json"))
-        made.halt("probe")
-        good(install(made))
+    with own_lab(("web1", "vault-even", "vault-odd", "twin1"), above=installed()) as made:
         made.run("web1", "systemctl stop seawall-backup")
         asked(made, "web1", "mariadb", "shop", MARIADB)
         asked(made, "web1", "postgresql", "ledger", POSTGRESQL)
