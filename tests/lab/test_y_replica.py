@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from chain import good, install, on, typed
+from beginnings import installed
+from chain import good, on
 from hardening import own_lab
 from replicas import PYTHON, STEP, follow, held, status, stepped, wait_following
 from streaming import DATABASES, asked, start_writer, stop_writer, wait_flowing, written
@@ -25,11 +26,8 @@ STATE = "/var/lib/seawall/replicas"
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    """Four hosts, and the mirror of packages that hardening needs."""
-    with own_lab(("web1", "vault-even", "vault-odd", "twin1", "probe")) as made:
-        good(typed(made, "harden", "web1", "twin1", "vault-even", "vault-odd", "--json"))
-        made.halt("probe")
-        good(install(made))
+    """Four hosts; replicas that follow."""
+    with own_lab(("web1", "vault-even", "vault-odd", "twin1"), above=installed()) as made:
         made.run("web1", "systemctl stop seawall-backup")  # only these tests take snapshots
         made.run("twin1", "systemctl stop seawall-keeper")
         late = Failed("no snapshot", hint="look at web1")
