@@ -4,7 +4,7 @@ import base64
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backups.escrow import paper, papers, people
@@ -25,7 +25,6 @@ def test_the_format_is_the_one_of_papers_that_lie_in_safes() -> None:
     assert paper.read(PRINTED.splitlines()) == KEY
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(st.binary(min_size=15, max_size=15))
 def test_the_alphabet_is_crockfords(data: bytes) -> None:
     ours = paper.lines(data)[0].split()[1].replace("-", "")
@@ -33,13 +32,11 @@ def test_the_alphabet_is_crockfords(data: bytes) -> None:
     assert ours == usual.translate(str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", paper.ALPHABET))
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(st.binary(max_size=400))
 def test_what_is_printed_is_read(data: bytes) -> None:
     assert paper.read(paper.lines(data)) == data
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(st.binary(min_size=1, max_size=60), st.randoms())
 def test_it_may_be_typed_carelessly_and_in_any_order(data: bytes, chance: random.Random) -> None:
     typed = [line.replace("-", chance.choice(["", " ", "-"])) for line in paper.lines(data)]

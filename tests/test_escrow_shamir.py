@@ -3,7 +3,7 @@
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backups.escrow import shamir
@@ -21,7 +21,6 @@ def test_shares_are_the_values_of_the_polynomial() -> None:
     assert shares == {1: b"\x46", 2: b"\x4f", 3: b"\x48"}
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(st.data(), st.binary(min_size=1, max_size=40), st.integers(1, 9))
 def test_any_of_them_that_are_enough_give_the_secret(data: st.DataObject, secret: bytes, needed: int) -> None:
     count = data.draw(st.integers(needed, 12))

@@ -135,7 +135,7 @@ def change(tree: Any, data: st.DataObject) -> None:
         pass
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.data())
 def test_whatever_happens_to_the_file_it_is_an_estate_or_a_list_of_faults(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

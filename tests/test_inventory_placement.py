@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from saved_estate import host_key, lab_estate
 
@@ -48,7 +48,6 @@ def test_a_new_pair_takes_its_share_and_nobody_else_moves() -> None:
     assert abs(len(moved) - 100) <= 4 * math.sqrt(500 * 0.2 * 0.8)
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(st.integers(1, 100_000), st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 1000), min_size=1))
 def test_only_hosts_of_a_pair_that_goes_move(number: int, weights: dict[str, int]) -> None:
     host = f"web{number}"

@@ -36,7 +36,7 @@ def opened(data: bytes, name: str = "one", seal: Seal = SEAL, step: int = 65_536
     return b"".join(unsealed(seal, name, (data[at : at + step] for at in range(0, len(data), step))))
 
 
-@settings_of_hypothesis(max_examples=20, deadline=None)
+@settings_of_hypothesis(max_examples=20)
 @given(SIZES, st.integers(1, 3 * FRAME))
 def test_what_is_sealed_comes_back_however_it_is_cut(size: int, step: int) -> None:
     clear = bytes(size)

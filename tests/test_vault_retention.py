@@ -63,7 +63,7 @@ def gone(archives: Sequence[Candidate], keep: Keep, proven: frozenset[str] = fro
     return {id_ for id_, reason in why(archives, keep, proven).items() if not reason}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sets, keeps, st.randoms(use_true_random=False))
 def test_what_must_hold_whatever_there_is(archives: list[Candidate], keep: Keep, random: object) -> None:
     sound = sorted((a for a in archives if not a.suspect and a.taken <= NOW), key=lambda a: a.taken)
@@ -79,14 +79,14 @@ def test_what_must_hold_whatever_there_is(archives: list[Candidate], keep: Keep,
     assert gone([*archives, *strangers], keep, proven) == go  # neither the future nor a suspect pushes anything out
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sets, keeps, st.sampled_from(["daily", "weekly", "monthly", "yearly", "at_least"]))
 def test_to_keep_more_never_removes_more(archives: list[Candidate], keep: Keep, word: str) -> None:
     more = replace(keep, **{word: getattr(keep, word) + 1})
     assert gone(archives, more) <= gone(archives, keep)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sets, keeps, st.integers(1, 24 * 30))
 def test_who_comes_later_takes_nobodys_place(archives: list[Candidate], keep: Keep, back: int) -> None:
     """An archive that is put in between afterwards, with a time of long ago, makes none go that stands for a period."""

@@ -1,9 +1,13 @@
-"""One lab for all tests against real hosts: they run in the order of their files, on hosts as the one before left."""
+"""One lab for all tests against real hosts: they run in the order of their files, on hosts as the one before left.
+
+No property has a deadline: a busy machine is no fault.
+"""
 
 import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 import lab as seawall_lab
 from lab import Lab
@@ -11,6 +15,9 @@ from lab import Lab
 NAME = os.environ.get("SEAWALL_TEST_LAB", "test")
 NETWORK = int(os.environ.get("SEAWALL_TEST_NETWORK", "78"))
 SUITE = os.environ.get("SEAWALL_TEST_SUITE")  # of Debian; this machine's own where it is not set
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
