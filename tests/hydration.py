@@ -60,6 +60,7 @@ def here(repository: Local, monkeypatch: pytest.MonkeyPatch) -> None:
             finally:
                 gc.collect()
 
+    monkeypatch.setattr(worker, "forked", lambda acts: [act() for act in acts])
     monkeypatch.setattr(Local, "read_by", read_by, raising=False)
     monkeypatch.setattr(Local, "_started", borg_here, raising=False)
     monkeypatch.setattr(hydrate, "cores", lambda: 2)

@@ -24,9 +24,10 @@ class Fresh:
     parts: Parts
     content: bytes
     about: bytes
-    spare: str
+    spare: str | None  # its name until it is whole; None: it stands in its place already
     handle: int
     size: int = 0
+    written: int = 0  # where its last content ends: after that there is a hole
     waiting: int = 0  # chunks that are not there yet
     sealed: bool = False  # all of its chunks are known
     lost: bool = False  # a chunk of it can't be had
@@ -40,10 +41,10 @@ class Fresh:
         """Whether it was content: of zeros there is a hole instead."""
         if not data[0] and not data[-1] and data.count(0) == len(data):
             return False
-        view = memoryview(data)
-        while view:
-            done = os.pwrite(self.handle, view, offset)
-            offset, view = offset + done, view[done:]
+        end, done = offset + len(data), os.pwrite(self.handle, data, offset)
+        while offset + done < end:
+            done += os.pwrite(self.handle, memoryview(data)[done:], offset + done)
+        self.written = max(self.written, end)
         return True
 
 

@@ -42,11 +42,12 @@ class Filler:
 
     def __init__(
         self, source: Opened, tree: Tree, local: Local, index: Index, *,
-        members: tuple[str, ...], shard: int, of: int, force: tuple[int, int] | None, prove: bool,
+        members: tuple[str, ...], shard: int, of: int, force: tuple[int, int] | None, prove: bool, bare: bool,
     ) -> None:  # fmt: skip
-        """`members`: paths, none for all; `force`: who owns all of it; `prove`: read every byte."""
+        """`members`: paths, none for all; `force`: who owns all of it; `prove`: read every byte; `bare`: it is new."""
         self._source, self._tree, self._local, self._index = source, tree, local, index
         self._members, self._shard, self._of, self._force, self._prove = members, shard, of, force, prove
+        self._bare = bare
         self._fetcher = Fetcher(source, self._done)
         self._masters: dict[str, Any] = {}  # path of a file with links to it: its chunks
         self._names: dict[str, list[tuple[str, bytes, bytes]]] = {}  # that path: its names here, with what they hold
@@ -104,7 +105,7 @@ class Filler:
         if "chunks_healthy" in item or (link is not None and link not in self._masters):
             self._lost(item.path, parts)
             return
-        now, row = self._tree.seen(parts), self._index.row(item.path)
+        now, row = (None, None) if self._bare else (self._tree.seen(parts), self._index.row(item.path))
         fits = now is not None and stat.S_ISREG(now.st_mode) and (linked is not None or now.st_nlink == 1)
         own = now is not None and stat.S_ISREG(now.st_mode)
         row = row if now is not None and row is not None and row.is_of(now) else None
@@ -135,12 +136,15 @@ class Filler:
                 dress(item, handle, self._force)
             now = os.fstat(handle)
             os.close(handle)
-        self._index.keep(item.path, now, content, about)
+        self._note(item, now, content, about)
+
+    def _note(self, item: Any, now: os.stat_result, content: bytes, about: bytes) -> None:
+        """How it is left; what has several names is noted when all of them are made."""
+        if not (item.get("source") or item.get("hardlink_master")):
+            self._index.keep(item.path, now, content, about)
 
     def _write(self, item: Any, parts: Parts, content: bytes, about: bytes, *, own: bool) -> None:
-        spare = self._tree.spare()
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(spare, flags, 0o600, dir_fd=self._tree.new)
+        handle, spare = self._tree.begin(parts, bare=self._bare)
         fresh = Fresh(item, parts, content, about, spare, handle)
         with self._local.candidates(parts, own=own) as candidates:
             for chunk in item.chunks:
@@ -157,13 +161,15 @@ class Filler:
     def _done(self, fresh: Fresh) -> None:
         try:
             if fresh.lost:
-                os.unlink(fresh.spare, dir_fd=self._tree.new)
+                self._tree.drop(fresh.spare, fresh.parts)
                 self._lost(fresh.item.path, fresh.parts)
                 return
-            os.ftruncate(fresh.handle, fresh.size)
+            if fresh.written != fresh.size:
+                os.ftruncate(fresh.handle, fresh.size)
             dress(fresh.item, fresh.handle, self._force)
-            self._tree.place(fresh.spare, fresh.parts)
-            self._index.keep(fresh.item.path, os.fstat(fresh.handle), fresh.content, fresh.about)
+            if fresh.spare is not None:
+                self._tree.place(fresh.spare, fresh.parts)
+            self._note(fresh.item, os.fstat(fresh.handle), fresh.content, fresh.about)
             self.counted.written += 1
         finally:
             os.close(fresh.handle)

@@ -11,19 +11,24 @@ from backups.proof.tree import Parts, Tree, parts_of
 DIRECTORY = b"directory"
 
 
-def finish(tree: Tree, index: Index, known: Known, members: tuple[str, ...], force: tuple[int, int] | None) -> int:
-    """How many entries were removed. `index` takes the directories; `known` has all else that this run kept."""
+def finish(
+    tree: Tree, index: Index, known: Known, members: tuple[str, ...], force: tuple[int, int] | None, *, bare: bool
+) -> int:
+    """How many entries were removed. `index` takes the directories; `known` has all else that this run kept.
+
+    Where nothing stood before (`bare`), there is nothing else, and nothing is looked for.
+    """
     way = {parts_of(one)[:depth] for one in members for depth in range(len(parts_of(one)))}
-    removed = _remove_the_rest(tree, known, way)
+    removed = 0 if bare else _remove_the_rest(tree, known, way)
     for path, kept in known.directories():
         _attributes(tree, index, path, kept, force)
     return removed
 
 
 def _remove_the_rest(tree: Tree, known: Known, way: set[Parts]) -> int:
-    removed = 0
+    removed, kept = 0, known.paths()
     for parts, _ in tree.everything():
-        if parts not in way and "/".join(parts) not in known:
+        if parts not in way and not kept("/".join(parts)):
             tree.clear(parts)
             removed += 1
     return removed

@@ -7,10 +7,8 @@ dies in between, the next run finds by hash what is there already. What a run ma
 
 import shutil
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -110,13 +108,14 @@ def _fill(repository: Repository, archive: Archive, target: Target, *, prove: bo
     """By several processes where nothing is there yet: then there is work for all cores."""
     target.index.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.rmtree(target.index / "new", ignore_errors=True)
-    of = 1 if (target.index / "now").exists() else cores()
-    orders = [_order(repository, archive, target, shard, of, prove=prove) for shard in range(of)]
-    with ThreadPoolExecutor(of) as pool:
-        parts = list(pool.map(lambda order: _work(repository, order), orders))
-    if of > 1:
-        parts.append(_work(repository, _order(repository, archive, target, of, of, prove=prove)))
-    counted = _together(parts)
+    shards = 1 if (target.index / "now").exists() else cores()
+    order = Order(
+        repository.url, archive.name, archive.id, target.top, target.members, target.seed, target.index,
+        shards=shards, owner=target.owner, prove=prove,
+    )  # fmt: skip
+    argv = [sys.executable, "-m", "backups.proof.worker"]
+    said = repository.read_by(argv, stdin=ORDER.dump_json(order).decode(), timeout=LIMIT)
+    counted = ANSWER.validate_json(said).judge()
     if counted.damaged:
         some = ", ".join(map(repr, sorted(counted.damaged)[:NAMED]))
         raise Lost(
@@ -126,28 +125,6 @@ def _fill(repository: Repository, archive: Archive, target: Target, *, prove: bo
     run(["sync", "--file-system", str(target.top)], timeout=LIMIT)
     count(target.index / "now", target.index / "new")
     return counted
-
-
-def _order(repository: Repository, archive: Archive, target: Target, shard: int, of: int, *, prove: bool) -> Order:
-    return Order(
-        repository.url, archive.name, archive.id, target.top, target.members, target.seed, target.index,
-        shard=shard, of=of, owner=target.owner, prove=prove, ends=of in (1, shard),
-    )  # fmt: skip
-
-
-def _work(repository: Repository, order: Order) -> Counted:
-    argv = [sys.executable, "-m", "backups.proof.worker"]
-    said = repository.read_by(argv, stdin=ORDER.dump_json(order).decode(), timeout=LIMIT)
-    return ANSWER.validate_json(said).judge()
-
-
-def _together(parts: Sequence[Counted]) -> Counted:
-    total = Counted()
-    for part in parts:
-        for word, value in asdict(part).items():
-            known = getattr(total, word)
-            setattr(total, word, max(known, value) if word == "newest" else known + value)
-    return total
 
 
 def _anew(repository: Repository, archive: Archive, target: Target) -> Counted:

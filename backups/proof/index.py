@@ -7,7 +7,10 @@ A modification time that was forged on production hides nothing: the chunk ids d
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -16,9 +19,11 @@ from typing import Any
 MANY = 2000  # rows that are written at once
 KEPT = ("mode", "user", "group", "uid", "gid", "xattrs", "acl_access", "acl_default", "rdev")
 TABLES = """
-CREATE TABLE entries (path BLOB PRIMARY KEY, inode INT, changed INT, content BLOB, about BLOB) WITHOUT ROWID;
+CREATE TABLE entries (path BLOB, inode INT, changed INT, content BLOB, about BLOB);
 CREATE TABLE directories (path BLOB PRIMARY KEY, item BLOB) WITHOUT ROWID;
 """
+LOOKED_UP = "CREATE INDEX by_path ON entries (path)"
+ROWS = "SELECT rowid, path, inode, changed, content, about FROM entries"
 
 
 def digest_of(*words: Any) -> bytes:
@@ -55,11 +60,44 @@ class Row:
         return (self.inode, self.changed) == (stat.st_ino, stat.st_ctime_ns)
 
 
+class _Last:
+    """One part of the last run's index. An archive is in much the same order as the one before it: so are the rows."""
+
+    def __init__(self, part: Path) -> None:
+        self._rows = sqlite3.connect(f"file:{part}?mode=ro&immutable=1", uri=True)
+        self._strayed = 0  # the row that was last found out of turn
+        self._next: tuple[Any, ...] | None = None
+        self._read_from(0)
+
+    def close(self) -> None:
+        self._rows.close()
+
+    def row(self, path: bytes) -> tuple[Any, ...] | None:
+        """The newest row of that path. Where rows begin to follow one another elsewhere, reading goes on from there."""
+        if self._next is not None and self._next[1] == path:
+            turn, self._next = self._next, self._cursor.fetchone()
+            return turn
+        found: tuple[Any, ...] | None
+        found = self._rows.execute(f"{ROWS} WHERE path = ? ORDER BY rowid DESC LIMIT 1", (path,)).fetchone()
+        if found is not None:
+            if found[0] == self._strayed + 1:
+                self._read_from(found[0])
+            self._strayed = found[0]
+        return found
+
+    def _read_from(self, row: int) -> None:
+        self._cursor = self._rows.execute(f"{ROWS} WHERE rowid > ? ORDER BY rowid", (row,))
+        self._next = self._cursor.fetchone()
+
+
 class Index:
     """One part of an index: rows of a shard. Read from all parts of the last run, written into a new one."""
 
     def __init__(self, last: Path, new: Path, shard: str) -> None:
-        self._last = [sqlite3.connect(f"file:{part}?mode=ro&immutable=1", uri=True) for part in sorted(last.glob("*"))]
+        self._last = list[_Last]()
+        for part in sorted(last.glob("*")):
+            with suppress(sqlite3.DatabaseError):  # a torn part, or one of an older form, is no part
+                self._last.append(_Last(part))
         new.mkdir(mode=0o700, parents=True, exist_ok=True)
         (new / shard).unlink(missing_ok=True)
         self._new = sqlite3.connect(new / shard, isolation_level=None)
@@ -70,12 +108,9 @@ class Index:
         """How it was left by the last run."""
         name = os.fsencode(path)
         for part in self._last:
-            try:
-                found = part.execute("SELECT inode, changed, content, about FROM entries WHERE path = ?", (name,))
-                if row := found.fetchone():
-                    return Row(*row)
-            except sqlite3.DatabaseError:
-                continue  # a torn part is no part
+            with suppress(sqlite3.DatabaseError):
+                if row := part.row(name):
+                    return Row(*row[2:])
         return None
 
     def keep(self, path: str, stat: os.stat_result | None, content: bytes, about: bytes) -> None:
@@ -90,14 +125,16 @@ class Index:
         self._new.execute("INSERT OR REPLACE INTO directories VALUES (?, ?)", (os.fsencode(path), item))
 
     def _flush(self) -> None:
-        self._new.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)", self._rows)
+        self._new.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", self._rows)
         self._rows.clear()
 
     def close(self) -> None:
         """Whole on this disk; it counts when the run is."""
         self._flush()
+        self._new.execute(LOOKED_UP)
         self._new.execute("COMMIT")
-        for part in (*self._last, self._new):
+        self._new.close()
+        for part in self._last:
             part.close()
 
 
@@ -107,13 +144,20 @@ class Known:
     def __init__(self, new: Path) -> None:
         self._parts = [sqlite3.connect(part) for part in sorted(new.glob("*"))]
 
-    def __contains__(self, path: str) -> bool:
-        name = (os.fsencode(path),)
-        return any(
-            part.execute(f"SELECT 1 FROM {table} WHERE path = ?", name).fetchone()  # noqa: S608 - no words but ours
-            for table in ("entries", "directories")
-            for part in self._parts
+    def paths(self) -> Callable[[str], bool]:
+        """Whether a path is one of them. It takes eight bytes a path, of a hash that nobody outside can foresee."""
+        tables = ("entries", "directories")
+        words = [f"SELECT path FROM {table}" for table in tables]  # noqa: S608 - no words but ours
+        known = array(
+            "q", sorted(hash(path) for part in self._parts for word in words for (path,) in part.execute(word))
         )
+
+        def holds(path: str) -> bool:
+            mine = hash(os.fsencode(path))
+            at = bisect_left(known, mine)
+            return at < len(known) and known[at] == mine
+
+        return holds
 
     def directories(self) -> Iterator[tuple[str, bytes]]:
         """Path and item of each."""

@@ -17,6 +17,7 @@ from estate.problem import Untrusted
 NEW = ".seawall-new"  # at the top of a tree: what is not whole yet
 HOLD = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 HINT = "somebody made this archive by hand: take an older one, and look at the host that saved it"
 Parts = tuple[str, ...]
 
@@ -29,12 +30,17 @@ def parts_of(path: str) -> Parts:
     return parts
 
 
+def is_bare(top: Path) -> bool:
+    """Whether nothing stands there, not even what an earlier run began."""
+    return not top.exists() or not any(top.iterdir())
+
+
 class Way:
     """From `top` to the directory that was asked for last, one held open a level."""
 
     def __init__(self, top: Path) -> None:
         self._held = [os.open(top, HOLD)]
-        self._way: list[str] = []
+        self._at: Parts = ()
 
     def close(self) -> None:
         """Let go of all."""
@@ -46,18 +52,20 @@ class Way:
 
         Raises NotADirectoryError where a link or a file is on the way; FileNotFoundError, unless it is to be made.
         """
+        if parts == self._at:
+            return self._held[-1]
         same = 0
-        while same < min(len(parts), len(self._way)) and parts[same] == self._way[same]:
+        while same < min(len(parts), len(self._at)) and parts[same] == self._at[same]:
             same += 1
         self._back(same)
         for part in parts[same:]:
             self._held.append(self._entered(part, make=make))
-            self._way.append(part)
+            self._at = (*self._at, part)
         return self._held[-1]
 
     def forget(self, parts: Parts) -> None:
         """Hold nothing at or below `parts`, which is about to become something else."""
-        if parts and tuple(self._way[: len(parts)]) == parts:
+        if parts and self._at[: len(parts)] == parts:
             self._back(len(parts) - 1)
 
     def _entered(self, part: str, *, make: bool) -> int:
@@ -75,9 +83,9 @@ class Way:
         return os.open(part, HOLD, dir_fd=self._held[-1])
 
     def _back(self, depth: int) -> None:
-        while len(self._way) > depth:
+        while len(self._at) > depth:
             os.close(self._held.pop())
-            self._way.pop()
+            self._at = self._at[:-1]
 
 
 class Tree:
@@ -132,6 +140,24 @@ class Tree:
             return os.lstat(parts[-1], dir_fd=self.directory(parts[:-1]))
         except FileNotFoundError:
             return None
+
+    def begin(self, parts: Parts, *, bare: bool) -> tuple[int, str | None]:
+        """A new file's handle, and its name in `new`: None where it stands in its place at once.
+
+        That is where nothing stood before (`bare`): nothing can be lost, and what is not whole is found by its hash.
+        """
+        if bare:
+            with suppress(FileExistsError):  # an archive that names it twice was made by hand
+                return os.open(parts[-1], CREATE, 0o600, dir_fd=self.directory(parts[:-1])), None
+        spare = self.spare()
+        return os.open(spare, CREATE, 0o600, dir_fd=self.new), spare
+
+    def drop(self, spare: str | None, parts: Parts) -> None:
+        """Let a file that was begun be nowhere."""
+        if spare is None:
+            os.unlink(parts[-1], dir_fd=self.directory(parts[:-1]))
+        else:
+            os.unlink(spare, dir_fd=self.new)
 
     def spare(self) -> str:
         """A name that is free in `new`."""

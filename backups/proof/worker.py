@@ -1,16 +1,18 @@
-"""One shard of a hydration, as a process of its own: `python -m backups.proof.worker`, its order on standard input.
+"""A hydration, as a process of its own: `python -m backups.proof.worker`, its order on standard input.
 
-A process of its own because borg takes the passphrase and its ways from the environment, because several of them use
-several cores, and because its memory is given back. Its answer is a line of JSON; borg's own errors end it with borg's
-exit codes, which `backups.repository` knows.
+A process of its own because borg takes the passphrase and its ways from the environment, and because its memory is
+given back. For several shards it forks, so that all cores work and borg's modules are imported once; each shard opens
+the repository for itself. The answer is a line of JSON; borg's own errors end it with borg's exit codes, which
+`backups.repository` knows.
 """
 
 import os
 import pwd
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from backups.proof.finish import finish
 from backups.proof.index import Index, Known
 from backups.proof.local import Local
 from backups.proof.opened import opened
-from backups.proof.tree import NEW, Tree
+from backups.proof.tree import NEW, Tree, is_bare
+from effects.forked import forked
 from estate.problem import Failed, Problem, Untrusted, of_code
 
 LAST = "finish"  # the shard that ends a run
@@ -30,7 +33,7 @@ LAST = "finish"  # the shard that ends a run
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What one process shall do."""
+    """What shall be done."""
 
     url: str
     archive: str  # its name
@@ -39,11 +42,9 @@ class Order:
     members: tuple[str, ...]  # paths as in the archive; none: all
     seed: Path | None  # where the host's own files lie under the same paths
     index: Path  # a directory: `now` of the last run, `new` of this one
-    shard: int
-    of: int
+    shards: int  # how many processes share the files
     owner: str | None  # a user who gets all of it; None: as saved
     prove: bool = False
-    ends: bool = False  # does what is done when all shards are through
 
     def force(self) -> tuple[int, int] | None:
         """The owner as numbers."""
@@ -75,37 +76,68 @@ class Answer:
 ORDER, ANSWER = TypeAdapter(Order), TypeAdapter(Answer)
 
 
-def fill(order: Order) -> Counted:
-    """The items of one shard."""
-    with opened(order.url, order.archive, order.id) as source, closing(Tree(order.top, order.shard)) as tree:
-        index = Index(order.index / "now", order.index / "new", str(order.shard))
+class Ended(Exception):
+    """A shard ended with this exit code, and has said why: borg's own, or of a signal as shells count them."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code if code > 0 else 128 - code
+
+
+def fill(order: Order, shard: int, *, bare: bool) -> Counted:
+    """The items of one shard. `bare`: nothing stood in the tree before this run."""
+    with opened(order.url, order.archive, order.id) as source, closing(Tree(order.top, shard)) as tree:
+        index = Index(order.index / "now", order.index / "new", str(shard))
         with closing(index), closing(Local(source, tree, order.seed)) as local:
             filler = Filler(
-                source, tree, local, index, members=order.members, shard=order.shard, of=order.of,
-                force=order.force(), prove=order.prove,
+                source, tree, local, index, members=order.members, shard=shard, of=order.shards,
+                force=order.force(), prove=order.prove, bare=bare,
             )  # fmt: skip
             return filler.run()
 
 
-def end(order: Order) -> int:
-    """When all shards are through: how many entries were removed."""
+def end(order: Order, *, bare: bool) -> Counted:
+    """When all shards are through: what was removed, and directories get their attributes."""
     with (
         closing(Known(order.index / "new")) as known,
-        closing(Tree(order.top, order.of)) as tree,
+        closing(Tree(order.top, order.shards)) as tree,
         closing(Index(order.index / "now", order.index / "new", LAST)) as index,
     ):
-        removed = finish(tree, index, known, order.members, order.force())
+        removed = finish(tree, index, known, order.members, order.force(), bare=bare)
     shutil.rmtree(order.top / NEW)
-    return removed
+    return Counted(removed=removed)
 
 
 def work(order: Order) -> Answer:
-    """As ordered. Problems and faults of the disk are part of the answer."""
+    """As ordered. Problems and faults of the disk are part of the answer. Raises borg's errors, and Ended."""
+    bare = is_bare(order.top)
+    answers = _filled(order, bare=bare)
+    if all(answer.fault is None for answer in answers):
+        answers.append(_answered(order, lambda: end(order, bare=bare)))
+    fault = next((answer.fault for answer in answers if answer.fault), None)
+    return Answer(_together([answer.counted for answer in answers]), fault)
+
+
+def _filled(order: Order, *, bare: bool) -> list[Answer]:
+    if order.shards == 1:
+        return [_answered(order, lambda: fill(order, 0, bare=bare))]
+    answers = forked([lambda shard=shard: _child(order, shard, bare=bare) for shard in range(order.shards)])  # type: ignore[misc]
+    for code, _ in answers:
+        if code:
+            raise Ended(code)
+    return [ANSWER.validate_json(said) for _, said in answers]
+
+
+def _child(order: Order, shard: int, *, bare: bool) -> tuple[int, bytes]:
     try:
-        counted = fill(order) if order.shard < order.of else Counted()
-        if order.ends:
-            counted.removed = end(order)
-        return Answer(counted)
+        return 0, ANSWER.dump_json(_answered(order, lambda: fill(order, shard, bare=bare)))
+    except Error as error:
+        return _said(error), b""
+
+
+def _answered(order: Order, act: Callable[[], Counted]) -> Answer:
+    try:
+        return Answer(act())
     except Problem as problem:
         return Answer(Counted(), (problem.exit_code, problem.what, problem.hint))
     except OSError as fault:
@@ -113,14 +145,30 @@ def work(order: Order) -> Answer:
         return Answer(Counted(), (Failed.exit_code, what, "make room or mend rights there, then run it again"))
 
 
+def _together(parts: Sequence[Counted]) -> Counted:
+    total = Counted()
+    for part in parts:
+        for word, value in asdict(part).items():
+            known = getattr(total, word)
+            setattr(total, word, max(known, value) if word == "newest" else known + value)
+    return total
+
+
+def _said(error: Any) -> int:
+    sys.stderr.write(f"{error.get_message()}\n")
+    sys.stderr.flush()
+    return int(error.exit_code)
+
+
 def main() -> int:
     """Borg's exit code where borg failed, else 0 and an answer."""
     os.umask(0o077)
     try:
-        answer: Any = work(ORDER.validate_json(sys.stdin.buffer.read()))
+        answer = work(ORDER.validate_json(sys.stdin.buffer.read()))
     except Error as error:
-        sys.stderr.write(f"{error.get_message()}\n")
-        return int(error.exit_code)
+        return _said(error)
+    except Ended as ended:
+        return ended.code
     sys.stdout.buffer.write(ANSWER.dump_json(answer) + b"\n")
     return 0
 
