@@ -32,16 +32,26 @@ SAVED = ("--compression=lz4", "--chunker-params=buzhash,10,16,12,4095")
 
 
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Local:
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Local:
+    """Its borg and its workers are processes, as in life."""
     kept = use_local_borg(monkeypatch, tmp_path)
     monkeypatch.setattr(mark, "RESTORED", tmp_path / "restored")
     monkeypatch.setattr(hydrate, "HYDRATED", tmp_path / "hydrated")
     server = lab_estate(tmp_path).hosts["vault-odd"]
     (tmp_path / "borg/web1").mkdir(parents=True)
+    monkeypatch.setattr(hydrate, "cores", lambda: 2)
     made = Local("web1", "files", Side.ODD, server, kept, folder=tmp_path / "borg")
-    here(made, monkeypatch)
-    assert made.init()
+    with monkeypatch.context() as patch:
+        here(made, patch)
+        assert made.init()
     return made
+
+
+@pytest.fixture
+def repository(local: Local, monkeypatch: pytest.MonkeyPatch) -> Local:
+    """All of it is this process."""
+    here(local, monkeypatch)
+    return local
 
 
 def here(repository: Local, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +73,6 @@ def here(repository: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "forked", lambda acts: [act() for act in acts])
     monkeypatch.setattr(Local, "read_by", read_by, raising=False)
     monkeypatch.setattr(Local, "_started", borg_here, raising=False)
-    monkeypatch.setattr(hydrate, "cores", lambda: 2)
     monkeypatch.setattr(borg.crypto.key, "PBKDF2_ITERATIONS", 1)  # of a passphrase that is no secret
 
 

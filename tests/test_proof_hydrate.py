@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hydration import brought, everything, saved, swapped, target
 from hydration import live as live
+from hydration import local as local
 from hydration import repository as repository
 from local_borg import Local
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hydration import brought, everything, saved, swapped, target
+from hydration import brought, everything, here, saved, swapped, target
 from hydration import live as live
+from hydration import local as local
 from hydration import repository as repository
 from local_borg import Local
 from saved_estate import T0
@@ -176,3 +177,33 @@ def test_memory_does_not_grow_with_a_large_file(repository: Local, live: Path, t
     assert counted.bytes > 2_000_000_000
     assert counted.fetched < 50_000_000
     assert (tmp_path / "ready/tree/srv/huge").stat().st_blocks == 0
+
+
+def test_in_processes_of_their_own_shards_do_the_same_and_borg_errors_keep_their_kind(
+    local: Local, live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        here(local, patch)
+        one = saved(local, live)
+    counted = brought(local, one, target(tmp_path))
+    assert everything(tmp_path / "ready/tree/srv") == everything(live)
+    assert counted.fetched == counted.bytes
+    assert sorted(part.name for part in (target(tmp_path).index / "now").iterdir()) == ["0", "1", "finish"]
+    local.passphrase.write_text("another", encoding="utf-8")
+    with pytest.raises(Untrusted, match="does not open with this passphrase"):
+        brought(local, one, replace(target(tmp_path), subject="other"))
+
+
+def test_what_is_not_whole_in_a_new_tree_is_found_by_its_hash(
+    repository: Local, live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of a new tree stand in their places at once: one that was cut off may have its size and not its content."""
+    there, one = target(tmp_path), saved(repository, live)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", burning(os.pwrite, [6]))
+        with pytest.raises(Killed):
+            brought(repository, one, there)
+    begun = next(path for path in (tmp_path / "ready/tree").rglob("*") if path.is_file() and path.stat().st_size == 0)
+    begun.write_bytes(b"\1" * (live.parent / begun.relative_to(tmp_path / "ready/tree")).stat().st_size)
+    brought(repository, one, there)
+    assert everything(tmp_path / "ready/tree/srv") == everything(live)

@@ -47,7 +47,7 @@ class Filler:
         """`members`: paths, none for all; `force`: who owns all of it; `prove`: read every byte; `bare`: it is new."""
         self._source, self._tree, self._local, self._index = source, tree, local, index
         self._members, self._shard, self._of, self._force, self._prove = members, shard, of, force, prove
-        self._bare = bare
+        self._bare, self._space = bare, source.space
         self._fetcher = Fetcher(source, self._done)
         self._masters: dict[str, Any] = {}  # path of a file with links to it: its chunks
         self._names: dict[str, list[tuple[str, bytes, bytes]]] = {}  # that path: its names here, with what they hold
@@ -98,7 +98,7 @@ class Filler:
         elif "chunks" not in item:
             item.chunks = []
         linked = link or (item.path if item.get("hardlink_master") else None)
-        content, about = content_of(item, self._source.space), about_of(item)
+        content, about = content_of(item, self._space), about_of(item)
         if linked is not None:
             self._names[linked] = [(item.path, content, about)]
         self._count(item)
@@ -211,5 +211,5 @@ class Filler:
 
     def _count(self, item: Any) -> None:
         self.counted.files += 1
-        self.counted.bytes += sum(chunk.size for chunk in item.chunks)
+        self.counted.bytes += sum([chunk.size for chunk in item.chunks])
         self.counted.newest = max(self.counted.newest, item.mtime)

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,16 @@ def content_of(item: Any, space: bytes) -> bytes:
 
 def about_of(item: Any) -> bytes:
     """All that belongs to a file and is neither its content nor its time."""
-    return digest_of([(word, item.get(word)) for word in KEPT])
+    held = tuple([item.get(word) for word in KEPT])
+    try:
+        return _about(held)
+    except TypeError:  # attributes, which most files have none of
+        return digest_of([*zip(KEPT, held, strict=True)])
+
+
+@lru_cache(1000)
+def _about(held: tuple[Any, ...]) -> bytes:
+    return digest_of([*zip(KEPT, held, strict=True)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +83,12 @@ class _Last:
         self._rows.close()
 
     def row(self, path: bytes) -> tuple[Any, ...] | None:
-        """The newest row of that path. Where rows begin to follow one another elsewhere, reading goes on from there."""
+        """A row of that path: borg names each once. Where rows follow one another elsewhere, reading goes on there."""
         if self._next is not None and self._next[1] == path:
             turn, self._next = self._next, self._cursor.fetchone()
             return turn
         found: tuple[Any, ...] | None
-        found = self._rows.execute(f"{ROWS} WHERE path = ? ORDER BY rowid DESC LIMIT 1", (path,)).fetchone()
+        found = self._rows.execute(f"{ROWS} WHERE path = ?", (path,)).fetchone()
         if found is not None:
             if found[0] == self._strayed + 1:
                 self._read_from(found[0])

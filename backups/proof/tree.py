@@ -24,7 +24,9 @@ Parts = tuple[str, ...]
 
 def parts_of(path: str) -> Parts:
     """The names on the way; none for the top itself. Raises Untrusted where borg would never have saved such a path."""
-    parts = tuple(part for part in path.split("/") if part not in ("", "."))
+    parts = tuple(path.split("/"))
+    if "" in parts or "." in parts:
+        parts = tuple(part for part in parts if part not in ("", "."))
     if path.startswith("/") or ".." in parts or parts[:1] == (NEW,):
         raise Untrusted(f"the archive holds the path {path!r}, which leads out of its tree", hint=HINT)
     return parts
