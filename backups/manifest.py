@@ -4,6 +4,7 @@ For whoever has to build the host again: `dpkg --set-selections`, `apt-mark manu
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from backups import paths
@@ -22,15 +23,26 @@ ASKED = {
     "mounts": ["findmnt", "--list", "--noheadings", "--real"],
     "kernel": ["uname", "--all"],
 }
+DPKG, APT = Path("/var/lib/dpkg/status"), Path("/var/lib/apt/extended_states")
+OF = {"selections": (DPKG,), "manual": (DPKG, APT), "versions": (DPKG,)}  # what follows from these files alone
+HEARD = "heard.json"  # of which state of these files the answers are
 
 
 def write(site: Site) -> None:
-    """One file for each question, and `manifest.json`. A question without an answer leaves the older answer there."""
+    """One file for each question, and `manifest.json`. A question without an answer leaves the older answer there.
+
+    What packages there are is asked again where that has changed: apt takes a second of processor time to say it.
+    """
     WHERE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    before, heard = _heard(), dict[str, str]()
     for name, argv in ASKED.items():
-        answer = attempt(argv, timeout=LOOK)
-        if answer.ok:
+        state = _state(OF.get(name, ()))
+        if state and before.get(name) == state and (WHERE / f"{name}.txt").exists():
+            heard[name] = state
+        elif (answer := attempt(argv, timeout=LOOK)).ok:
             _put(WHERE / f"{name}.txt", answer.out)
+            heard[name] = state
+    _put(WHERE / HEARD, json.dumps(heard) + "\n")
     vhosts = {vhost.domain: disk.size(Path(vhost.directory)) for vhost in site.estate.vhosts_on(site.host)}
     release = Path("/etc/debian_version")
     debian = release.read_text(encoding="utf-8").strip() if release.exists() else None
@@ -38,6 +50,22 @@ def write(site: Site) -> None:
         WHERE / "manifest.json",
         json.dumps({"host": site.host.name, "debian": debian, "bytes": vhosts}, indent=1) + "\n",
     )
+
+
+def _heard() -> dict[str, str]:
+    try:
+        return dict(json.loads((WHERE / HEARD).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _state(sources: Sequence[Path]) -> str:
+    """Another wherever one of them is another file or was written; empty where nothing can be said."""
+    try:
+        found = [source.stat() for source in sources]
+    except OSError:
+        return ""
+    return " ".join(f"{one.st_ino}:{one.st_ctime_ns}:{one.st_size}" for one in found)
 
 
 def _put(path: Path, content: str) -> None:

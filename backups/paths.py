@@ -13,6 +13,7 @@ MAINTENANCE = CONFIG / "maintenance"
 STATE = Path("/var/lib/seawall")
 BORG_HOME = STATE / "borg"
 SPOOL = STATE / "spool"
+UPLOAD = STATE / "upload"  # until when the line is taken: effects/limited.py
 STATUS = STATE / "backup.json"
 
 TOOLKIT = Path("/opt/seawall")

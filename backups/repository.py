@@ -6,6 +6,7 @@ to write, which is why reading goes past the lock: nothing that a reader does ca
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Literal
 
 from backups import paths, progress
 from backups.progress import Seen
+from effects import limited
 from effects.follow import follow
 from effects.run import Result, attempt
 from estate.model import Host, Side
@@ -64,6 +66,7 @@ class Repository:
     server: Host
     passphrase: Path
     writing: bool = True
+    upload: int | None = None  # KiB a second that all transfers of this host share; None: as fast as it goes
 
     @property
     def user(self) -> str:
@@ -197,6 +200,13 @@ class Repository:
     def _ssh(self) -> tuple[str, ...]:
         return ssh()
 
+    @property
+    def _held(self) -> tuple[str, ...]:
+        """What stands before ssh and holds what goes out to the host's limit."""
+        if self.upload is None or not self.writing:
+            return ()
+        return (sys.executable, "-I", str(limited.__file__), str(self.upload), str(paths.UPLOAD))
+
     def _environment(self) -> dict[str, str]:
         return {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -204,7 +214,7 @@ class Repository:
             "BORG_BASE_DIR": str(paths.BORG_HOME),
             "BORG_PASSCOMMAND": f"cat {self.passphrase}",
             "BORG_HOST_ID": f"seawall-{self.client}",  # borg's own follows the network card: a lock of before stays
-            "BORG_RSH": " ".join(self._ssh),
+            "BORG_RSH": " ".join([*self._held, *self._ssh]),
             "BORG_EXIT_CODES": "modern",
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "no",
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "no",

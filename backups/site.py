@@ -58,6 +58,7 @@ class Site:
             server=self.estate.hosts[client.backup[side]],
             passphrase=paths.SECRETS / f"passphrase.{client.name}",
             writing=client.name == self.host.name,
+            upload=self.estate.backup.upload_limit_kib,
         )
 
     def archives(self, client: Host, kinds: tuple[Kind, ...]) -> tuple[tuple[Archive, ...], tuple[Problem, ...]]:

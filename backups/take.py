@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 
 from backups import manifest, memory, paths, spooled
 from backups.debts import calendar
@@ -20,6 +21,7 @@ from backups.site import Site
 from backups.streams import notes
 from effects import disk, files
 from effects.clock import Stopwatch
+from effects.run import cores
 from estate.model import Engine, Side
 from estate.points import FILES, Kind, archive_name
 from estate.problem import Problem, shared
@@ -27,6 +29,7 @@ from estate.problem import Problem, shared
 FILE_OPTIONS = ("--compression=zstd,3", "--exclude-caches")
 # 48 MB instead of 183 for two hours of changes; a file archive would pay with 32 times as many chunks.
 DATABASE_OPTIONS = ("--compression=lz4", "--chunker-params=buzhash,14,20,16,4095", "--files-cache=disabled")
+KEEPING = Lock()  # what is kept here is one repository
 TURN = 600.0  # seconds that a run waits for the one before it
 ALWAYS = ("/etc", "/var/spool/cron", "/srv/vhosts")
 NEVER = (str(paths.SECRETS), str(paths.SSH_KEY.parent), "sh:/etc/ssh/ssh_host_*_key", "sh:/srv/vhosts/.seawall*")
@@ -89,7 +92,19 @@ def snapshots(
     engines = only or site.estate.engines_on(site.host)
     with files.locked(paths.STATE / "databases.lock", what="a snapshot of the databases", wait=TURN, inherited=True):
         wanted = {engine: lacking(site, engine, now) if owed else tuple(Side) for engine in engines}
-        return [taken for engine, to in wanted.items() if to for taken in _snapshot(site, engine, to, now, say, watch)]
+        due = [(engine, to) for engine, to in wanted.items() if to]
+        with ThreadPoolExecutor(max_workers=_at_once(site, [engine for engine, _ in due])) as pool:
+            found = pool.map(lambda one: _snapshot(site, one[0], one[1], now, say, watch), due)
+            return [taken for each in found for taken in each]
+
+
+def _at_once(site: Site, engines: Sequence[Engine]) -> int:
+    """How many copies may be made side by side: as many as there are cores, if the disk has room for all of them."""
+    try:
+        spooled.require_room(site, sum(disk.size(server(engine).data) for engine in engines))
+    except Problem:
+        return 1  # each of them says itself what it lacks
+    return max(1, min(cores(), len(engines)))
 
 
 def lacking(site: Site, kind: Kind, now: datetime) -> tuple[Side, ...]:
@@ -111,7 +126,8 @@ def _snapshot(site: Site, engine: Engine, to: Sequence[Side], now: datetime, say
         run = replace(run, options=[*DATABASE_OPTIONS, f"--comment={notes.write(mine, spool)}"])
         taken = run.to(to)
         if all(one.error for one in taken):
-            spooled.keep(site, run.name, spool, run.options, say)
+            with KEEPING:
+                spooled.keep(site, run.name, spool, run.options, say)
     except Problem as fault:
         return [run.failed(side, fault) for side in to]
     finally:
@@ -150,7 +166,7 @@ class _Run:
                 self.name,
                 self.sources,
                 cwd=self.cwd,
-                options=[*self.options, *self._limit],
+                options=self.options,
                 seen=self.watch(self.kind, side),
             )["stats"]
         except Problem as fault:
@@ -159,11 +175,6 @@ class _Run:
         added, size = int(stats["deduplicated_size"]), int(stats["original_size"])
         server = repository.server.name
         return Taken(self.name, side, server, self.kind, self.now, watch.seconds, added, None, size=size)
-
-    @property
-    def _limit(self) -> tuple[str, ...]:
-        rate = self.site.estate.backup.upload_limit_kib
-        return () if rate is None else (f"--upload-ratelimit={rate}",)
 
     def failed(self, side: Side, fault: Problem, seconds: float = 0.0) -> Taken:
         server, said, code = self.site.host.backup[side], str(fault), fault.exit_code

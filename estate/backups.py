@@ -31,7 +31,7 @@ class BackupPolicy:
     snapshot_every: timedelta
     files_every: timedelta = timedelta(days=1)  # a divisor of a day; below a day, `files_at` says the minute
     files_to: Target = Target.ALTERNATE
-    upload_limit_kib: int | None = None  # KiB a second, of one transfer; None: as fast as it goes
+    upload_limit_kib: int | None = None  # KiB a second, of all transfers of a host together; None: as fast as it goes
     spool_mb: int = 4096  # what snapshots may take of production's disk while both sides are down; 0: none is kept
     keep_free_percent: int = 10  # of production's disk, which nothing of ours ever goes below
     metrics: str | None = None  # a directory that node_exporter reads *.prom from

@@ -17,6 +17,7 @@ from backups.repository import Repository, class_of
 from backups.sides import side_now
 from backups.site import Site
 from backups.take import require_safe
+from effects import limited
 from effects.run import run
 from estate.model import Engine, Host, Side
 from estate.points import FILES, Kind
@@ -135,13 +136,38 @@ def test_what_the_host_is_goes_into_its_archive(here: LocalSite, tmp_path: Path)
     assert not (saved.parent / "silent.txt").exists()
 
 
-def test_an_upload_is_held_to_its_limit(here: LocalSite) -> None:
+def test_packages_are_asked_again_where_they_changed(
+    here: LocalSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (asked := tmp_path / "asked").touch()
+    (status := tmp_path / "dpkg-status").write_text("one", encoding="utf-8")
+    monkeypatch.setattr(manifest, "ASKED", {"versions": ["sh", "-c", f"echo >> {asked}; cat {status}"]})
+    monkeypatch.setattr(manifest, "OF", {"versions": (status,)})
+    for content, times in (("one", 1), ("one", 1), ("two", 2), ("two", 2)):
+        if status.read_text(encoding="utf-8") != content:
+            status.write_text(content, encoding="utf-8")
+        manifest.write(here)
+        assert (tmp_path / "state/host/versions.txt").read_text(encoding="utf-8") == content
+        assert asked.read_text(encoding="utf-8").count("\n") == times
+    status.unlink()
+    manifest.write(here)
+    assert asked.read_text(encoding="utf-8").count("\n") == 3
+
+
+def test_all_uploads_of_a_host_go_through_one_limit(here: LocalSite) -> None:
     policy = replace(here.estate.backup, upload_limit_kib=300)
-    slow = LocalSite(replace(here.estate, backup=policy), here.host)
-    object.__setattr__(slow, "folder", here.folder)
-    run = take._Run(slow, FILES, T0, ["."], here.folder, (), lambda _: None)
-    assert run._limit == ("--upload-ratelimit=300",)
-    assert sides(files_at(slow)) == [(FIRST, True), (FIRST.other, True)]
+    slow = Site(replace(here.estate, backup=policy), here.host)
+    ways = {
+        slow.repository(here.host, kind, side)._environment()["BORG_RSH"]
+        for kind in (FILES, Engine.MARIADB)
+        for side in Side
+    }
+    (way,) = ways
+    before, _, after = way.partition(" ssh ")
+    assert before.split()[1:] == ["-I", str(limited.__file__), "300", str(paths.UPLOAD)]
+    assert "StrictHostKeyChecking=yes" in after
+    free = Site(here.estate, here.host).repository(here.host, FILES, Side.ODD)
+    assert free._environment()["BORG_RSH"].startswith("ssh ")
 
 
 def test_the_hosts_own_secrets_and_what_was_set_aside_are_not_in_the_archive() -> None:
