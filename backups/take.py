@@ -31,7 +31,7 @@ FILE_OPTIONS = ("--compression=zstd,3", "--exclude-caches")
 DATABASE_OPTIONS = ("--compression=lz4", "--chunker-params=buzhash,14,20,16,4095", "--files-cache=disabled")
 KEEPING = Lock()  # what is kept here is one repository
 TURN = 600.0  # seconds that a run waits for the one before it
-ALWAYS = ("/etc", "/var/spool/cron", "/srv/vhosts")
+ALWAYS: tuple[str, ...] = ("/etc", "/var/spool/cron", "/srv/vhosts")
 NEVER = (str(paths.SECRETS), str(paths.SSH_KEY.parent), "sh:/etc/ssh/ssh_host_*_key", "sh:/srv/vhosts/.seawall*")
 
 Report = Callable[[str], None]
