@@ -1,20 +1,20 @@
 """What bringing files back costs, against restic and plain `borg extract`: all of them, and 1 % of them changed.
 
-    PYTHONPATH=.:tests python -m benchmarks.restore RESTIC FOLDER [FILES]
+    PYTHONPATH=.:tests python -m benchmarks.restore RESTIC FOLDER [FILES [ROUNDS]]
 
 RESTIC is a restic program; FOLDER, on the disk that counts, is filled with a few gigabytes and emptied again. All three
-read a repository on the same disk, encrypted, one after the other; processor time counts children, for machines that
-do other work as well.
+read a repository on the same disk, encrypted, in turn, and the best round of each counts; processor time counts
+children, for machines that do other work as well. At the end: hydration where nothing, and where 10 % changed, and the
+most memory that one of its processes takes, for all files and for a third of them.
 """
 
 import os
 import random
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
 
 from local_borg import Local
 from saved_estate import lab_estate
@@ -22,15 +22,26 @@ from saved_estate import lab_estate
 from backups import mark, paths
 from backups.proof import hydrate
 from backups.proof.hydrate import Target
-from backups.repository import Repository
-from effects.clock import Stopwatch
+from benchmarks.figures import Figures
 from effects.run import run
 from estate.model import Side
 from estate.points import Archive
 
 SMALL, LARGE = 8_000, 50_000_000  # bytes: of most files on average, and of some
 LIMIT = 3600.0
-NAMES = ("web1.files.2026-11-22T03:00:00Z", "web1.files.2026-11-22T04:00:00Z")
+GOALS = {"full": 1.2, "1 % changed": 0.8}  # times restic's
+
+
+class Measured(Local):
+    """A repository whose workers say how much memory they took."""
+
+    def read_by(self, argv: Sequence[str], *, stdin: str, timeout: float) -> str:
+        wrapped = [sys.executable, "-m", "benchmarks.peak", str(self.folder / "peak"), *argv]
+        return super().read_by(wrapped, stdin=stdin, timeout=timeout)
+
+    def peak(self) -> int:
+        """In MiB, of the last one."""
+        return int((self.folder / "peak").read_text(encoding="ascii")) // 1024
 
 
 @dataclass(slots=True)
@@ -40,6 +51,8 @@ class Bench:
     restic: str
     folder: Path
     files: int
+    turns: int = 0
+    saved: int = 0
     dice: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - the same data each time
 
     def fill(self) -> None:
@@ -54,19 +67,20 @@ class Bench:
     def path(self, number: int) -> Path:
         return self.folder / "live" / str(number // 100) / f"{number}.txt"
 
-    def change(self) -> None:
-        """1 %: most written anew, some gone, some new; and a page of a large one."""
-        for number in range(0, self.files, 100):
+    def change(self, every: int) -> None:
+        """One of so many: most written anew, some gone, some new; and a page of a large one."""
+        self.turns += 1
+        for number in range(self.turns, self.files, every):
             path = self.path(number)
-            if number % 1000 == 0:
+            if number % (10 * every) == self.turns:
                 path.rename(path.with_name(f"{path.name}.moved"))
-            else:
+            elif path.exists():
                 path.write_bytes(self.dice.randbytes(SMALL))
         with (self.folder / "live/large0").open("r+b") as large:
             large.seek(LARGE // 2)
             large.write(self.dice.randbytes(16_384))
 
-    def repository(self) -> Local:
+    def repository(self) -> Measured:
         os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
         paths.BORG, paths.BORG_HOME = Path(sys.executable).with_name("borg"), self.folder / "home"
         mark.RESTORED, hydrate.HYDRATED = self.folder / "restored", self.folder / "hydrated"
@@ -74,9 +88,12 @@ class Bench:
         kept.write_text("a benchmark's own", encoding="utf-8")
         (self.folder / "borg/web1").mkdir(parents=True)
         vault = lab_estate(self.folder).hosts["vault-odd"]
-        return Local("web1", "files", Side.ODD, vault, kept, folder=self.folder / "borg")
+        return Measured("web1", "files", Side.ODD, vault, kept, folder=self.folder / "borg")
 
-    def save(self, repository: Repository, name: str) -> Archive:
+    def save(self, repository: Measured) -> Archive:
+        """The tree as it is, with all three."""
+        self.saved += 1
+        name = f"web1.files.2026-11-22T{self.saved:02d}:00:00Z"
         repository.create(name, ["live"], cwd=self.folder, options=["--compression=lz4"])
         self.resticked("backup", "live")
         return next(one for one in repository.archives() if one.name == name)
@@ -92,54 +109,60 @@ class Bench:
             timeout=LIMIT)  # fmt: skip
 
 
-def timed(folder: Path, act: Callable[[], object]) -> tuple[float, float]:
-    """Seconds on the wall, and of processors in children. The disk has it all at the end."""
-    run(["sync", "--file-system", str(folder)], timeout=LIMIT)
-    before, watch = getrusage(RUSAGE_CHILDREN), Stopwatch()
-    act()
-    run(["sync", "--file-system", str(folder)], timeout=LIMIT)
-    after = getrusage(RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return watch.seconds, round(spent, 2)
+def hydrated(repository: Measured, archive: Archive, ready: Target) -> None:
+    """What is measured."""
+    hydrate.hydrate(repository, archive, ready)
 
 
-def main(restic: str, folder: str, files: str = "60000") -> None:
-    bench = Bench(restic, Path(folder) / "restore-benchmark", int(files))
-    bench.folder.mkdir(parents=True)
-    try:
-        compare(bench)
-    finally:
-        shutil.rmtree(bench.folder)
+def main(restic: str, folder: str, files: str = "60000", rounds: str = "2") -> None:
+    """Print all ratios, and what they were to be."""
+    peaks = []
+    for share in (3, 1):  # the small one first: for its memory alone
+        bench = Bench(restic, Path(folder) / "restore-benchmark", int(files) // share)
+        bench.folder.mkdir(parents=True)
+        try:
+            peaks.append(measured(bench, int(rounds) if share == 1 else 0))
+        finally:
+            shutil.rmtree(bench.folder)
+    print(f"memory: {peaks[0]} MiB for {int(files) // 3} files, {peaks[1]} MiB for {files}: {peaks[1] / peaks[0]:.2f}")
 
 
-def compare(bench: Bench) -> None:
-    """Both kinds of restore, each by each."""
-    repository = bench.repository()
+def measured(bench: Bench, rounds: int) -> int:
+    """The most memory of a process of a full hydration, in MiB."""
+    repository, figures = bench.repository(), Figures(bench.folder)
     repository.init()
     bench.fill()
     bench.resticked("init")
-    ready = Target("bench", bench.folder / "seawall")
-    figures: dict[tuple[str, str], tuple[float, float]] = {}
-    for turn, name in zip(("full", "delta"), NAMES, strict=True):
-        if turn == "delta":
-            bench.change()
-        archive = bench.save(repository, name)
-        (bench.folder / "extracted").mkdir(exist_ok=True)
-        acts: dict[str, Callable[[], object]] = {
-            "seawall": lambda archive=archive: hydrate.hydrate(repository, archive, ready),  # type: ignore[misc]
-            "restic": lambda: bench.resticked("restore", "latest", "--target", str(bench.folder / "resticked")),
-            "borg": lambda archive=archive: repository.extract(archive, bench.folder / "extracted"),  # type: ignore[misc]
-        }
-        for who, act in acts.items():
-            figures[turn, who] = timed(bench.folder, act)
-            print(turn, who, *figures[turn, who], flush=True)
-        bench.equal("seawall")
-    for turn in ("full", "delta"):
-        for other in ("restic", "borg"):
-            ratios = [
-                mine / theirs for mine, theirs in zip(figures[turn, "seawall"], figures[turn, other], strict=True)
-            ]
-            print(f"{turn}: seawall / {other}: {ratios[0]:.2f} on the wall, {ratios[1]:.2f} of processors")
+    ready, archive = Target("bench", bench.folder / "seawall"), bench.save(repository)
+    for _ in range(rounds or 1):
+        for top in ("seawall", "resticked", "extracted"):
+            shutil.rmtree(bench.folder / top, ignore_errors=True)
+        ready.leave()
+        compare(bench, repository, figures, ready, "full", archive)
+        peak = repository.peak()
+        if not rounds:
+            return peak
+    for _ in range(rounds):
+        bench.change(100)
+        compare(bench, repository, figures, ready, "1 % changed", bench.save(repository))
+    for turn, every in (("nothing changed", 0), ("10 % changed", 10)):
+        if every:
+            bench.change(every)
+        archive = bench.save(repository)
+        figures.time(turn, "seawall", lambda archive=archive: hydrated(repository, archive, ready))  # type: ignore[misc]
+    bench.equal("seawall")
+    for turn, goal in GOALS.items():
+        figures.compare(turn, "seawall", "restic", goal)
+        figures.compare(turn, "seawall", "borg")
+    return peak
+
+
+def compare(bench: Bench, repository: Measured, figures: Figures, ready: Target, turn: str, archive: Archive) -> None:
+    """All three, one after the other."""
+    (bench.folder / "extracted").mkdir(exist_ok=True)
+    figures.time(turn, "seawall", lambda: hydrated(repository, archive, ready))
+    figures.time(turn, "restic", lambda: bench.resticked("restore", "latest", "--target", f"{bench.folder}/resticked"))
+    figures.time(turn, "borg", lambda: repository.extract(archive, bench.folder / "extracted"))
 
 
 if __name__ == "__main__":
