@@ -93,6 +93,7 @@ def snapshots(
     with files.locked(paths.STATE / "databases.lock", what="a snapshot of the databases", wait=TURN, inherited=True):
         wanted = {engine: lacking(site, engine, now) if owed else tuple(Side) for engine in engines}
         due = [(engine, to) for engine, to in wanted.items() if to]
+        paths.SPOOL.mkdir(mode=0o711, parents=True, exist_ok=True)
         with ThreadPoolExecutor(max_workers=_at_once(site, [engine for engine, _ in due])) as pool:
             found = pool.map(lambda one: _snapshot(site, one[0], one[1], now, say, watch), due)
             return [taken for each in found for taken in each]
@@ -119,7 +120,6 @@ def _snapshot(site: Site, engine: Engine, to: Sequence[Side], now: datetime, say
     say(f"{engine}: copying")
     try:
         shutil.rmtree(spool, ignore_errors=True)  # of a run that was killed: it takes the room that this one needs
-        paths.SPOOL.mkdir(mode=0o711, parents=True, exist_ok=True)
         mine = server(engine)
         spooled.require_room(site, disk.size(mine.data))
         mine.copy(spool)

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,7 +18,7 @@ from backups.repository import Repository, class_of
 from backups.sides import side_now
 from backups.site import Site
 from backups.take import require_safe
-from effects import limited
+from effects import disk, limited
 from effects.run import run
 from estate.model import Engine, Host, Side
 from estate.points import FILES, Kind
@@ -134,6 +135,31 @@ def test_what_the_host_is_goes_into_its_archive(here: LocalSite, tmp_path: Path)
     assert (about["host"], set(about["bytes"])) == ("web1", {"shop.example", "ledger.example", "docs.example"})
     assert (saved.parent / "kernel.txt").read_text(encoding="utf-8").startswith("Linux")
     assert not (saved.parent / "silent.txt").exists()
+
+
+class Copied:
+    """A database server that is copied when another one is being copied too: alone, its copy breaks."""
+
+    data = Path("/nonexistent")
+    together = Barrier(2, timeout=20)
+
+    def copy(self, into: Path) -> None:
+        into.mkdir(parents=True)
+        self.together.wait()
+        raise Failed("copied beside the other", hint="nothing")
+
+
+def test_servers_are_copied_side_by_side_where_the_disk_has_room_for_all(
+    here: LocalSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "SPOOL", tmp_path / "state/spool")
+    monkeypatch.setattr(take, "server", lambda _: Copied())
+    monkeypatch.setattr(take, "cores", lambda: 2)
+    taken = take.snapshots(here, T0, lambda _: None, *Engine)
+    assert {one.error for one in taken} == {"copied beside the other\n  hint: nothing"}
+    assert {(one.kind, one.side) for one in taken} == {(engine, side) for engine in Engine for side in Side}
+    monkeypatch.setattr(disk, "size", lambda _: 10**15)
+    assert take._at_once(here, list(Engine)) == 1
 
 
 def test_packages_are_asked_again_where_they_changed(
