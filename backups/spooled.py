@@ -108,7 +108,7 @@ def release(site: Site, now: datetime, options: Sequence[str], say: Say) -> int:
     The newest of each engine goes to the sides that are back first, and stays where that fails: it has a place in the
     stream, and no side has it.
     """
-    with files.locked(paths.SPOOL / "kept.lock", what="sending what was kept", wait=TURN):
+    with files.locked(paths.SPOOL.with_suffix(".lock"), what="sending what was kept", wait=TURN):
         return _release(site, now, options, say)
 
 

@@ -27,11 +27,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     (tmp_path / "secrets").mkdir(exist_ok=True)
     kept.rename(tmp_path / "secrets/passphrase.web1")
     monkeypatch.setattr(paths, "SECRETS", tmp_path / "secrets")
-    monkeypatch.setattr(paths, "SPOOL", tmp_path)
+    monkeypatch.setattr(paths, "SPOOL", tmp_path / "spool")
     monkeypatch.setattr(paths, "STATUS", tmp_path / "backup.json")
-    monkeypatch.setattr(spooled, "KEPT", tmp_path / "kept")
-    (tmp_path / "copy").mkdir()
-    (tmp_path / "copy/table").write_bytes(b"a row that stands nowhere else\n" * 10)
+    monkeypatch.setattr(spooled, "KEPT", tmp_path / "spool/kept")
+    (tmp_path / "spool/copy").mkdir(parents=True)
+    (tmp_path / "spool/copy/table").write_bytes(b"a row that stands nowhere else\n" * 10)
     return allowed(found, spool_mb=10, keep_free_percent=1)
 
 
@@ -59,13 +59,13 @@ def test_what_is_kept_is_encrypted_and_comes_back(here: Site, tmp_path: Path) ->
     assert b"stands nowhere else" not in raw
     (tmp_path / "back").mkdir()
     spooled.repository(here).extract(spooled.kept(here)[0], tmp_path / "back")
-    assert (tmp_path / "back/table").read_bytes() == (tmp_path / "copy/table").read_bytes()
+    assert (tmp_path / "back/table").read_bytes() == (tmp_path / "spool/copy/table").read_bytes()
 
 
 def test_the_oldest_goes_first_and_the_bound_holds(here: Site, tmp_path: Path) -> None:
     bound, said = 3, list[str]()
     for hours in (0, 2, 4):
-        (tmp_path / "copy/table").write_bytes(bytes((hours * 7 + n * n) % 251 for n in range(1_200_000)))
+        (tmp_path / "spool/copy/table").write_bytes(bytes((hours * 7 + n * n) % 251 for n in range(1_200_000)))
         keep(allowed(here, spool_mb=bound), hours, said)
         assert disk.size(spooled.KEPT) <= bound * spooled.MB
     assert ages(here)[-1] == 4
