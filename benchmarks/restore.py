@@ -61,7 +61,7 @@ class Bench:
             path = self.path(number)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self.dice.randbytes(self.dice.randint(0, 2 * SMALL)))
-        for number in range(20 * self.files // 60_000):
+        for number in range(max(1, 20 * self.files // 60_000)):
             (self.folder / "live" / f"large{number}").write_bytes(self.dice.randbytes(LARGE))
 
     def path(self, number: int) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from borg.locking import LockTimeout
 from hydration import brought, everything, here, saved, swapped, target
 from hydration import live as live
 from hydration import local as local
@@ -207,3 +208,16 @@ def test_what_is_not_whole_in_a_new_tree_is_found_by_its_hash(
     begun.write_bytes(b"\1" * (live.parent / begun.relative_to(tmp_path / "ready/tree")).stat().st_size)
     brought(repository, one, there)
     assert everything(tmp_path / "ready/tree/srv") == everything(live)
+
+
+def test_who_finds_borgs_lock_taken_looks_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[int] = []
+
+    def taken(_repository: object, _manifest: object, wait: int) -> None:
+        waits.append(wait)
+        if len(waits) < 3:
+            raise LockTimeout("somewhere")
+
+    monkeypatch.setattr(opened, "assert_secure", taken)
+    opened._require_known(None, None)
+    assert waits == [1, 1, 1]
