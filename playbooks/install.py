@@ -65,7 +65,14 @@ def environment(wheels: str) -> Generator[StringCommand]:
         return
     yield StringCommand(f"""
 set -e; new={TOOLKIT}.new; house={CACHE}/wheels
-rm -rf $new $house; mkdir -p $house; tar -xf {wheels} -C $house; python3 -m venv --without-pip $new
+rm -rf $new $house; mkdir -p $house; tar -xf {wheels} -C $house
+mine=$(python3 -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
+if ! ls $house/borgbackup-*-$mine-*.whl > /dev/null 2>&1; then
+    echo "these wheels are for another Python than $(python3 --version): make a tar of them on a machine with this host's" \
+        "Debian (in a checkout: script/setup, then .venv/bin/python -m seawall.wheels), and name it with --wheels" >&2
+    exit 1
+fi
+python3 -m venv --without-pip $new
 export TMPDIR={CACHE} PYTHONPATH=$(echo {PIP})
 $new/bin/python -m pip install --quiet --no-index --no-compile --find-links $house seawall
 sed -i '1s,{TOOLKIT}.new/,{TOOLKIT}/,' $new/bin/*; touch $new/{Path(wheels).name}.installed

@@ -67,3 +67,7 @@ def _packed(house: Path) -> Path:
     for old in tars[KEPT:]:
         old.unlink()
     return target
+
+
+if __name__ == "__main__":
+    print(toolkit())

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from chain import install
 from hardening import SITES, SUITE, TMP, changes, counted, executes, lets_in, own_lab, status, ways_in
 
 from effects.clock import wait_until
@@ -46,3 +47,11 @@ def test_a_reboot_keeps_it(lab: Lab) -> None:
     wait_until(lambda: lab.run("web1", settled).ok, timeout=60, late=Failed("it never starts up", hint="look at it"))
     assert lab.run("web1", "systemctl --failed --no-legend --plain").out == ""
     assert changes(counted(lab, "web1")) == {"web1": 0}
+
+
+def test_wheels_of_another_python_are_refused_with_the_way_on(lab: Lab) -> None:
+    said = install(lab)
+    assert not said.ok
+    assert "web1: toolkit: environment: these wheels are for another Python than Python 3." in said.err
+    assert "seawall.wheels" in said.err
+    assert not lab.run("web1", "ls -d /opt/seawall").ok
