@@ -69,7 +69,7 @@ rm -rf $new $house; mkdir -p $house; tar -xf {wheels} -C $house
 mine=$(python3 -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
 if ! ls $house/borgbackup-*-$mine-*.whl > /dev/null 2>&1; then
     echo "these wheels are for another Python than $(python3 --version): on a machine with this host's Debian, in a" \
-        "checkout, script/setup, then .venv/bin/python -m seawall.wheels, makes a tar of others; name it with --wheels" >&2
+        "checkout, script/setup, then .venv/bin/python -m seawall.wheels, makes a tar of others: name it by --wheels">&2
     exit 1
 fi
 python3 -m venv --without-pip $new
