@@ -1,6 +1,7 @@
 """What the tests of the chain share: typing commands, on the control machine and on hosts, and judging errors."""
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -60,8 +61,11 @@ def _kept() -> TemporaryDirectory[str]:
 
 @cache
 def toolkit() -> str:
-    """Wheels of this checkout as it is now: who edits it meanwhile changes nothing here."""
-    return str(shutil.copy(wheels.toolkit(), _kept().name))
+    """Wheels of this checkout as it is now: who edits it meanwhile changes nothing here.
+
+    SEAWALL_TEST_WHEELS names others, for hosts with another Debian than this machine's.
+    """
+    return str(shutil.copy(os.environ.get("SEAWALL_TEST_WHEELS") or wheels.toolkit(), _kept().name))
 
 
 def install(lab: Lab, estate: Path | None = None) -> Result:
