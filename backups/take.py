@@ -24,7 +24,7 @@ from effects.clock import Stopwatch
 from effects.run import cores
 from estate.model import Engine, Side
 from estate.points import FILES, Kind, archive_name
-from estate.problem import Problem, shared
+from estate.problem import Failed, Problem, shared
 
 FILE_OPTIONS = ("--compression=zstd,3", "--exclude-caches")
 # 48 MB instead of 183 for two hours of changes; a file archive would pay with 32 times as many chunks.
@@ -130,6 +130,9 @@ def _snapshot(site: Site, engine: Engine, to: Sequence[Side], now: datetime, say
                 spooled.keep(site, run.name, spool, run.options, say)
     except Problem as fault:
         return [run.failed(side, fault) for side in to]
+    except OSError as fault:  # a full disk, most of the time, and the other server's copy may still have room
+        hint = f"look at the room and the rights of {spool} on {site.host.name}"
+        return [run.failed(side, Failed(f"{engine}: {fault}", hint=hint)) for side in to]
     finally:
         shutil.rmtree(spool, ignore_errors=True)  # a copy that nobody encrypted
     return taken

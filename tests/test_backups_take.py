@@ -1,6 +1,8 @@
 """What is taken where, what is remembered of it, and when a run counts as safe."""
 
+import errno
 import json
+import os
 import sys
 from dataclasses import replace
 from datetime import timedelta
@@ -160,6 +162,26 @@ def test_servers_are_copied_side_by_side_where_the_disk_has_room_for_all(
     assert {(one.kind, one.side) for one in taken} == {(engine, side) for engine in Engine for side in Side}
     monkeypatch.setattr(disk, "size", lambda _: 10**15)
     assert take._at_once(here, list(Engine)) == 1
+
+
+class Full(Copied):
+    """The disk is full when its copy is begun."""
+
+    def copy(self, into: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(into))
+
+
+def test_a_disk_that_is_full_for_one_server_is_said_and_stops_no_other(
+    here: LocalSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "SPOOL", tmp_path / "spool")
+    monkeypatch.setattr(take, "server", lambda _: Full())
+    taken = take.snapshots(here, T0, lambda _: None, *Engine)
+    assert {one.kind for one in taken} == set(Engine)
+    for one in taken:
+        assert one.error
+        assert f"No space left on device: '{tmp_path}/spool/{one.kind}'" in one.error
+        assert one.code == Failed.exit_code
 
 
 def test_packages_are_asked_again_where_they_changed(
