@@ -1,21 +1,16 @@
 """What the tests of hydration share: a repository whose workers are this process, and a tree of everything."""
 
 import gc
-import io
 import os
 import shutil
 import stat
 import threading
 import warnings
-from contextlib import redirect_stdout
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import borg.crypto.key
 import pytest
-from borg.archiver import Archiver
 from local_borg import Local, use_local_borg
 from saved_estate import archive, lab_estate
 
@@ -24,7 +19,6 @@ from backups.proof import hydrate, worker
 from backups.proof.fill import Counted
 from backups.proof.hydrate import Target
 from backups.proof.worker import ORDER
-from effects.run import Result
 from estate.model import Side
 from estate.points import FILES, Archive, archive_name
 
@@ -72,31 +66,7 @@ def here(repository: Local, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(worker, "forked", lambda acts: [act() for act in acts])
     monkeypatch.setattr(Local, "read_by", read_by, raising=False)
-    monkeypatch.setattr(Local, "_started", borg_here, raising=False)
     monkeypatch.setattr(borg.crypto.key, "PBKDF2_ITERATIONS", 1)  # of a passphrase that is no secret
-
-
-@cache
-def archiver() -> Any:
-    """borg's command line; to learn all of its options takes it longer than most of what is asked of it here."""
-    one = Archiver(lock_wait=1)
-    parser = one.build_parser()
-    one.build_parser = lambda *_, **__: parser
-    return one
-
-
-def borg_here(self: Local, argv: list[str], *, timeout: float, cwd: Path | None = None) -> Result:
-    """borg's own command line, in this process: a Python for each would take most of these tests' time."""
-    said, before = io.StringIO(), Path.cwd()
-    os.chdir(cwd or before)
-    try:
-        with redirect_stdout(said), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            code = archiver().run(archiver().parse_args(list(argv[1:])))
-    finally:
-        os.chdir(before)
-        gc.collect()
-    return Result(tuple(argv), code, said.getvalue(), "")
 
 
 @pytest.fixture
