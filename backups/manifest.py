@@ -23,15 +23,17 @@ ASKED = {
     "mounts": ["findmnt", "--list", "--noheadings", "--real"],
     "kernel": ["uname", "--all"],
 }
-DPKG, APT = Path("/var/lib/dpkg/status"), Path("/var/lib/apt/extended_states")
-OF = {"selections": (DPKG,), "manual": (DPKG, APT), "versions": (DPKG,)}  # what follows from these files alone
+DPKG, APT = "/var/lib/dpkg/status", "/var/lib/apt/extended_states"
+UNITS = ("/usr/lib/systemd/system", "/etc/systemd/system", "/etc/systemd/system/*.*/", "/etc/init.d")
+# What follows from these files and directories alone, as patterns.
+OF = {"selections": (DPKG,), "manual": (DPKG, APT), "versions": (DPKG,), "units": UNITS}
 HEARD = "heard.json"  # of which state of these files the answers are
 
 
 def write(site: Site) -> None:
     """One file for each question, and `manifest.json`. A question without an answer leaves the older answer there.
 
-    What packages there are is asked again where that has changed: apt takes a second of processor time to say it.
+    Packages and units are asked for again where they have changed: apt takes a second of processor time to say it.
     """
     WHERE.mkdir(mode=0o700, parents=True, exist_ok=True)
     before, heard = _heard(), dict[str, str]()
@@ -59,10 +61,10 @@ def _heard() -> dict[str, str]:
         return {}
 
 
-def _state(sources: Sequence[Path]) -> str:
-    """Another wherever one of them is another file or was written; empty where nothing can be said."""
+def _state(sources: Sequence[str]) -> str:
+    """Another wherever one of them is another file, came, went or was written; empty where nothing can be said."""
     try:
-        found = [source.stat() for source in sources]
+        found = [path.stat() for source in sources for path in sorted(Path("/").glob(source.lstrip("/")))]
     except OSError:
         return ""
     return " ".join(f"{one.st_ino}:{one.st_ctime_ns}:{one.st_size}" for one in found)

@@ -184,22 +184,30 @@ def test_a_disk_that_is_full_for_one_server_is_said_and_stops_no_other(
         assert one.code == Failed.exit_code
 
 
-def test_packages_are_asked_again_where_they_changed(
+def test_packages_and_units_are_asked_again_where_they_changed(
     here: LocalSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (asked := tmp_path / "asked").touch()
     (status := tmp_path / "dpkg-status").write_text("one", encoding="utf-8")
     monkeypatch.setattr(manifest, "ASKED", {"versions": ["sh", "-c", f"echo >> {asked}; cat {status}"]})
-    monkeypatch.setattr(manifest, "OF", {"versions": (status,)})
+    monkeypatch.setattr(manifest, "OF", {"versions": (str(status), str(tmp_path / "*.wants/"))})
     for content, times in (("one", 1), ("one", 1), ("two", 2), ("two", 2)):
         if status.read_text(encoding="utf-8") != content:
             status.write_text(content, encoding="utf-8")
         manifest.write(here)
         assert (tmp_path / "state/host/versions.txt").read_text(encoding="utf-8") == content
         assert asked.read_text(encoding="utf-8").count("\n") == times
-    status.unlink()
+    (wants := tmp_path / "multi-user.target.wants").mkdir()
     manifest.write(here)
-    assert asked.read_text(encoding="utf-8").count("\n") == 3
+    manifest.write(here)
+    (wants / "a.service").symlink_to("/nowhere")
+    manifest.write(here)
+    assert asked.read_text(encoding="utf-8").count("\n") == 4
+    status.unlink()
+    wants.joinpath("a.service").unlink()
+    wants.rmdir()
+    manifest.write(here)
+    assert asked.read_text(encoding="utf-8").count("\n") == 5
 
 
 def test_all_uploads_of_a_host_go_through_one_limit(here: LocalSite) -> None:
