@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
-from backups import manifest, memory, paths, spooled
+from backups import counted, manifest, memory, paths, spooled
 from backups.debts import calendar
 from backups.engines import server
 from backups.memory import Taken
@@ -123,7 +123,9 @@ def _snapshot(site: Site, engine: Engine, to: Sequence[Side], now: datetime, say
         mine = server(engine)
         spooled.require_room(site, disk.size(mine.data))
         mine.copy(spool)
-        run = replace(run, options=[*DATABASE_OPTIONS, f"--comment={notes.write(mine, spool)}"])
+        note = notes.write(mine, spool)
+        counted.write(site, mine, spool, run.name)
+        run = replace(run, options=[*DATABASE_OPTIONS, f"--comment={note}"])
         taken = run.to(to)
         if all(one.error for one in taken):
             with KEEPING:

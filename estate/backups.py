@@ -38,5 +38,6 @@ class BackupPolicy:
     heartbeat: Secret | None = None  # the URL of a dead-man's switch; {host} and {kind} in it are filled in
     notify: Secret | None = None  # URLs as apprise takes them, one a line
     stream_keep_mb: int = 4096  # of a server's log that production keeps at most for a side that is down
+    count_seconds: int = 60  # that a snapshot may read a server's tables, for its proof to be held against; 0: none
     replicate: bool = True  # whether a twin follows its production host's database servers
     vault: VaultPolicy = field(default_factory=VaultPolicy)

@@ -9,7 +9,7 @@ from inventory.raw_secret import plain_secret
 from inventory.vault_build import plain_vault, vault
 
 SAME = ("files_at", "files_to", "upload_limit_kib", "spool_mb", "keep_free_percent", "stream_keep_mb", "metrics",
-        "replicate")  # fmt: skip
+        "count_seconds", "replicate")  # fmt: skip
 DEFAULT = RawBackup()
 
 

@@ -27,6 +27,7 @@ class RawBackup(Table):
     spool_mb: Annotated[int, Field(ge=0)] = 4096
     keep_free_percent: Annotated[int, Field(ge=1, le=90)] = 10
     stream_keep_mb: Annotated[int, Field(ge=256, le=1_000_000)] = 4096
+    count_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
     replicate: bool = True
     metrics: Annotated[str, AfterValidator(words.absolute)] | None = None
     heartbeat: RawSecret | None = None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from saved_estate import T0
 
-from backups.proof.judge import LEAST, SMALL, shrunk, stale
+from backups.proof.judge import LEAST, SMALL, differs, shrunk, stale
 
 DAY = timedelta(days=1)
 
@@ -31,6 +31,24 @@ def test_what_lost_more_than_half_is_named(
     said = shrunk(before, now)
     assert len(said) == len(found)
     assert all(one.startswith(word.partition(" left")[0]) for one, word in zip(said, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "found"),
+    [
+        ({}, {"rows of a": 1}, []),
+        ({"rows of a": 1, "sum of a": "7"}, {"rows of a": 1, "sum of a": "7", "rows of b": 2}, []),
+        ({"rows of a": 2, "sum of a": "7"}, {"rows of a": 1, "sum of a": "6"}, ["rows of a: 2 on production, 1 here"]),
+        ({"rows of a": 1, "sum of a": "7"}, {"rows of a": 1, "sum of a": "6"}, ["a has as many rows as on production"]),
+        ({"rows of a": 1, "sum of a": "7"}, {}, ["rows of a: 1 on production, none here"]),
+    ],
+)
+def test_what_is_not_as_production_counted_it_is_named_once(
+    there: dict[str, int | str], here: dict[str, int | str], found: list[str]
+) -> None:
+    said = differs(there, here)
+    assert len(said) == len(found)
+    assert all(one.startswith(words) for one, words in zip(said, found, strict=True))
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))

@@ -8,6 +8,7 @@ there reads none.
 from datetime import UTC, datetime, timedelta
 
 from backups.proof.record import Evidence
+from backups.tables import ROWS, SUM
 
 LEAST = 0.5  # of what the last proof that held had counted
 SMALL = 20  # what has no more than this may go
@@ -18,7 +19,7 @@ def shrunk(before: Evidence | None, now: Evidence) -> list[str]:
     """What is less than half of what it was, in words; table by table where there are some."""
     found = []
     for word, was in (before or {}).items():
-        counted = word in COUNTS or word.startswith("rows of ")
+        counted = word in COUNTS or word.startswith(ROWS)
         if not counted or not isinstance(was, int) or was <= SMALL:
             continue
         left = now.get(word)
@@ -26,6 +27,22 @@ def shrunk(before: Evidence | None, now: Evidence) -> list[str]:
             found.append(f"{word}: {was} before, and now there are none")
         elif left < was * LEAST:
             found.append(f"{word}: {was} before, {left} now")
+    return found
+
+
+def differs(there: Evidence, here: Evidence) -> list[str]:
+    """What is not as production counted it, in words, table by table."""
+    found = []
+    for word, counted in there.items():
+        table = word.removeprefix(SUM)
+        if counted == here.get(word) or (
+            word.startswith(SUM) and there[f"{ROWS}{table}"] != here.get(f"{ROWS}{table}")
+        ):
+            continue  # other rows have another sum: once is enough
+        if word.startswith(SUM):
+            found.append(f"{table} has as many rows as on production, but not the same")
+        else:
+            found.append(f"{word}: {counted} on production, {here.get(word, 'none')} here")
     return found
 
 

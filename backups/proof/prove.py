@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backups import restore
+from backups import counted, restore
+from backups.counted import Counted
 from backups.engines import Server, server
 from backups.proof import closed, judge, record
-from backups.proof.fill import Counted
+from backups.proof.fill import Counted as Filled
 from backups.proof.furnish import FILES as SHOWN_AT
 from backups.proof.hydrate import Lost, Target, hydrate
 from backups.proof.orders import Order, Said, Shown, Started
@@ -52,6 +53,7 @@ class Proving:
     databases: dict[str, Evidence] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     unseen: set[str] = field(default_factory=set)  # ids of archives
+    there: dict[Engine, Counted] = field(default_factory=dict)  # what production counted
 
     def run(self) -> Proof:
         """All of it, and the record is kept."""
@@ -64,6 +66,7 @@ class Proving:
             order = Order(self.site.host.web, Path(trust) if trust else None, tuple(shown), tuple(engines))
             self._seen(order)
         self._fresh()
+        self._as_counted()
         self._compare()
         proof = Proof(
             self.client.name, at, watch.seconds, self.archives, self.vhosts, self.databases,
@@ -87,7 +90,7 @@ class Proving:
         self.findings.append(Finding(subject, f"not looked at: {_what(fault)}", ()))
         self.unseen |= {one.id for one in self.archives if one.kind in kinds}
 
-    def _hydrated(self, archive: Archive, target: Target) -> Counted:
+    def _hydrated(self, archive: Archive, target: Target) -> Filled:
         """Fetch what changed, then read every byte of it again: now it is known that it is the archive's."""
         repository = self.site.repository(self.client, archive.kind, archive.side)
         moved = hydrate(repository, archive, target)
@@ -121,6 +124,8 @@ class Proving:
                 mine = server(engine)
                 target = restore.data_of(mine)
                 self._hydrated(archive, target)
+                if (there := counted.read(target.top)) is not None:
+                    self.there[engine] = there
                 copy = stack.enter_context(closed.copied(mine, target.top))
             except (Problem, OSError) as fault:
                 self._fault(engine, fault, engine)
@@ -161,6 +166,18 @@ class Proving:
                 if what := judge.stale(seen.get("newest row"), fresh.max_age, archive.taken):
                     self._against(f"{engine}.{database.name}", what, engine)
 
+    def _as_counted(self) -> None:
+        """With what production counted when it was copied."""
+        for engine, there in self.there.items():
+            for database in self._databases(engine):
+                subject = f"{engine}.{database.name}"
+                if (seen := self.databases.get(subject)) is None:
+                    continue
+                known = there.databases.get(database.name, {})
+                self.databases[subject] = {**seen, "as on production": there.words(database.name)}
+                for what in judge.differs(known, seen):
+                    self._against(subject, f"not as production counted it: {what}", engine)
+
     def _compare(self) -> None:
         """With the last time that nothing was found against it."""
         for one in reversed(record.proofs(self.client.name)):
@@ -178,7 +195,7 @@ def _what(fault: Problem | OSError) -> str:
     return fault.what if isinstance(fault, Problem) else f"{fault.filename or ''}: {fault.strerror}"
 
 
-def _counted(counted: Counted) -> dict[str, Any]:
+def _counted(counted: Filled) -> dict[str, Any]:
     youngest = (
         datetime.fromtimestamp(counted.newest / 1e9, UTC).isoformat(timespec="seconds") if counted.newest else None
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from backups.proof import tables
+from backups import tables
 from backups.proof.furnish import furnish, php, started
 from backups.proof.orders import ORDER, SAID, Order, Said, Shown, Started
 from effects import http

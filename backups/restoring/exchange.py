@@ -16,16 +16,15 @@ from types import ModuleType
 from backups import paths
 from backups.engines import Server
 from backups.proof.record import Evidence
-from backups.proof.tables import HOLDS
 from backups.restoring import in_mariadb, in_postgresql
 from backups.restoring.dumps import LONGEST, restored_name
+from backups.tables import HOLDS, ROWS, SUM
 from effects import files
 from estate.model import Engine
 from estate.problem import Failed, Refused
 
 BEGUN = paths.STATE / "exchanges"
 LOADING, GOING = "loading", "exchanging"
-ROWS, SUM = "rows of ", "sum of "
 Say = Callable[[str], None]
 
 
@@ -113,7 +112,7 @@ def load(this: Exchange, dump: Path) -> list[Change]:
 
 
 def changes(now: Evidence, then: Evidence) -> list[Change]:
-    """Tables that differ in rows or content, by name. Of both it takes what `backups.proof.tables` counts."""
+    """Tables that differ in rows or content, by name. Of both it takes what `backups.tables` counts."""
     tables = sorted({key.removeprefix(ROWS) for key in (*now, *then) if key.startswith(ROWS)})
     return [
         Change(table, _rows(now, table), _rows(then, table))

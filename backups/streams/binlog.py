@@ -21,6 +21,8 @@ KINDS = {
     **dict.fromkeys((25, 32, 168, 171), "delete"),
 }
 ENDS = (b"COMMIT", b"ROLLBACK")
+MARKS = (b"BEGIN", b"SAVEPOINT", b"RELEASE SAVEPOINT", *ENDS)
+STATEMENTS = (XA_PREPARE, 18, 165)  # and those that load a file, or are compressed
 
 
 def transactions(name: str, content: bytes) -> Iterator[Transaction]:
@@ -45,6 +47,20 @@ def _events(content: bytes) -> Iterator[tuple[int, int, int, int, bytes]]:
             return
         yield at, kind, seconds, server, content[at : at + length]
         at += length
+
+
+def touched(content: bytes) -> frozenset[str] | None:
+    """Every `database.table` that a part of the file changes; None where a statement may have changed any of them.
+
+    `content`: from the beginning of an event.
+    """
+    found = set[str]()
+    for _, kind, _, _, event in _events(MAGIC + content):
+        if kind == TABLE_MAP:
+            found.add(_table(event))
+        elif kind in STATEMENTS or (kind == QUERY and not _query(event)[1].upper().startswith(MARKS)):
+            return None
+    return frozenset(found)
 
 
 class _Group:

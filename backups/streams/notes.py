@@ -1,7 +1,6 @@
 """Where in which chain a snapshot stands: written down when it is taken, as the archive's comment.
 
-In the comment, and not in a file of the snapshot: a copy of a database server holds what that server knows, and
-nothing else.
+In the comment, for it is asked of many archives at once, and no file of any has to be fetched.
 """
 
 import json
@@ -33,7 +32,7 @@ class Note:
 def write(server: Server, copy: Path) -> str:
     """The note of a copy that was just taken of that server; empty where the server has no log."""
     if server.engine is Engine.MARIADB:
-        position, birth = _binlog(copy), files.identity(server.data)
+        position, birth = binlog_position(copy), files.identity(server.data)
     else:
         timeline, position = _wal(copy)
         birth = f"{files.identity(server.data)} timeline {timeline}"
@@ -54,7 +53,8 @@ def read(comment: str) -> Note | None:
     return note if word == WORD and chains.NAME.fullmatch(chain) else None
 
 
-def _binlog(copy: Path) -> Position | None:
+def binlog_position(copy: Path) -> Position | None:
+    """Up to where a copy of a MariaDB server holds its log; None where it writes none."""
     for name in BINLOG:
         if (copy / name).exists():
             words = (copy / name).read_text(encoding="utf-8").split()

@@ -8,6 +8,7 @@ import pytest
 from beginnings import hardened
 from chain import on, toolkit, typed
 from hardening import own_lab
+from streaming import start_writer, stop_writer
 
 from effects.clock import wait_until
 from effects.run import Result
@@ -34,6 +35,14 @@ f=$(psql "SELECT pg_relation_filepath(indexrelid) FROM pg_index JOIN pg_class c 
     WHERE relnamespace = 'public'::regnamespace LIMIT 1") && psql CHECKPOINT && systemctl stop postgresql@15-main &&
 printf XXXXXXXXXXXXXXXX | dd of=/var/lib/postgresql/15/main/$f bs=1 seek=4 conv=notrunc status=none
 systemctl start postgresql@15-main"""
+
+# A copy that is not what production holds: the row goes after the copy was made ready, and no log says so.
+NOT_THE_SAME = """cp /usr/bin/mariadb-backup /root/ && cat > /usr/bin/mariadb-backup <<'END'
+#!/bin/sh
+/root/mariadb-backup "$@" || exit
+[ "$1" != --prepare ] || mariadb shop -e 'SET sql_log_bin = 0; DELETE FROM few LIMIT 1'
+END
+mariadb shop -e 'CREATE TABLE few (n INT PRIMARY KEY); INSERT INTO few SELECT seq FROM seq_1_to_9'"""
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +110,28 @@ def test_an_application_reaches_nobody_from_the_room(lab: Lab) -> None:
     document = proof(lab)[1]
     assert document["vhosts"]["ledger.example"].get("answer") == "200 with “Seawall ledger”", found(document)
     assert lab.run("web1", f"cp -p /root/index.php {index}").ok
+
+
+def test_tables_come_up_as_production_counted_them_while_people_wrote(lab: Lab) -> None:
+    start_writer(lab, 1)
+    save(lab, "databases")
+    stop_writer(lab)
+    said, document = proof(lab)
+    assert said.code == 0, found(document)
+    for subject, table in (("mariadb.shop", "w"), ("postgresql.ledger", "public.w")):
+        seen = document["databases"][subject]
+        assert seen["as on production"] == f"{seen['tables'] - 1} tables counted; written since: {table}"
+
+
+def test_a_copy_that_is_not_what_production_held_is_found(lab: Lab) -> None:
+    assert lab.run("web1", NOT_THE_SAME).ok
+    save(lab, "databases")
+    assert lab.run("web1", "mv /root/mariadb-backup /usr/bin/ && mariadb shop -e 'DROP TABLE few'").ok
+    said, document = proof(lab)
+    assert said.code == 8
+    assert found(document) == "mariadb.shop: not as production counted it: rows of few: 8 on production, 9 here"
+    (finding,) = document["findings"]
+    assert finding["archives"] == [one["id"] for one in document["archives"] if one["kind"] == "mariadb"]
 
 
 def test_emptied_tables_files_that_are_gone_and_a_broken_index_are_found(lab: Lab) -> None:
