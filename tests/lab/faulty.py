@@ -1,6 +1,8 @@
 """What the tests of faults do on hosts: everything that a file system has, descriptions of trees, kills at instants."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
@@ -75,6 +77,16 @@ def walk(way):
 os.chdir(sys.argv[1]); walk(b"")
 print(json.dumps(found))
 """
+
+
+@contextmanager
+def small(lab: Lab, host: str, path: str, options: str) -> Iterator[None]:
+    """A disk of its own at `path`, with the limits that a test wants."""
+    assert lab.run(host, f"mkdir -p {path} && mount -t tmpfs -o {options} tmpfs {path}").ok
+    try:
+        yield
+    finally:
+        assert lab.run(host, f"umount {path}").ok
 
 
 def python(lab: Lab, host: str, program: str, *words: str, cwd: str = "/") -> str:

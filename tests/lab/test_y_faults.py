@@ -3,12 +3,11 @@
 import json
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from chain import fault, good, on, todays, toolkit, typed
-from faulty import FURNISH, begun, contents, described, kill, killed, python
+from faulty import FURNISH, begun, contents, described, kill, killed, python, small
 from hardening import copied_estate, own_lab
 
 from effects.clock import wait_until
@@ -38,16 +37,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         for host, unit in (("web1", "seawall-backup"), ("twin1", "seawall-keeper")):
             made.run(host, f"systemctl stop {unit}")
         yield made
-
-
-@contextmanager
-def small(lab: Lab, host: str, path: str, options: str) -> Iterator[None]:
-    """A disk of its own at `path`, with the limits that a test wants."""
-    assert lab.run(host, f"mkdir -p {path} && mount -t tmpfs -o {options} tmpfs {path}").ok
-    try:
-        yield
-    finally:
-        assert lab.run(host, f"umount {path}").ok
 
 
 def whole(lab: Lab) -> None:

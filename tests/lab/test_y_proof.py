@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from beginnings import hardened
 from chain import on, toolkit, typed
+from faulty import small
 from hardening import own_lab
 from streaming import start_writer, stop_writer
 
@@ -132,6 +133,17 @@ def test_a_copy_that_is_not_what_production_held_is_found(lab: Lab) -> None:
     assert found(document) == "mariadb.shop: not as production counted it: rows of few: 8 on production, 9 here"
     (finding,) = document["findings"]
     assert finding["archives"] == [one["id"] for one in document["archives"] if one["kind"] == "mariadb"]
+
+
+def test_a_full_disk_on_the_twin_speaks_against_no_archive_and_loses_nothing(lab: Lab) -> None:
+    with small(lab, "twin1", READY, "size=8m"):
+        said, document = proof(lab, "--now")
+    assert said.code == 8
+    assert "not looked at: " in found(document)
+    assert "No space left on device" in found(document)
+    assert not [one for one in document["findings"] if one["archives"]]
+    said, document = proof(lab, "--now")
+    assert said.code == 0, found(document)
 
 
 def test_emptied_tables_files_that_are_gone_and_a_broken_index_are_found(lab: Lab) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from lab import Lab
 pytestmark = pytest.mark.lab
 
 BEGIN = now()
+DICE = Random(7)  # noqa: S311 - the same instants each time
 
 OPTIONS = "-o BatchMode=yes -o IdentitiesOnly=yes -o UserKnownHostsFile=/etc/seawall/known_hosts"
 RSH = f"ssh -i /etc/seawall/ssh/{{key}} {OPTIONS}"
@@ -217,6 +219,7 @@ def test_what_ransomware_left_is_suspect_and_lets_nothing_older_go(lab: Lab, yes
 REMOVE = """
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from backups.site import Site
 from backups.vault import rounds
 from backups.vault.catalogue import Catalogue
@@ -250,6 +253,22 @@ def test_the_keeper_alone_removes_and_compacts_and_a_hold_stops_it(lab: Lab, yes
     assert int(lab.run("vault-odd", "du -sk /srv/borg/web1/files").out.split()[0]) < before
     calm(lab)
     assert save(lab, named(10)).ok
+
+
+def test_a_keeper_that_is_killed_anywhere_removes_the_same_in_the_end(lab: Lab, yesterday: str) -> None:
+    for minutes in (20, 18, 16):
+        assert save(lab, named(minutes)).ok
+    calm(lab)
+    program = ["/opt/seawall/bin/python", "-c", REMOVE]
+    for _ in range(5):
+        lab.run("twin1", ["timeout", "--signal=KILL", f"{DICE.uniform(0.5, 6):.2f}", *program], timeout=60)
+        assert restores(lab, yesterday)
+    said = lab.run("twin1", program, timeout=200)
+    assert said.ok, said.err
+    left = as_root(lab, BORG, "list", "--short", url(lab)).out
+    assert yesterday in left
+    assert not [minutes for minutes in (20, 18, 16) if named(minutes) in left]
+    calm(lab)
 
 
 def test_the_catalogue_is_signed_and_the_backup_server_has_it_too(lab: Lab, yesterday: str) -> None:
