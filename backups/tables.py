@@ -69,8 +69,8 @@ def mariadb(database: str, bound: Bound = FREE) -> Evidence:
     names = [row[0] for row in _lines(in_mariadb(listing, bound))]
     quoted = [f"`{database}`.`{name.replace('`', '``')}`" for name in names]
     count = "".join(f"SELECT COUNT(*) FROM {name};" for name in quoted)  # noqa: S608 - quoted
-    counts = _lines(in_mariadb(count, bound)) if names else []
-    sums = _lines(in_mariadb(f"CHECKSUM TABLE {', '.join(quoted)}", bound)) if names else []
+    found = _lines(in_mariadb(f"{count}CHECKSUM TABLE {', '.join(quoted)}", bound)) if names else []
+    counts, sums = found[: len(names)], found[len(names) :]
     return _evidence(names, [int(row[0]) for row in counts], [row[-1] for row in sums])
 
 
