@@ -25,6 +25,7 @@ from estate.problem import Problem, Untrusted
 
 NAME = "seawall-counted.json"  # beside the copy's own files: both servers leave alone what they don't know there
 LATE = "there was no time left for it"
+FAULTS = (Problem, OSError, ValueError)  # of a reading, and not of the snapshot
 MOST = 64 << 20  # bytes of a manifest
 
 
@@ -44,7 +45,7 @@ class Counted:
 _COUNTED = TypeAdapter(Counted)
 
 
-def write(site: Site, server: Server, copy: Path, turn: str) -> Counted:
+def write(site: Site, server: Server, copy: Path, turn: str) -> None:
     """Count, and put it into the copy, which holds none afterwards where the estate wants none.
 
     `turn`: what differs each time. No fault of a database is one of its snapshot.
@@ -52,10 +53,9 @@ def write(site: Site, server: Server, copy: Path, turn: str) -> Counted:
     (copy / NAME).unlink(missing_ok=True)  # PostgreSQL copies what it does not know
     seconds = site.estate.backup.count_seconds
     if not seconds:
-        return Counted()
+        return
     counted = _count(server, copy, _databases(site, server.engine, turn), seconds)
     files.write(copy / NAME, _COUNTED.dump_json(counted).decode() + "\n", mode=0o600)
-    return counted
 
 
 def _databases(site: Site, engine: Engine, turn: str) -> list[str]:
@@ -72,13 +72,17 @@ def _count(server: Server, copy: Path, databases: Iterable[str], seconds: float)
             continue
         try:
             found[name] = HOLDS[server.engine](name, Bound(remain, serving=True))
-        except Problem as fault:
-            left[name] = fault.what
+        except FAULTS as fault:
+            left[name] = _words(fault)
     try:
         written = since(server, copy, {name: _tables(counted) for name, counted in found.items()})
-    except Problem as fault:
-        return Counted({}, left | dict.fromkeys(found, fault.what))
+    except FAULTS as fault:
+        return Counted({}, left | dict.fromkeys(found, _words(fault)))
     return _untouched(found, left, written)
+
+
+def _words(fault: Exception) -> str:
+    return fault.what if isinstance(fault, Problem) else str(fault)
 
 
 def _tables(counted: Evidence) -> list[str]:
