@@ -203,7 +203,7 @@ class Guest:
 
     def _devices(self) -> list[Path]:
         disk = record.loops(str(self.disk)) if self.disk.exists() else []
-        return [device for device in map(Path, disk) if device.exists()]
+        return [device for device in map(Path, ("/dev/fuse", *disk)) if device.exists()]
 
     def halt(self) -> None:
         """Power off, waiting until it is down; nothing of a disk is left in this machine's memory."""

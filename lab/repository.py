@@ -36,6 +36,7 @@ EXTRA = (
     "lynis",
     "needrestart",
     "openscap-scanner",
+    "python3-llfuse",
     "quota",
     "rkhunter",
     "sysstat",
