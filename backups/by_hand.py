@@ -15,7 +15,7 @@ from backups import looking, paths, restore
 from backups.proof.disarm import disarm
 from backups.repository import Repository
 from effects.onhost import encrypted, uploads
-from estate.points import FILES, Archive, newest
+from estate.points import FILES, Archive, Kind, newest
 from estate.problem import Failed, Missing, Refused
 
 SIDE = paths.STATE / "restored-by-hand"
@@ -37,15 +37,15 @@ class Loss:
         return not self.changed and not self.only_here
 
 
-def archive_of(archives: Sequence[Archive], name: str | None, at: datetime | None) -> Archive:
-    """The one that was named; else the newest of files, at or before `at`. Raises Missing."""
+def archive_of(archives: Sequence[Archive], name: str | None, at: datetime | None, kind: Kind = FILES) -> Archive:
+    """The one that was named; else the newest of that kind, at or before `at`. Raises Missing."""
     if name is not None:
         return looking.named(archives, name)
     in_time = [archive for archive in archives if at is None or archive.taken <= at]
-    found = newest(in_time, FILES)
+    found = newest(in_time, kind)
     if found is None:
         when = "" if at is None else f" at or before {at:%Y-%m-%d %H:%M %Z}"
-        raise Missing(f"there is no archive of files{when}", hint="show what there is with: seawall backup list")
+        raise Missing(f"there is no archive of {kind}{when}", hint="show what there is with: seawall backup list")
     return found
 
 

@@ -7,7 +7,7 @@ to write, which is why reading goes past the lock: nothing that a reader does ca
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +28,7 @@ HOURS = 3600
 # kinds in one run end with 1. All others (a disk that can't be read, a right that is missing) are errors here.
 HARMLESS = (100, 103, 107)
 SEVERAL = 1
+Start = Callable[[Sequence[str], Mapping[str, str]], Result]  # arguments and environment of borg
 UNREADABLE = re.compile(r"\[Errno (?!2\b)\d+\]")
 ALREADY_THERE = 10
 CLOSED = (80, 81)  # there was no connection, or no longer
@@ -160,6 +161,15 @@ class Repository:
         """`borg diff` of two archives that lie here, as JSON lines."""
         argv = ("diff", "--json-lines", *self._past_the_lock, f"{self.url}::{before.name}", after.name, *patterns)
         return self._run(*argv, timeout=HOURS)
+
+    def mount(self, archive: Archive, place: str, start: Start) -> None:
+        """Let `start` run borg so that it shows `archive` at `place`, and judge how that began.
+
+        Always past the lock: it is there for hours, and hinders no backup.
+        """
+        options = ("--foreground", "--bypass-lock", "-o", "nosuid,nodev,noexec")
+        result = start(("mount", *options, f"{self.url}::{archive.name}", place), self._environment())
+        self._judge(self._explained(result), "mount")
 
     def read_by(self, argv: Sequence[str], *, stdin: str, timeout: float) -> str:
         """What a program of ours says that reads it through borg's own modules, and ends with borg's exit codes."""

@@ -61,8 +61,7 @@ def _files(site: Site, now: datetime, say: Report, *, owed: bool, watch: Watch) 
     if not wanted:
         return []
     manifest.write(site)
-    sources = [*ALWAYS, str(manifest.WHERE), *_beyond(site)]
-    present = [source.lstrip("/") for source in sources if Path(source).exists()]
+    present = [source.lstrip("/") for source in sources(site) if Path(source).exists()]
     options = [*FILE_OPTIONS, *(f"--exclude={path}" for path in _relative(NEVER))]
     run = _Run(site, FILES, now, present, Path("/"), options, say, watch)
     taken = run.to(wanted)
@@ -74,6 +73,11 @@ def _files(site: Site, now: datetime, say: Report, *, owed: bool, watch: Watch) 
 def _relative(patterns: Sequence[str]) -> list[str]:
     """borg matches against what it was given, which is relative to /: the same paths restore anywhere."""
     return [pattern.replace("sh:/", "sh:").lstrip("/") for pattern in patterns]
+
+
+def sources(site: Site) -> list[str]:
+    """What an archive of files is made of, as far as it is there."""
+    return [*ALWAYS, str(manifest.WHERE), *_beyond(site)]
 
 
 def _beyond(site: Site) -> list[str]:

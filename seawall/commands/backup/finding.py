@@ -9,7 +9,7 @@ from backups import looking
 from backups.looking import Difference, Version
 from backups.site import Site
 from estate.model import Host, Side
-from estate.points import FILES, Archive
+from estate.points import FILES, Archive, Kind
 from estate.problem import BadEstate, Missing
 from seawall.options import json_option, print_json, say
 
@@ -24,9 +24,9 @@ def client_of(site: Site, name: str | None) -> Host:
     return found[name or site.host.name]
 
 
-def archives_of(site: Site, client: Host) -> tuple[Archive, ...]:
-    """Archives of files, oldest first; a side that does not answer is said. Raises where there are none."""
-    found, faults = site.archives(client, (FILES,))
+def archives_of(site: Site, client: Host, kinds: tuple[Kind, ...] = (FILES,)) -> tuple[Archive, ...]:
+    """Archives of these kinds, oldest first; a side that does not answer is said. Raises where there are none."""
+    found, faults = site.archives(client, kinds)
     for fault in faults:
         click.echo(f"not looked at: {fault.what}", err=True)
     if not found:
