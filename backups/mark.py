@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from backups import paths
@@ -10,6 +11,14 @@ from estate.points import Archive
 from estate.problem import Failed
 
 RESTORED = paths.STATE / "restored"
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What a database server was brought on by, beyond its snapshot."""
+
+    said: str  # in words
+    until: datetime  # all that was committed before is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +34,11 @@ class Mark:
     def _file(self) -> Path:
         return RESTORED / f"{self.subject}.json"
 
-    def write(self, archive: Archive, directory: Path, beyond: str = "") -> None:
-        """Say that `directory`, wherever it is moved to, holds `archive`, and in words what it holds `beyond` that."""
+    def write(self, archive: Archive, directory: Path, beyond: Beyond | None = None) -> None:
+        """Say that `directory`, wherever it is moved to, holds `archive`, and what it holds `beyond` that."""
         RESTORED.mkdir(mode=0o700, parents=True, exist_ok=True)
-        row = {"archive": archive.id, "directory": files.identity(directory), "beyond": beyond}
+        more = beyond and {"said": beyond.said, "until": beyond.until.isoformat()}
+        row = {"archive": archive.id, "directory": files.identity(directory), "beyond": more}
         files.write(self._file, json.dumps(row), mode=0o600)
 
     def holds(self, archive: Archive, directory: Path) -> bool:
@@ -40,12 +50,13 @@ class Mark:
             return False
 
     @property
-    def beyond(self) -> str:
-        """What it was written with; empty where that is nothing."""
+    def beyond(self) -> Beyond | None:
+        """What it was written with."""
         try:
-            return str(json.loads(self._file.read_text(encoding="utf-8")).get("beyond", ""))
-        except (OSError, json.JSONDecodeError):
-            return ""
+            row = json.loads(self._file.read_text(encoding="utf-8"))["beyond"]
+            return Beyond(str(row["said"]), datetime.fromisoformat(row["until"]))
+        except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError):
+            return None
 
     def clear(self) -> None:
         """It holds nothing any more, for it is about to change."""

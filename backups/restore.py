@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backups.engines import Server
-from backups.mark import Mark
+from backups.mark import Beyond, Mark
 from backups.proof.hydrate import Target, hydrate
 from backups.repository import Repository
 from effects import files
@@ -110,7 +110,7 @@ def data_of(server: Server) -> Target:
 
 
 def place_database(
-    repository: Repository, archive: Archive, server: Server, kept: str, forward: Callable[[Path], str] | None = None
+    repository: Repository, archive: Archive, server: Server, kept: str, forward: Callable[[Path], Beyond] | None = None
 ) -> None:
     """Bring a database server's data back and start it; what stood there stays beside it as `.kept-…`.
 
@@ -121,7 +121,7 @@ def place_database(
     hydrate(repository, archive, target)
     target.leave()
     stage = target.top
-    beyond = forward(stage) if forward is not None else ""
+    beyond = forward(stage) if forward is not None else None
     Mark(server.engine).write(archive, stage, beyond)
     take_place(stage, server, kept)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 from backups.site import Site
 from drp.job import Job, as_dict
@@ -41,6 +42,14 @@ class Step(Protocol):
 
     def act(self, world: World) -> None:
         """Make it so. Must be safe to repeat after a crash at any instant."""
+
+
+@runtime_checkable
+class Reaching(Protocol):
+    """A step that brings back what was written up to an instant: how far is known when it holds."""
+
+    def until(self, world: World) -> datetime:
+        """All that was committed before is there."""
 
 
 def carry_out(steps: Sequence[Step], world: World, journal: Journal) -> bool:
@@ -82,7 +91,7 @@ def _as_problem(fault: Problem | OSError, world: World) -> Problem:
 
 def _hold(step: Step, world: World, journal: Journal) -> None:
     if seen := step.proof(world):
-        journal.write("held", step.kind, step.subject, evidence=seen)
+        journal.write("held", step.kind, step.subject, evidence=seen, **_reached(step, world))
         return
     journal.write("begun", step.kind, step.subject)
     step.act(world)
@@ -92,4 +101,8 @@ def _hold(step: Step, world: World, journal: Journal) -> None:
             f"{world.site.host.name}: {step.kind} {step.subject}: done, but it does not hold",
             hint="look at the host, then run the same command again",
         )
-    journal.write("done", step.kind, step.subject, evidence=seen)
+    journal.write("done", step.kind, step.subject, evidence=seen, **_reached(step, world))
+
+
+def _reached(step: Step, world: World) -> dict[str, str]:
+    return {"until": step.until(world).isoformat()} if isinstance(step, Reaching) else {}

@@ -16,6 +16,7 @@ from estate.problem import Missing
 ACTIVATE, REDIRECT = "activate", "redirect"  # the first job of an incident, and the one that ends it
 ENDS = ("done", "held", "failed")
 FILES = "files"
+DATABASE = "database"
 DNS, FREEZE = "dns", "freeze"  # the steps that begin and end an outage
 WORDS = {"activate": "activation", "withdraw": "return: freeze and save", "restore": "return: restore",
          "redirect": "return: redirect"}  # fmt: skip
@@ -31,6 +32,7 @@ class Act:
     end: datetime
     outcome: str
     said: str  # evidence, or the error
+    until: datetime | None = None  # of a database: all that was committed before was brought back
 
     @property
     def seconds(self) -> float:
@@ -84,7 +86,7 @@ class Outage:
     domain: str
     recovery_point: datetime | None  # the oldest archive it was brought back from
     rpo: timedelta | None  # work lost at most: from the recovery point to the disaster
-    databases: timedelta | None  # the same of its databases alone: from the end of their stream; None: it has none
+    databases: timedelta | None  # the same of its databases alone: from what they were brought up to; None: it has none
     rto: timedelta | None  # from the order until DNS was proven; None where it never was
     away: timedelta | None  # without service while it returned; None where it did not return
 
@@ -151,7 +153,7 @@ def _acts(entries: Sequence[Entry]) -> tuple[Act, ...]:
             begun[key] = entry
         elif entry.event in ENDS:
             start = begun.pop(key, entry)
-            acts.append(Act(*key, start.at, entry.at, entry.event, _said(entry)))
+            acts.append(Act(*key, start.at, entry.at, entry.event, _said(entry), _until(entry)))
         elif entry.event == "opened":
             acts += [Act(*key, start.at, entry.at, "interrupted", "") for key, start in begun.items()]
             begun.clear()
@@ -161,6 +163,11 @@ def _acts(entries: Sequence[Entry]) -> tuple[Act, ...]:
 
 def _said(entry: Entry) -> str:
     return str(entry.detail.get("error" if entry.event == FAILED else "evidence") or "")
+
+
+def _until(entry: Entry) -> datetime | None:
+    said = entry.detail.get("until")
+    return datetime.fromisoformat(str(said)) if said else None
 
 
 def _home(run: Run) -> bool:
@@ -177,7 +184,7 @@ def _latest(runs: Sequence[Run]) -> tuple[Run, ...]:
 
 def _outage(move: Mapping[str, Any], runs: Sequence[Run], lost: datetime) -> Outage:
     domain, order = move["domain"], runs[0].ordered
-    points = _points(move)
+    points = _points(move, [run for run in runs if run.kind == ACTIVATE])
     point = min(points, default=None, key=lambda one: one[1])
     bases = [at for kind, at in points if kind != FILES]
     served = _first_end(domain, [run for run in runs if run.kind == ACTIVATE])
@@ -193,11 +200,12 @@ def _outage(move: Mapping[str, Any], runs: Sequence[Run], lost: datetime) -> Out
     )
 
 
-def _points(move: Mapping[str, Any]) -> list[tuple[str, datetime]]:
-    """Kind, and up to when it was brought back: the archive's time, or the end of the stream after it."""
+def _points(move: Mapping[str, Any], runs: Sequence[Run]) -> list[tuple[str, datetime]]:
+    """Kind, and up to when it was brought back: as the step said that did it; before, or of files, as was planned."""
+    used = {act.subject: act.until for run in runs for act in run.acts if act.step == DATABASE and act.until}
     until = {tail["archive"]: tail["until"] for tail in move.get("tails", ())}
     rows = [(row.get("kind", FILES), until.get(row.get("id"), row["taken"])) for row in move["archives"]]
-    return [(kind, datetime.fromisoformat(at)) for kind, at in rows]
+    return [(kind, used.get(kind) or datetime.fromisoformat(at)) for kind, at in rows]
 
 
 def _first_end(domain: str, runs: Sequence[Run]) -> datetime | None:

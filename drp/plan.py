@@ -50,11 +50,14 @@ class Move:
     seconds: float  # estimated; what an earlier vhost already brings is counted there
     proven: bool | None = None  # whether all of it came up whole in the proof room; None: not all of it was there yet
     tails: tuple[Tail, ...] = ()  # of those snapshots that a stream goes on from
+    replicas: tuple[Standby, ...] = ()  # of those engines
 
     def points(self) -> Mapping[Kind, datetime]:
-        """Up to when each part is brought back: the archive's time, or the end of the stream after it."""
-        until = {tail.archive: tail.until for tail in self.tails}
-        return {archive.kind: max(archive.taken, until.get(archive.id, archive.taken)) for archive in self.archives}
+        """Up to when each part is brought back: the archive's time, the end of its stream, or the replica's."""
+        streamed = [(archive.kind, t.until) for archive in self.archives for t in self.tails if t.archive == archive.id]
+        followed = [(one.engine, one.until) for one in self.replicas if one.until]
+        known = [(archive.kind, archive.taken) for archive in self.archives] + streamed + followed
+        return {archive.kind: max(at for kind, at in known if kind == archive.kind) for archive in self.archives}
 
     def loss(self, disaster: datetime) -> timedelta:
         """Work lost if production died at `disaster`: the age of the oldest thing it is brought back from."""
@@ -116,7 +119,9 @@ def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Pl
         brought |= {archive.id for archive in there if archive.kind != FILES}
         proven = _proven(there, seen.verdicts)
         tails = tuple(seen.tails[archive.id] for archive in there if archive.id in seen.tails)
-        moves.append(Move(vhost.domain, there, seen.changes[vhost.domain], seconds, proven, tails))
+        engines = {tail.engine for tail in tails}
+        replicas = tuple(one for one in seen.replicas if one.engine in engines)
+        moves.append(Move(vhost.domain, there, seen.changes[vhost.domain], seconds, proven, tails, replicas))
     if hopeless:
         said = "".join(f"\n{fault}" for fault in seen.faults)
         raise Refused(

@@ -63,8 +63,8 @@ def vhosts(incident: Incident) -> Table:
         "Sites",
         ("site", "recovery point", "RPO", "RPO of databases", "RTO", "away on return"),
         rows,
-        note="RPO: work lost at most, from the recovery point to the disaster; of databases, from the end of their "
-        "stream. RTO: from the order until every "
+        note="RPO: work lost at most, from the recovery point to the disaster; of databases, from where the replica or "
+        "the stream had brought them. RTO: from the order until every "
         "name server that answers was proven. Away on return: 503 with Retry-After, until DNS was proven again.",
         right=("RPO", "RPO of databases", "RTO", "away on return"),
     )

@@ -1,8 +1,10 @@
 """Could we come back now, from what, and how old is it?"""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from backups.replicas.promoting import Standby, standbys
 from backups.site import Site
 from backups.streams.tails import tails
 from drp import dns, observe
@@ -18,9 +20,10 @@ def status(site: Site) -> dict[str, Any]:
     production, twin = observe.pair(site)
     archives, faults = site.archives(production, observe.KINDS)
     after, said = tails(site, production, archives)
+    until = _until(after, standbys(production, after.values()))
     look = dns.look(site.estate)  # one for all: it remembers which servers are silent
     served = [(vhost, _points_at(look, vhost, (production, twin))) for vhost in site.estate.vhosts_on(production)]
-    vhosts = [_vhost(site, vhost, archives, after) | {"dns": where} for vhost, where in served]
+    vhosts = [_vhost(site, vhost, archives, until) | {"dns": where} for vhost, where in served]
     return {
         "at": now(),
         "production": production.name,
@@ -31,13 +34,15 @@ def status(site: Site) -> dict[str, Any]:
     }
 
 
-def _vhost(site: Site, vhost: Vhost, archives: tuple[Archive, ...], after: Mapping[str, Tail]) -> dict[str, Any]:
+def _until(after: Mapping[str, Tail], replicas: tuple[Standby, ...]) -> dict[str, datetime]:
+    """By snapshot, how far an activation gets beyond it: to the end of its stream, or to where its replica is."""
+    followed = {one.engine: one.until for one in replicas if one.until}
+    return {key: max(tail.until, followed.get(tail.engine, tail.until)) for key, tail in after.items()}
+
+
+def _vhost(site: Site, vhost: Vhost, archives: tuple[Archive, ...], until: Mapping[str, datetime]) -> dict[str, Any]:
     points = {str(kind): newest(archives, kind) for kind in kinds_of(site.estate, vhost)}
-    ages = {
-        kind: (now() - (after[point.id].until if point.id in after else point.taken)).total_seconds()
-        for kind, point in points.items()
-        if point
-    }
+    ages = {kind: (now() - until.get(point.id, point.taken)).total_seconds() for kind, point in points.items() if point}
     return {
         "domain": vhost.domain,
         "points": {kind: point.name if point else None for kind, point in points.items()},

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from saved_estate import T0, archive, everything, lab_estate
 
+from backups.replicas.promoting import Standby
 from drp import observe
 from drp.dns import Change
 from drp.plan import PLAN, Observed, Plan, activation
@@ -107,6 +108,27 @@ def test_a_stream_makes_the_loss_of_databases_seconds_and_moves_the_seal_by_its_
     assert T0 - shop.points()[FILES] == timedelta(hours=1)
     assert short.seal == longer.seal
     assert len({plan().seal, short.seal, other.seal}) == 3
+
+
+def test_a_replica_makes_the_loss_smaller_only_where_it_has_more_than_the_stream_and_never_moves_the_seal(
+    estate: Estate,
+) -> None:
+    base = next(archive for archive in everything() if archive.kind == Engine.MARIADB)
+
+    def points(*replicas: Standby, streamed: bool = True) -> tuple[timedelta, str]:
+        tails = {base.id: tail(base, 2)} if streamed else {}
+        plan = made(estate, seen(everything(), tails=tails, replicas=replicas))
+        (move,) = [move for move in plan.moves if base in move.archives]
+        assert T0 - move.points()[FILES] == timedelta(hours=1)
+        return T0 - move.points()[Engine.MARIADB], plan.seal
+
+    _, seal = points()
+    for minutes, loss in ((1, 1), (3, 2), (None, 2)):
+        until = None if minutes is None else T0 - timedelta(minutes=minutes)
+        one = Standby(Engine.MARIADB, "binlog.000001:9", "", until)
+        assert points(one) == (timedelta(minutes=loss), seal)
+        assert points(replace(one, engine=Engine.POSTGRESQL)) == points()
+        assert points(one, streamed=False)[0] == timedelta(hours=1)  # no activation goes on from it then
 
 
 def test_the_loss_is_the_age_of_the_oldest_part(estate: Estate) -> None:

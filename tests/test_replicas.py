@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,11 @@ from hypothesis import strategies as st
 from saved_estate import T0, lab_estate
 
 from backups.metrics import exposition
+from backups.replicas import state
 from backups.replicas.look import Act, Look, Situation, judge, of_mariadb, of_postgresql
+from backups.replicas.promoting import _until
 from backups.replicas.standing import Followed
+from backups.replicas.state import State
 from backups.standing import Level, Standing
 from backups.streams.frames import Position
 from effects.onhost import relay
@@ -74,14 +78,34 @@ def test_mariadb_says_how_far_it_is_and_what_it_can_never_mend() -> None:
 
 
 def test_postgresql_says_how_far_it_is_and_what_it_can_never_mend() -> None:
-    seen = of_postgresql(["1", "0/3000D00", "0/3000D00", "streaming", "1.5", "90"], "")
+    seen = of_postgresql(["1", "0/3000D00", "0/3000D00", "streaming", "1.5", "90", "0/3000D00"], "")
     assert seen == Look(Position("000000010000000000000003", 0xD00), 1.5)
-    busy = of_postgresql(["1", "0/3000D00", "0/3000A00", "streaming", "0.1", "4"], "")
-    assert busy.behind == 4.0
-    cut = of_postgresql(["1", "", "0/3000A00", "", "", "4"], "FATAL:  could not connect to the primary server: timeout")
+    for receive in ("0/3000D00", "0/3000A00"):  # what came is not applied; what production has did not come yet
+        busy = ["1", receive, "0/3000A00", "streaming", "0.1", "4", "0/3000D00"]
+        assert of_postgresql(busy, "").behind == 4.0
+        assert of_postgresql([*busy[:5], "", busy[6]], "").behind is None  # nothing was applied yet
+    cut = of_postgresql(
+        ["1", "", "0/3000A00", "", "", "4", ""], "FATAL:  could not connect to the primary server: timeout"
+    )
     assert (cut.follows, cut.broken, cut.behind) == (False, False, None)
     gone = "FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 1 has already been removed"
-    assert of_postgresql(["1", "", "0/3000A00", "", "", "4"], gone).broken
+    assert of_postgresql(["1", "", "0/3000A00", "", "", "4", ""], gone).broken
+
+
+@pytest.mark.parametrize(("at", "heard"), [(900, T0), (1200, T0), (899, None)])
+def test_a_replica_that_the_stream_is_ahead_of_had_less_than_it_knew(at: int, heard: object) -> None:
+    known = State("a" * 64, "20261122T010000Z-aaaaaa", Position("binlog.000001", 300), "1:2", T0, heard=T0)
+    streamed = Position("binlog.000001", 900)
+    assert _until(known, Position("binlog.000001", at), streamed) == heard
+    assert _until(known, None, streamed) is None
+
+
+def test_what_a_replica_has_it_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "REPLICAS", tmp_path)
+    known = State("a" * 64, "20261122T010000Z-aaaaaa", Position("binlog.000001", 300), "1:2", T0)
+    known = known.followed(Engine.MARIADB, T0).followed(Engine.MARIADB, T0 - timedelta(seconds=20))
+    assert known.stopped(Engine.MARIADB, Position("binlog.000001", 900)).heard == T0
+    assert state.STATE.validate_json((tmp_path / "mariadb.json").read_bytes()).heard == T0
 
 
 def test_only_its_twin_comes_to_production_and_to_ssh_alone(tmp_path: Path) -> None:

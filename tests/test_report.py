@@ -103,6 +103,33 @@ def test_rpo_counts_from_the_oldest_archive_and_rto_to_the_proof_of_dns(tmp_path
     assert incident.ok
 
 
+def test_rpo_of_databases_counts_from_what_was_used_and_not_from_what_was_planned(tmp_path: Path) -> None:
+    book = Book(tmp_path, "activate", "twin1", "5ea1" * 16, 0)
+    rows: list[Json] = [
+        {"id": key, "kind": kind, "taken": at(seconds).isoformat()}
+        for key, kind, seconds in (("f", "files", -60), ("m", "mariadb", -3000), ("p", "postgresql", -3000))
+    ]
+    tails: list[Json] = [{"archive": key, "until": at(-90).isoformat()} for key in ("m", "p")]
+    moves: list[Json] = [{"domain": "shop.example", "archives": rows, "tails": tails, "changes": []}]
+    book.order["plan"] = {"source": "web1", "target": "twin1", "moves": moves}
+    book.write(1, "opened")
+
+    def databases() -> float:
+        incident = Incident.from_journals([book.entries], disaster=at(-1))
+        found: float = report.to_json(incident)["vhosts"]["shop.example"]["rpo_databases_seconds"]
+        return found
+
+    assert databases() == 89  # as planned
+    book.write(2, "begun", "database", "mariadb")
+    book.write(3, "done", "database", "mariadb", evidence="by its replica", until=at(-1.5).isoformat())
+    assert databases() == 89  # the other one is still only planned
+    book.write(4, "begun", "database", "postgresql")
+    book.write(5, "done", "database", "postgresql", evidence="by the stream", until=at(-4).isoformat())
+    assert databases() == 3
+    incident = Incident.from_journals([book.entries], disaster=at(-1))
+    assert figures(incident)["shop.example"][0] == 59  # files
+
+
 def test_a_declared_disaster_moves_rpo_and_not_rto(tmp_path: Path) -> None:
     incident = Incident.from_journals([activation(tmp_path).entries], disaster=at(-600))
     assert figures(incident)["shop.example"] == (1800, 22, None)

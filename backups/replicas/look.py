@@ -6,12 +6,24 @@ from enum import StrEnum
 
 from backups.streams import order
 from backups.streams.frames import Position
+from estate.model import Engine
 
 PURGED = 1236  # MariaDB: the primary's log has not what comes next, or it is another server's
 # The primary has not what comes next, or has begun anew (PostgreSQL 15 and 17).
 LOST = ("has already been removed", "database system identifier differs", "is behind recovery timeline",
         "is not in this server's history", "is ahead of the WAL flush position",
         "not a child of database system timeline")  # fmt: skip
+
+PROMISE = 30.0  # seconds of work that a replica may lack before somebody should look
+NET_TIMEOUT = 10  # seconds without a word until MariaDB notices that production is gone
+# Seconds that production may have been gone while a replica still says how far it is behind. MariaDB counts whole ones;
+# PostgreSQL says when it heard the last word.
+UNNOTICED = {Engine.MARIADB: NET_TIMEOUT + 1.0, Engine.POSTGRESQL: 0.0}
+
+
+def lacks(engine: Engine, behind: float) -> float:
+    """Seconds of work that a replica which is `behind` lacks at most."""
+    return behind + UNNOTICED[engine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +59,15 @@ def of_mariadb(row: Mapping[str, str]) -> Look:
 
 def of_postgresql(fields: list[str], log: str) -> Look:
     """Out of the answer to `postgresql.ASK`, and the end of its log where nobody sends."""
-    timeline, receive, replay, status, heard, applied = fields
+    timeline, receive, replay, status, heard, applied, sent = fields
     lsn = max(order.lsn_of(text) for text in (receive or "0/0", replay or "0/0"))
     position = order.wal_position(int(timeline), lsn) if lsn else None
     if status == "streaming":
-        caught_up = order.lsn_of(replay) >= order.lsn_of(receive)
-        return Look(position, max(0.0, float((heard if caught_up else applied) or 0)))
+        ends = [
+            order.lsn_of(text or "0/0") for text in (replay, receive, sent)
+        ]  # `sent`: production's, as it said last
+        since = heard if ends[0] == max(ends) else applied
+        return Look(position, max(0.0, float(since)) if since else None)
     said = [line for line in log.splitlines() if "FATAL" in line or "ERROR" in line or "LOG:  waiting" in line]
     why = said[-1].partition(":  ")[2] if said else "nobody sends"
     return Look(position, None, why, broken=any(words in line for line in said[-2:] for words in LOST))

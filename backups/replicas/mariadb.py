@@ -1,6 +1,6 @@
 """A MariaDB replica: GTID replication, row by row. It writes no log of its own, fires no event and no trigger."""
 
-from backups.replicas.look import Look, of_mariadb
+from backups.replicas.look import NET_TIMEOUT, Look, of_mariadb
 from backups.replicas.place import ACCOUNT, TMP, Replica
 from backups.streams.frames import Position
 from effects.clock import wait_until
@@ -23,8 +23,8 @@ def argv(replica: Replica) -> list[str]:
     return ["/usr/sbin/mariadbd", f"--datadir={replica.data}", f"--socket={room}/socket", f"--pid-file={room}/pid",
             "--skip-networking", "--skip-log-bin", "--skip-slave-start", "--read-only=ON", "--event-scheduler=OFF",
             "--local-infile=OFF", f"--tmpdir={scrap}", f"--secure-file-priv={scrap}", "--performance-schema=OFF",
-            "--relay-log=relay", "--relay-log-recovery=ON", "--slave-net-timeout=10", "--master-retry-count=0",
-            "--general-log=OFF", "--slow-query-log=OFF",
+            "--relay-log=relay", "--relay-log-recovery=ON", f"--slave-net-timeout={NET_TIMEOUT}",
+            "--master-retry-count=0", "--general-log=OFF", "--slow-query-log=OFF",
             "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=2"]  # fmt: skip
 
 

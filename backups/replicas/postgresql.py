@@ -20,7 +20,7 @@ NAMED = {"max_prepared_xacts": "max_prepared_transactions", "max_locks_per_xact"
 ASK = """SELECT (SELECT timeline_id FROM pg_control_checkpoint()), pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(),
     (SELECT status FROM pg_stat_wal_receiver),
     (SELECT extract(epoch FROM now() - last_msg_receipt_time) FROM pg_stat_wal_receiver),
-    extract(epoch FROM now() - pg_last_xact_replay_timestamp())"""
+    extract(epoch FROM now() - pg_last_xact_replay_timestamp()), (SELECT latest_end_lsn FROM pg_stat_wal_receiver)"""
 
 
 def argv(replica: Replica) -> list[str]:

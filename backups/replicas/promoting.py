@@ -8,10 +8,11 @@ replica's place is written down before anything in its data changes.
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from backups import paths
-from backups.mark import Mark
+from backups.mark import Beyond, Mark
 from backups.replicas import mariadb, postgresql, state, tending
 from backups.replicas.place import LOG, Replica
 from backups.replicas.state import State
@@ -36,6 +37,7 @@ class Standby:
     engine: Engine
     position: str | None  # in production's log; None where it does not say
     said: str  # in words
+    until: datetime | None = None  # all that production committed before is in it; None: the stream is ahead of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,13 @@ def _standby(client: Host, tail: Tail) -> Standby | None:
         at = known.frozen or tending.look(replica).position
     except Problem:
         return None
-    return Standby(
-        tail.engine, str(at) if at else None, f"{tail.engine}: from its replica, at {at or 'an unknown place'}"
-    )
+    said = f"{tail.engine}: from its replica, at {at or 'an unknown place'}"
+    return Standby(tail.engine, str(at) if at else None, said, _until(known, at, _position(tail.position)))
+
+
+def _until(known: State, at: Position | None, streamed: Position) -> datetime | None:
+    """What it was last seen to have. Where the stream is beyond it, it was slower than it knew: the stream counts."""
+    return known.heard if at is not None and at.order >= streamed.order else None
 
 
 def promote(site: Site, client: Host, archive: Archive, tail: Tail) -> Promoted:
@@ -71,7 +77,7 @@ def promote(site: Site, client: Host, archive: Archive, tail: Tail) -> Promoted:
     with tending.locked(tail.engine):
         mark, stands = Mark(tail.engine), state.known(replica)
         if stands is not None and stands.frozen is not None and mark.holds(archive, replica.data):
-            return Promoted(replica.data, mark.beyond)  # killed before the swap
+            return Promoted(replica.data, mark.beyond.said if mark.beyond else "")  # killed before the swap
         known = _usable(client, replica, tail)
         if known is None or WITHOUT.exists():
             return Promoted(None, "its replica was refused" if known else "there is no replica of that log")
@@ -82,7 +88,7 @@ def promote(site: Site, client: Host, archive: Archive, tail: Tail) -> Promoted:
             state.forget(tail.engine)  # one day it is seeded anew
             return Promoted(None, f"its replica can't be had: {fault.what}")
         mark.write(archive, replica.data, beyond)
-        return Promoted(replica.data, beyond)
+        return Promoted(replica.data, beyond.said)
 
 
 def _usable(client: Host, replica: Replica, tail: Tail) -> State | None:
@@ -92,7 +98,7 @@ def _usable(client: Host, replica: Replica, tail: Tail) -> State | None:
     return known if known is not None and same and not known.spoiled else None
 
 
-def _bring(site: Site, client: Host, archive: Archive, tail: Tail, replica: Replica, known: State) -> str:
+def _bring(site: Site, client: Host, archive: Archive, tail: Tail, replica: Replica, known: State) -> Beyond:
     at = known.frozen or _freeze(replica, known)
     note = noted(site, client, archive)
     if note is None:
@@ -109,7 +115,8 @@ def _bring(site: Site, client: Host, archive: Archive, tail: Tail, replica: Repl
     (mariadb if replica.engine is Engine.MARIADB else postgresql).clear(replica)
     run(["sync", "--file-system", str(replica.data)], timeout=3600)
     more = f" and {count} transactions of the stream after it" if count else ""
-    return f"by its replica, with all of production's log up to {at}{more}"
+    until = max(log.run.instant or tail.until, tail.until, _until(known, at, log.run.end) or tail.until)
+    return Beyond(f"by its replica, with all of production's log up to {at}{more}", until)
 
 
 def _freeze(replica: Replica, known: State) -> Position:

@@ -23,6 +23,7 @@ class State:
     seeded: datetime
     frozen: Position | None = None  # where an activation stopped it
     spoiled: bool = False  # an activation has written in it, so that `frozen` does not tell where it is
+    heard: datetime | None = None  # all that production committed before is in it, as it was last seen to follow
 
     def save(self, engine: Engine) -> None:
         """On the disk when it returns."""
@@ -32,6 +33,12 @@ class State:
     def stopped(self, engine: Engine, at: Position) -> "State":
         """The same, and frozen there."""
         found = replace(self, frozen=at)
+        found.save(engine)
+        return found
+
+    def followed(self, engine: Engine, until: datetime) -> "State":
+        """The same, and it has all that was committed before; what it has it keeps."""
+        found = replace(self, heard=max(until, self.heard or until))
         found.save(engine)
         return found
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from backups import restore
 from backups.proof.hydrate import Target, hydrate
 from backups.replicas import mariadb, postgresql, state
-from backups.replicas.look import Act, Look, Situation, judge
+from backups.replicas.look import Act, Look, Situation, judge, lacks
 from backups.replicas.place import LOG, REPLICAS, Replica
 from backups.replicas.state import State
 from backups.site import Site
@@ -66,7 +66,7 @@ def tend(site: Site, client: Host, engine: Engine, starts: dict[Engine, int], sa
     them since it last followed. Raises Problem."""
     with locked(engine):
         replica = Replica.of(engine)
-        known = state.known(replica)
+        known, at = state.known(replica), now()
         seen = look(replica) if known else Look(None, None, "it was never seeded", broken=True)
         if starts.get(engine, 0) > STARTS:
             seen = replace(seen, broken=True, why=seen.why or "it does not stay up")
@@ -100,6 +100,8 @@ def tend(site: Site, client: Host, engine: Engine, starts: dict[Engine, int], sa
             seed(site, client, replica, *newest)
         elif seen.follows:
             starts[engine] = 0
+            if known is not None and act is Act.NOTHING and not frozen and seen.behind is not None:
+                known.followed(engine, at - timedelta(seconds=lacks(engine, seen.behind)))
         elif known is not None and act is Act.NOTHING and not frozen and not seen.follows:
             replica.connect(on=True)  # whoever cut it, in an activation that came to nothing
 

@@ -2,9 +2,11 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from backups.engines import server
+from backups.mark import Beyond
 from backups.site import Site
 from backups.streams.frames import Position
 from backups.streams.instant import ROOMS, fresh, noted
@@ -18,11 +20,11 @@ from estate.points import Archive, Tail
 from estate.problem import Missing, Problem, Refused
 
 
-def forward(site: Site, client: Host, archive: Archive, tail: Tail, why: str = "") -> Callable[[Path], str]:
+def forward(site: Site, client: Host, archive: Archive, tail: Tail, why: str = "") -> Callable[[Path], Beyond]:
     """What brings a directory that `archive` was extracted to up to the end of the stream as it is then, never to less
     than `tail`. It returns in words how far that is, and `why` so; Refused: the stream has become shorter."""
 
-    def act(stage: Path) -> str:
+    def act(stage: Path) -> Beyond:
         mine = server(tail.engine)
         room = ROOMS / tail.engine
         with files.locked(ROOMS / f"{tail.engine}.lock", what=f"a restore of {tail.engine} to an instant", wait=60):
@@ -30,7 +32,9 @@ def forward(site: Site, client: Host, archive: Archive, tail: Tail, why: str = "
             scratch.stop()
             fresh(room, mine)
             try:
-                return _through(site, client, archive, tail, scratch) + why
+                count, until = _through(site, client, archive, tail, scratch)
+                before = until.isoformat(timespec="milliseconds")
+                return Beyond(f"and {count} transactions of the stream, all before {before}{why}", until)
             except Problem as fault:
                 way = f"or bring the snapshot back alone: touch {WITHOUT} on {site.host.name}, and make a new plan"
                 raise type(fault)(fault.what, hint=f"{fault.hint}; {way}") from None
@@ -41,7 +45,8 @@ def forward(site: Site, client: Host, archive: Archive, tail: Tail, why: str = "
     return act
 
 
-def _through(site: Site, client: Host, archive: Archive, tail: Tail, scratch: Scratch) -> str:
+def _through(site: Site, client: Host, archive: Archive, tail: Tail, scratch: Scratch) -> tuple[int, datetime]:
+    """How many transactions, and up to when."""
     note = noted(site, client, archive)
     if note is None:
         raise Missing(f"{archive.name} has no place in the stream", hint="make a new plan: seawall drp plan")
@@ -58,8 +63,7 @@ def _through(site: Site, client: Host, archive: Archive, tail: Tail, scratch: Sc
     log = Log(tail.engine, into, run, note)
     found = log.transactions()
     replay(scratch, log, None, found)
-    until = run.instant or tail.until
-    return f"and {len(found)} transactions of the stream, all before {until.isoformat(timespec='milliseconds')}"
+    return len(found), run.instant or tail.until
 
 
 def _position(text: str) -> Position:

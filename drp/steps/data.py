@@ -54,13 +54,18 @@ class Database:
 
     def proof(self, world: World) -> str | None:
         mine, mark = server(self.engine), Mark(self.engine)
-        if not mark.holds(self.archive, mine.data) or (self.tail is not None and not mark.beyond):
+        beyond = mark.beyond
+        if not mark.holds(self.archive, mine.data) or (self.tail is not None and beyond is None):
             return None
         if attempt(["systemctl", "is-active", "--quiet", mine.unit], timeout=30).code != 0:
             mine.start()  # swapped, then killed before the start: the data is the right one
         missing = self.names - mine.databases()
-        comes = " ".join(filter(None, (self.archive.name, mark.beyond)))
+        comes = f"{self.archive.name} {beyond.said}" if beyond else self.archive.name
         return None if missing else f"{mine.unit} serves {', '.join(sorted(self.names))} from {comes}"
+
+    def until(self, world: World) -> datetime:
+        beyond = Mark(self.engine).beyond
+        return beyond.until if beyond else self.archive.taken
 
     def act(self, world: World) -> None:
         source = world.site.estate.hosts[self.archive.host]
