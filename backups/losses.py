@@ -1,7 +1,8 @@
 """What each loss would cost: at most, from topology and calendar in closed form, and now, from what is saved.
 
-Nothing is lost as long as the host itself lives. With it goes what came after the newest archive on a
-surviving side.
+Nothing is lost as long as the host itself lives. With it goes what came after the newest instant that an activation
+can bring back: of a database server that of its replica, where that is good and not lost too; else the end of the
+stream on a surviving side, else the snapshot. Without a surviving side no activation begins, whatever a replica has.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,13 +12,16 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from backups.debts import Calendar, believed, calendar
+from backups.replicas.look import PROMISE
 from backups.rhythm import DAY
-from estate.model import Estate, Host, Side
-from estate.points import Kind, kinds_on
+from estate.model import Engine, Estate, Host, Side
+from estate.points import FILES, Kind, kinds_on
 
 ALL: Literal["all"] = "all"  # no archive survives
 Cost = timedelta | Literal["all"]
 Saved = Mapping[Side, datetime | None]
+Followed = Mapping[Engine, datetime]  # what replicas have, of those that an activation would go on from
+FOLLOWED = timedelta(seconds=PROMISE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,44 +39,60 @@ class Price:
 
     loss: Loss
     kind: Kind
-    worst: Cost  # where every turn is kept and takes no time
+    worst: Cost  # where every turn is kept and takes no time; neither stream nor replica counts, for they may be down
+    promised: (
+        Cost  # the same while the replica keeps its promise too; `worst` where the loss takes it, or there is none
+    )
     now: Cost
 
 
 def losses(estate: Estate, host: Host) -> tuple[Loss, ...]:
-    """The host, each datacenter, each backup server; then the pairs that are worth a thought."""
+    """The host, each datacenter, each backup server; then the pairs worth a thought, a twin that follows among them."""
     servers = [host.backup[side] for side in Side]
-    places = dict.fromkeys(estate.hosts[name].datacenter for name in (host.name, *servers))
-    whole = {place: _within(estate, place, {host.name, *servers}) for place in places}
+    names = (host.name, *servers, *(twin.name for twin in estate.followers(host)))
+    places = dict.fromkeys(estate.hosts[name].datacenter for name in names)
+    whole = {place: _within(estate, place, set(names)) for place in places}
     singles = [
         Loss(host.name, frozenset({host.name}), single=True),
         *(Loss(place, hosts, single=True) for place, hosts in whole.items()),
         *(Loss(server, frozenset({server}), single=True) for server in servers),
     ]
-    pairs = [Loss(f"{host.name} and {server}", frozenset({host.name, server}), single=False) for server in servers]
+    pairs = [Loss(f"{host.name} and {other}", frozenset({host.name, other}), single=False) for other in names[1:]]
     home, others = host.datacenter, [place for place in places if place != host.datacenter]
     pairs += [Loss(f"{home} and {place}", whole[home] | whole[place], single=False) for place in others]
     return (*singles, *pairs)
 
 
-def prices(estate: Estate, host: Host, saved: Mapping[Kind, Saved], now: datetime) -> tuple[Price, ...]:
+def prices(
+    estate: Estate, host: Host, saved: Mapping[Kind, Saved], now: datetime, followed: Followed | None = None
+) -> tuple[Price, ...]:
     """Of every loss, for every kind of data that `host` has; `saved`: the newest instant of each side."""
     return tuple(
-        Price(
-            loss,
-            kind,
-            worst(calendar(estate, host, kind), sides) if host.name in loss.hosts else timedelta(0),
-            current(saved.get(kind, {}), sides, now) if host.name in loss.hosts else timedelta(0),
-        )
+        _price(estate, host, loss, kind, saved.get(kind, {}), now, followed or {})
         for loss in losses(estate, host)
-        for sides in [surviving(host, loss)]
         for kind in kinds_on(estate, host)
     )
+
+
+def _price(
+    estate: Estate, host: Host, loss: Loss, kind: Kind, saved: Saved, now: datetime, followed: Followed
+) -> Price:
+    if host.name not in loss.hosts:
+        return Price(loss, kind, timedelta(0), timedelta(0), timedelta(0))
+    sides, most = surviving(host, loss), worst(calendar(estate, host, kind), surviving(host, loss))
+    if kind == FILES or not _following(estate, host, loss):
+        return Price(loss, kind, most, most, current(saved, sides, now))
+    return Price(loss, kind, most, promised(most), current(saved, sides, now, followed.get(kind)))
 
 
 def surviving(host: Host, loss: Loss) -> tuple[Side, ...]:
     """Sides that can still be read."""
     return tuple(side for side in Side if host.backup[side] not in loss.hosts)
+
+
+def _following(estate: Estate, host: Host, loss: Loss) -> bool:
+    """Whether a twin is left that follows."""
+    return any(twin.name not in loss.hosts for twin in estate.followers(host))
 
 
 def worst(when: Calendar, sides: tuple[Side, ...]) -> Cost:
@@ -89,10 +109,18 @@ def worst(when: Calendar, sides: tuple[Side, ...]) -> Cost:
     return DAY + DAY + extra if every >= DAY else every - (DAY + extra) // -every * every
 
 
-def current(saved: Saved, sides: Iterable[Side], now: datetime) -> Cost:
-    """What would be lost now."""
+def promised(most: Cost) -> Cost:
+    """With a replica that lacks no more than it may; an activation begins from a side."""
+    return ALL if most == ALL else min(most, FOLLOWED)
+
+
+def current(saved: Saved, sides: Iterable[Side], now: datetime, followed: datetime | None = None) -> Cost:
+    """What would be lost now; `followed`: what a replica has that is left and good."""
     there = [at for side in sides if (at := believed(saved.get(side), now))]
-    return max(now - max(there), timedelta(0)) if there else ALL
+    if not there:
+        return ALL
+    known = [*there, believed(followed, now) or there[0]]
+    return max(now - max(known), timedelta(0))
 
 
 def changes(zone: ZoneInfo, year: int = 2026) -> timedelta:
@@ -112,8 +140,17 @@ def beyond(estate: Estate, host: Host) -> Iterator[str]:
         cost = "all" if isinstance(price.worst, str) else f"up to {_hours(price.worst)}"
         yield (
             f"{host.name}: losing {price.loss.name} costs {cost} of {price.kind}, saved every "
-            f'{_hours(when.rhythm.every)}: a side goes with it; put both sides elsewhere, or set files_to = "both"'
+            f"{_hours(when.rhythm.every)}: {_why(estate, host, price)}"
         )
+
+
+def _why(estate: Estate, host: Host, price: Price) -> str:
+    """What goes with that loss, what does not help, and what to do."""
+    if price.worst != ALL:
+        return 'a side goes with it; put both sides elsewhere, or set files_to = "both"'
+    left = price.kind != FILES and _following(estate, host, price.loss)
+    replica = ", and without one no activation goes on from the twin's replica" if left else ""
+    return f"both sides go with it{replica}; put a side elsewhere"
 
 
 def _hours(span: timedelta) -> str:

@@ -7,16 +7,20 @@ from backups.standing import Standing
 
 Sample = tuple[dict[str, str], float]
 HELP = {
-    "level": "0 saved as promised, 1 a side lacks something, 2 the newest turn is nowhere, 3 unknown.",
+    "level": "0 saved as promised, 1 a side or a replica lacks something, 2 the newest turn is nowhere, 3 unknown.",
     "newest_timestamp_seconds": "The instant that the newest archive of this kind on this side brings back.",
     "every_seconds": "How often the policy wants one.",
     "owed_since_timestamp_seconds": "The first turn that brought this side nothing; 1 where it never got anything.",
     "last_run_failed": "Whether the last run reached this side and was refused, or did not reach it.",
     "proven_timestamp_seconds": "The instant that a proven restore brought back.",
     "loss_now_seconds": "What losing this would cost now; +Inf: all of it.",
-    "loss_worst_seconds": "What losing this costs at most; +Inf: all of it.",
+    "loss_promised_seconds": "What losing this costs at most while the twin's replicas keep their promise.",
+    "loss_worst_seconds": "What losing this costs at most, also without streams and replicas; +Inf: all of it.",
     "replica_follows": "Whether the twin's replica of this engine follows.",
     "replica_behind_seconds": "How far the twin's replica is behind; left out where it does not hear production.",
+    "replica_lacks_seconds": "What an activation from it would lose at most; left out where none would go on from it.",
+    "replica_rests": "Whether it does not follow because it should not: the twin serves, or an activation has it.",
+    "replica_refused": "Whether the operator said that activations leave it out.",
     "kept_here": "Snapshots that wait on the host for a side to return.",
     "unread": "Repositories and hosts that could not be looked at.",
 }
@@ -48,15 +52,23 @@ def _samples(one: Standing) -> Iterator[tuple[str, Sample]]:
                 yield "newest_timestamp_seconds", (labels, _stamp(part.newest))
             if part.owes:
                 yield "owed_since_timestamp_seconds", (labels, _stamp(part.owes_since) if part.owes_since else 1.0)
+    yield from _replicas(one)
+    for price in one.prices:
+        labels = host | {"kind": str(price.kind), "lost": price.loss.name}
+        for when, cost in (("now", price.now), ("promised", price.promised), ("worst", price.worst)):
+            yield f"loss_{when}_seconds", (labels, float("inf") if isinstance(cost, str) else cost.total_seconds())
+
+
+def _replicas(one: Standing) -> Iterator[tuple[str, Sample]]:
     for replica in one.replicas:
-        which = host | {"engine": str(replica.engine)}
+        which = {"host": one.host, "engine": str(replica.engine)}
         yield "replica_follows", (which, float(not replica.why))
         if replica.behind is not None:
             yield "replica_behind_seconds", (which, replica.behind)
-    for price in one.prices:
-        labels = host | {"kind": str(price.kind), "lost": price.loss.name}
-        for when, cost in (("now", price.now), ("worst", price.worst)):
-            yield f"loss_{when}_seconds", (labels, float("inf") if isinstance(cost, str) else cost.total_seconds())
+        if replica.lacks is not None:
+            yield "replica_lacks_seconds", (which, replica.lacks)
+        yield "replica_rests", (which, float(replica.rests))
+        yield "replica_refused", (which, float(replica.refused))
 
 
 def _stamp(instant: datetime) -> float:

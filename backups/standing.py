@@ -19,17 +19,18 @@ from backups.proof import record
 from backups.replicas.standing import Followed, replicas
 from backups.site import Site
 from backups.streams import shipper
-from estate.model import Estate, Host, Role, Side
+from backups.streams.tails import ends
+from estate.model import Engine, Estate, Host, Side
 from estate.points import FILES, Archive, Kind, kinds_on
 
-Streamed = Mapping[tuple[str, str], datetime]  # engine and side
+Streamed = Mapping[tuple[Engine, Side], datetime]
 
 
 class Level(IntEnum):
     """As monitoring plugins count."""
 
     OK = 0
-    WARNING = 1  # a side lacks something; the other has it
+    WARNING = 1  # a side lacks something, which the other has; or the twin's replica does, which both sides have
     CRITICAL = 2  # the newest turn brought nothing anywhere
     UNKNOWN = 3
 
@@ -128,13 +129,14 @@ def own(site: Site, at: datetime) -> Standing:
 
 
 def partners(site: Site, at: datetime) -> Standing:
-    """Of the other end of the pair, out of the repositories on both sides."""
+    """Of the production host of this twin, out of the repositories and streams on both sides, and of its replicas."""
     kinds = kinds_on(site.estate, site.partner)
     archives, faults = site.archives(site.partner, kinds)
     known = {kind: Known(_newest(archives, kind), None, {}) for kind in kinds}
-    said = tuple(fault.what for fault in faults)
-    found = standing(site.estate, site.partner, known, at, faults=said, read=True)
-    return replace(found, replicas=replicas(site.estate, site.partner)) if site.host.role is Role.DRP else found
+    streamed, unread = ends(site, site.partner, archives)
+    said = tuple(dict.fromkeys([*(fault.what for fault in faults), *unread]))
+    followed = replicas(site.estate, site.partner)
+    return standing(site.estate, site.partner, known, at, faults=said, read=True, streamed=streamed, replicas=followed)
 
 
 def together(found: Iterable[Standing]) -> list[Standing]:
@@ -171,31 +173,42 @@ def standing(
     read: bool = False,
     kept: tuple[datetime, ...] = (),
     streamed: Streamed | None = None,
+    replicas: tuple[Followed, ...] = (),
 ) -> Standing:
     """Of what is known of each kind."""
+    followed = _followed(replicas, streamed or {}, at)
     saved = {kind: _with_stream(kind, one.saved, streamed or {}) for kind, one in known.items()}
     proven = _proven(host.name)
     return Standing(
         host=host.name,
         at=at,
         subjects=tuple(_subject(estate, host, kind, one, at, proven.get(kind)) for kind, one in known.items()),
-        prices=prices(estate, host, saved, at),
+        prices=prices(estate, host, saved, at, followed),
         warnings=tuple(beyond(estate, host)),
         faults=faults,
         kept=kept,
         read=read,
+        replicas=replicas,
     )
 
 
 def _with_stream(kind: Kind, saved: Saved, streamed: Streamed) -> Saved:
     """A stream goes on from a snapshot: alone it brings nothing back."""
-    return {side: at and max(at, streamed.get((str(kind), str(side)), at)) for side, at in saved.items()}
+    if kind == FILES:
+        return saved
+    return {side: at and max(at, streamed.get((kind, side), at)) for side, at in saved.items()}
+
+
+def _followed(replicas: Iterable[Followed], streamed: Streamed, at: datetime) -> dict[Engine, datetime]:
+    """What good replicas have. An activation goes on from one only where a snapshot has a stream, of the same log."""
+    named = {engine for engine, _ in streamed}
+    return {r.engine: at - timedelta(seconds=r.lacks) for r in replicas if r.lacks is not None and r.engine in named}
 
 
 def _streamed(at: datetime) -> Streamed:
     """Until when each side has the stream of each engine, where nothing is missing in between."""
     rows = [row for row in shipper.status(at) if row["instant"] and not row["gaps"]]
-    return {(str(row["engine"]), str(row["side"])): datetime.fromisoformat(row["instant"]) for row in rows}
+    return {(Engine(row["engine"]), Side(row["side"])): datetime.fromisoformat(row["instant"]) for row in rows}
 
 
 def _subject(estate: Estate, host: Host, kind: Kind, known: Known, at: datetime, proven: datetime | None) -> Subject:

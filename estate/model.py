@@ -247,6 +247,11 @@ class Estate:
         """The other end of a production and twin pair."""
         return tuple(o for o in self.hosts.values() if o.twin == host.name or host.twin == o.name)
 
+    def followers(self, host: Host) -> tuple[Host, ...]:
+        """Twins that follow the database servers of a production host."""
+        wanted = self.backup.replicate and host.role is Role.PRODUCTION and self.engines_on(host)
+        return self.partners(host) if wanted else ()
+
     def clients_of(self, server: Host) -> tuple[str, ...]:
         """Names of the hosts that save to a backup server."""
         if self.slice is not None and self.slice.host == server.name:

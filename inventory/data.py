@@ -203,9 +203,7 @@ def clients(estate: Estate, server: Host) -> list[str]:
 
 def followers(estate: Estate, host: Host) -> list[str]:
     """Addresses of the twin that follows the host's database servers: it comes by ssh, and to nothing else."""
-    if not (estate.backup.replicate and host.role is Role.PRODUCTION and estate.engines_on(host)):
-        return []
-    return [address for twin in estate.partners(host) for address in twin.addresses]
+    return [address for twin in estate.followers(host) for address in twin.addresses]
 
 
 def vaults(estate: Estate, host: Host) -> list[Door]:

@@ -5,8 +5,10 @@ import re
 import socket
 import threading
 import urllib.request
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 
 import pytest
@@ -15,6 +17,7 @@ from saved_estate import T0, site
 from backups import memory, paths
 from backups.memory import Known, Taken
 from backups.metrics import exposition
+from backups.replicas.standing import Followed
 from backups.site import Site
 from backups.standing import Document, Level, Standing, ago, own, standing, together
 from effects import http_server
@@ -96,7 +99,7 @@ def test_what_the_sides_show_counts_more_than_what_production_believes(here: Sit
 
 def test_a_stream_makes_a_loss_cheaper_where_there_is_a_snapshot_to_go_on_from(here: Site) -> None:
     known: dict[Kind, Known] = {Engine.MARIADB: Known({Side.EVEN: T0 - HOUR, Side.ODD: None}, None, {})}
-    sent = dict.fromkeys((("mariadb", "even"), ("mariadb", "odd")), T0 - timedelta(seconds=2))
+    sent = {(Engine.MARIADB, side): T0 - timedelta(seconds=2) for side in Side}
     found = standing(here.estate, here.host, known, T0, streamed=sent)
     costs = {price.loss.name: price.now for price in found.prices if price.kind is Engine.MARIADB}
     assert costs["web1"] == timedelta(seconds=2)
@@ -104,8 +107,74 @@ def test_a_stream_makes_a_loss_cheaper_where_there_is_a_snapshot_to_go_on_from(h
     assert found.subjects[0].newest == T0 - HOUR  # a snapshot is a snapshot
 
 
+def replica(engine: Engine = Engine.MARIADB, behind: float | None = 0.5, **more: Any) -> Followed:
+    return replace(Followed(engine, runs=True, position="binlog.000001:4", behind=behind, why="", rests=False), **more)
+
+
+def followed(here: Site, *replicas: Followed, streamed: bool = True) -> Standing:
+    """On the twin: snapshots of an hour ago, streams of a minute ago."""
+    known: dict[Kind, Known] = {engine: Known(dict.fromkeys(Side, T0 - HOUR / 2), None, {}) for engine in Engine}
+    sent = {(engine, side): T0 - timedelta(minutes=1) for engine in Engine for side in Side if streamed}
+    return standing(here.estate, here.host, known, T0, read=True, streamed=sent, replicas=replicas)
+
+
+def lost(found: Standing, engine: Engine) -> float:
+    (cost,) = [p.now for p in found.prices if (p.kind, p.loss.name) == (engine, "limburg")]
+    assert isinstance(cost, timedelta)
+    return cost.total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("more", "seconds", "level", "state"),
+    [
+        ({}, 11.5, Level.OK, "0.5 s behind"),  # MariaDB notices only after ten seconds that production is gone
+        ({"behind": 18.0}, 29.0, Level.OK, "18.0 s behind"),
+        ({"behind": 25.0}, 36.0, Level.WARNING, "25.0 s behind"),
+        ({"behind": 900.0}, 60.0, Level.WARNING, "900.0 s behind"),  # the stream is nearer
+        ({"behind": None}, 60.0, Level.WARNING, "does not follow"),
+        ({"behind": None, "why": "nobody sends"}, 60.0, Level.WARNING, "does not follow"),
+        ({"refused": True}, 60.0, Level.WARNING, "0.5 s behind refused"),
+        ({"why": "it serves", "rests": True}, 60.0, Level.OK, "rests"),
+    ],
+)
+def test_a_replica_counts_now_as_far_as_an_activation_would_go_on_from_it(
+    here: Site, more: dict[str, Any], seconds: float, level: Level, state: str
+) -> None:
+    one = replica(**more)
+    found = followed(here, one)
+    assert (lost(found, Engine.MARIADB), found.level, one.state) == (seconds, level, state)
+    assert lost(found, Engine.POSTGRESQL) == 60
+    assert bool(found.trouble) is (level is not Level.OK)
+
+
+def test_a_replica_whose_snapshot_has_no_stream_is_not_gone_on_from(here: Site) -> None:
+    assert lost(followed(here, replica(), streamed=False), Engine.MARIADB) == 1800
+
+
+def test_a_replica_is_seen_beside_both_sides_and_measured(
+    here: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    found = followed(here, replica(), replica(Engine.POSTGRESQL, 0.2, refused=True))
+    show([found])
+    said = capsys.readouterr().out
+    assert re.search(r"mariadb: shop +30 min ago +30 min ago +0.5 s behind +2 h", said)
+    assert re.search(r"limburg +12 s \(30 s, max 2 h\) +1 min \(30 s, max 2 h\)", said)
+    assert "! replica of postgresql: follows" in said
+    assert "without-replica is there" in said
+    text = exposition([found])
+    for line in (
+        'replica_lacks_seconds{host="web1",engine="mariadb"} 11.5',
+        'replica_refused{host="web1",engine="postgresql"} 1',
+        'replica_rests{host="web1",engine="mariadb"} 0',
+        'loss_promised_seconds{host="web1",kind="mariadb",lost="limburg"} 30',
+    ):
+        assert f"seawall_backup_{line}\n" in text
+    assert 'replica_lacks_seconds{host="web1",engine="postgresql"}' not in text
+
+
 def test_hosts_tell_each_other_all_of_it(here: Site) -> None:
-    found = of(here, files=(1, 60))
+    found = replace(of(here, files=(1, 60)), replicas=(replica(), replica(Engine.POSTGRESQL, None, why="cut")))
     told = Document(hosts=[found]).model_dump_json()
     assert Document.model_validate_json(told).hosts == [found]
     spans = [row["every"] for row in json.loads(told)["hosts"][0]["subjects"]]

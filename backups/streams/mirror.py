@@ -5,7 +5,7 @@ What was once here stays here: a side that lost or shortened a file is said, and
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -100,15 +100,18 @@ class Mirror:
     def _folder(self, side: Side) -> Path:
         return MIRROR / self.client.name / side
 
-    def unseal(self, engine: Engine, chain: str, start: Position, into: Path | None = None) -> tuple[Run, list[str]]:
-        """The log from `start`, the head of a file, as far as it has no hole; and frames that are not what was sent.
+    def unseal(
+        self, engine: Engine, chain: str, start: Position, into: Path | None = None, sides: Iterable[Side] = Side
+    ) -> tuple[Run, list[str]]:
+        """The log from `start`, the head of a file, as far as `sides` together have no hole; and frames that are not
+        what was sent.
 
         Its files are written below `into`, where that is given: whole, and the last one as far as it is there.
         """
         extents, faults = list[Extent](), list[str]()
         scope = Scope(self.client.name, engine, chain)
         secret = self.passphrase.read_text(encoding="utf-8").rstrip("\n")
-        for side in Side:
+        for side in sides:
             for path in since(self._folder(side) / engine / chain, start):
                 try:
                     for one, data in frames.opened(path.read_bytes(), scope, secret):

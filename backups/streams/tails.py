@@ -1,13 +1,16 @@
 """The stream after the newest snapshots, for whoever plans: fetched, opened, and without a hole up to where it says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from itertools import product
 
 from backups import paths
 from backups.site import Site
 from backups.streams.frames import Position
 from backups.streams.instant import noted
 from backups.streams.mirror import Mirror
-from estate.model import Engine, Host
+from estate.model import Engine, Host, Side
 from estate.points import Archive, Tail, newest
 from estate.problem import Problem
 
@@ -40,12 +43,33 @@ def tails(site: Site, client: Host, archives: Sequence[Archive]) -> tuple[dict[s
     return found, tuple(dict.fromkeys(said))
 
 
-def _tail(site: Site, client: Host, mirror: Mirror, archive: Archive) -> tuple[Tail | None, list[str]]:
+def ends(
+    site: Site, client: Host, archives: Sequence[Archive]
+) -> tuple[dict[tuple[Engine, Side], datetime], tuple[str, ...]]:
+    """How far each side alone brings each engine beyond its newest snapshot there, as its mirror on this host has it;
+    and why the streams could not be read."""
+    if WITHOUT.exists():
+        return {}, (f"the stream is left out, for {WITHOUT} is there on {site.host.name}",)
+    mirror = Mirror.of(client)
+    said = tuple(fault.what for fault in mirror.fetch(site))
+    found = dict[tuple[Engine, Side], datetime]()
+    for engine, side in product(Engine, Side):
+        archive = newest([one for one in archives if one.side is side], engine)
+        with suppress(Problem):  # without its place in the stream a snapshot stands for itself
+            tail, _ = _tail(site, client, mirror, archive, (side,)) if archive else (None, [])
+            if tail is not None:
+                found[engine, side] = tail.until
+    return found, said
+
+
+def _tail(
+    site: Site, client: Host, mirror: Mirror, archive: Archive, sides: Iterable[Side] = Side
+) -> tuple[Tail | None, list[str]]:
     note = noted(site, client, archive)
     if note is None:
         return None, []
     engine = Engine(archive.kind)
-    run, faults = mirror.unseal(engine, note.chain, Position(note.position.name, 0))
+    run, faults = mirror.unseal(engine, note.chain, Position(note.position.name, 0), sides=sides)
     if run.gap:
         faults.append(f"the stream of {client.name}'s {engine} has a gap at {run.end}: nothing after it can be used")
     if run.instant is None or run.end.order < note.position.order:

@@ -35,7 +35,8 @@ names = frozenset(db.name for db in site.estate.databases.values() if db.engine 
 step = Database(engine, archive, frozenset(), names, tail, bool(plan.replicas))
 if not step.proof(world):
     step.act(world)
-print(json.dumps({"evidence": step.proof(world), "plan": [one.said for one in plan.replicas]}))
+until = step.until(world).timestamp()
+print(json.dumps({"evidence": step.proof(world), "until": until, "plan": [one.said for one in plan.replicas]}))
 """
 
 
@@ -55,6 +56,18 @@ def wait_following(lab: Lab, *engines: str) -> None:
     """Until each of them does, and is not late."""
     late = Failed(f"not followed: {status(lab)}", hint="journalctl -u seawall-replica on twin1")
     wait_until(lambda: follow(lab, *engines), timeout=90, late=late, every=0.5)
+
+
+def standing(lab: Lab) -> dict[str, Any]:
+    """Of production, as `seawall backup status` on the twin tells it."""
+    (found,) = json.loads(on(lab, "twin1", "backup", "status", "--json").out)["hosts"]
+    assert isinstance(found, dict)
+    return found
+
+
+def costs(lab: Lab, lost: str) -> dict[str, dict[str, float]]:
+    """By kind: what it would cost `now`, what is `promised`, and at `worst`; in seconds."""
+    return {row["kind"]: row for row in standing(lab)["prices"] if row["loss"]["name"] == lost}
 
 
 def held(lab: Lab, engine: str, statement: str) -> list[str]:

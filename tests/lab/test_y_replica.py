@@ -7,7 +7,7 @@ import pytest
 from beginnings import hardened
 from chain import good, install, on
 from hardening import own_lab
-from replicas import PYTHON, STEP, follow, held, status, stepped, wait_following
+from replicas import PYTHON, STEP, costs, follow, held, standing, status, stepped, wait_following
 from streaming import DATABASES, asked, start_writer, stop_writer, wait_flowing, written
 
 from effects.clock import now, wait_until
@@ -66,6 +66,38 @@ def test_what_production_commits_is_on_the_twin_and_serves_nobody(lab: Lab, engi
     assert held(lab, engine, standby[engine][0]) == [standby[engine][1]]
 
 
+def test_what_a_loss_costs_is_told_with_the_replica_and_without_it(lab: Lab) -> None:
+    good(on(lab, "web1", "backup", "databases", "--json"))
+    wait_flowing(lab, *SIDES)
+    wait_following(lab)
+    found, pair = costs(lab, "limburg"), costs(lab, "web1 and twin1")
+    for engine in ENGINES:
+        assert found[engine]["now"] < 15, found  # of MariaDB eleven, were there no stream
+        assert (found[engine]["promised"], found[engine]["worst"]) == (30, 7200)
+        assert pair[engine]["now"] < 15  # the stream, as far as the surviving sides have it
+        assert pair[engine]["promised"] == pair[engine]["worst"] == 7200
+    assert not [line for line in standing(lab)["trouble"] if "replica" in line]
+    assert "s behind" in on(lab, "twin1", "backup", "status").out
+    lab.run("web1", "systemctl stop seawall-stream")
+    try:
+        late = Failed("the stream does not grow old", hint="look at twin1")
+        old = lambda: all(costs(lab, "web1 and twin1")[engine]["now"] >= 20 for engine in ENGINES)  # noqa: E731
+        wait_until(old, timeout=90, late=late, every=1)
+        found, pair = costs(lab, "limburg"), costs(lab, "web1 and twin1")
+        for engine in ENGINES:
+            assert found[engine]["now"] < 20 <= pair[engine]["now"] < 120, (found, pair)
+        lab.run("twin1", "touch /etc/seawall/without-replica")
+        assert costs(lab, "limburg")["mariadb"]["now"] >= 20
+        said = on(lab, "twin1", "backup", "status", "--monitor")
+        assert "activations leave it out" in said.out
+        assert said.code in (1, 2)
+        assert 'replica_refused{host="web1",engine="mariadb"} 1' in on(lab, "twin1", "backup", "metrics").out
+    finally:
+        lab.run("twin1", "rm -f /etc/seawall/without-replica")
+        lab.run("web1", "systemctl start seawall-stream")
+    wait_flowing(lab, *SIDES)
+
+
 def test_the_twins_key_opens_nothing_else_on_production(lab: Lab) -> None:
     for command in ("id", "cat /etc/passwd", "sftp-server", "mariadb; id"):
         said = lab.run("twin1", f"{SSH} replica-twin@{lab.address('web1')} '{command}' < /dev/null")
@@ -112,6 +144,10 @@ def test_another_host_key_is_refused_and_the_right_one_goes_on_without_seeding(l
         said = lab.run("twin1", "journalctl -q --no-pager -n 50 -u 'seawall-replica-*-link@*'").out
         assert "Host key verification failed" in said
         assert lab.run("twin1", "/opt/seawall/bin/seawall backup replica status").code == 1
+        told = standing(lab)
+        assert any("replica of mariadb: does not follow" in line for line in told["trouble"])
+        assert told["level"] in ("warning", "critical")
+        assert on(lab, "twin1", "backup", "status").code == 1
     finally:
         lab.run("twin1", f"mv {KNOWN}.kept {KNOWN}")
     wait_following(lab)
@@ -171,6 +207,8 @@ def test_a_lost_datacenter_costs_a_moment_and_whoever_is_killed_begins_again(lab
             found = there(lab, engine)
             missing = sorted(at for n, at in promised.items() if n not in found)
             assert cut - (missing or [cut])[0] < GOAL, f"{engine}: {said}"
+            assert said["until"] <= (missing or [cut])[0], f"{engine} has less than is told: {said}"
+            assert cut - said["until"] < 3 * GOAL, f"{engine} is told to have much less than it has: {said}"
         assert "transactions of the stream after it" in good(stepped(lab, "mariadb", "a"))["evidence"]
         assert "PostgreSQL" in asked(lab, "twin1", "postgresql", "ledger", "SELECT version()")[0]
         asked(lab, "twin1", "postgresql", "ledger", "CREATE TABLE writable (n int)")
