@@ -12,12 +12,12 @@ import pytest
 from saved_estate import archive
 
 from backups import mark, restore
-from backups.mark import Mark
+from backups.mark import Beyond, Mark
 from backups.proof import hydrate
 from backups.proof.hydrate import Target
 from backups.repository import Repository
 from effects import files
-from estate.model import Check, Runtime, Vhost
+from estate.model import Check, Engine, Runtime, Vhost
 from estate.points import FILES, Archive
 from estate.problem import Failed
 
@@ -104,6 +104,14 @@ def test_a_host_on_which_nothing_stood_gets_it_all(repository: Repository, vhost
     place(repository, vhost, archive(FILES), tmp_path / "kept")
     assert len(texts(Path(vhost.directory))) == 2
     assert not (tmp_path / "kept").exists()
+
+
+def test_what_was_brought_beyond_an_archive_is_known_as_it_was_written(tmp_path: Path) -> None:
+    mark, one = Mark("mariadb"), archive(Engine.MARIADB)
+    for beyond in (None, Beyond("by its replica", one.taken), None):
+        mark.write(one, tmp_path, beyond)
+        assert mark.holds(one, tmp_path)
+        assert mark.beyond == beyond
 
 
 def test_a_directory_that_was_made_anew_is_not_the_one_that_was_restored(

@@ -1,7 +1,7 @@
 """Killed at every boundary and run again, a job comes to the same end; what fails stops only its own."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -107,6 +107,24 @@ def test_all_of_it_is_done_and_written_down_in_order(world: World, tmp_path: Pat
     opened = world.job.journal.entries()[0].detail
     assert (opened["by"], opened["seal"], opened["kind"]) == ("alice", world.job.seal, "activate")
     assert jobs.closed_well(world.job.journal)
+
+
+@dataclass(frozen=True)
+class Bring(Write):
+    """One that says how far it got."""
+
+    def until(self, world: World) -> datetime:
+        return T0
+
+
+def test_how_far_a_step_brought_what_was_written_is_written_down_when_it_holds(world: World, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert carry_out([Bring(tmp_path, "shop:base"), Write(tmp_path, "shop:dns")], world, world.job.journal)
+    told = [(entry.event, entry.subject, entry.detail.get("until")) for entry in world.job.journal.entries()]
+    assert [one for one in told if one[2]] == [
+        ("done", "shop:base", T0.isoformat()),
+        ("held", "shop:base", T0.isoformat()),
+    ]
 
 
 def test_a_second_run_finds_that_it_holds_and_acts_on_nothing(world: World, tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from saved_estate import site
+from saved_estate import archive, site
 
-from backups.streams import frames, mirror
+from backups.streams import frames, mirror, tails
 from backups.streams.coverage import Run
 from backups.streams.frames import Chunk, Position, Scope, Sealer
 from backups.streams.mirror import Mirror
+from backups.streams.notes import Note
 from estate.model import Engine, Side
+from estate.problem import Unreachable
 
 T0 = datetime(2026, 11, 22, 3, 14, tzinfo=UTC)
 CHAIN = "20261122T031400Z-1f2e3d"
@@ -98,3 +100,26 @@ def test_a_side_that_has_less_than_it_had_takes_nothing_away(here: Mirror) -> No
     assert path.read_bytes() == before
     escape = here._file(None, site(path.parents[5]).host, Side.EVEN, "../../../x", 10)  # type: ignore[arg-type]
     assert "look at who was on" in str(escape)
+
+
+def test_each_side_alone_says_how_far_it_brings_its_newest_snapshot(
+    here: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Mirror, "of", lambda _: here)
+    monkeypatch.setattr(Mirror, "fetch", lambda *_: (Unreachable("vault-odd does not answer", hint="look"),))
+    monkeypatch.setattr(tails, "noted", lambda *_: Note(CHAIN, Position("binlog.000001", 4), T0))
+    monkeypatch.setattr(tails, "WITHOUT", tmp_path / "without-stream")
+    twin = site(tmp_path, "twin1")
+    snapshots = [archive(Engine.MARIADB, age, side) for age, side in ((3, Side.EVEN), (1, Side.EVEN), (5, Side.ODD))]
+    ship(here, Side.EVEN, 7)
+    ship(here, Side.ODD, 7, leave_out=(1,))  # the other side has it: together they are whole
+    found, said = tails.ends(twin, twin.partner, snapshots)
+    assert {side: at - T0 for (_, side), at in found.items()} == {
+        Side.EVEN: timedelta(seconds=7),
+        Side.ODD: timedelta(seconds=0),
+    }
+    assert said == ("vault-odd does not answer",)
+    pooled, _ = tails.tails(twin, twin.partner, snapshots)
+    assert [tail.until - T0 for tail in pooled.values()] == [timedelta(seconds=7)]
+    (tmp_path / "without-stream").touch()
+    assert tails.ends(twin, twin.partner, snapshots)[0] == {}

@@ -1,6 +1,7 @@
 """The steps of every job, in order. Most valuable vhost first, each to its end before the next begins."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from drp.engine import Step
@@ -30,7 +31,7 @@ def _activate(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
         yield from _bring(job, estate, move)
         yield Serve(vhost, public=True)
         yield Prove(vhost, public=True)
-        yield Ticket(vhost, "activated", _words(move.loss(job.ordered)))
+        yield Ticket(vhost, "activated", _words(replace(move, replicas=()).loss(job.ordered)))  # one may not be had
         yield Dns(vhost, move.changes)
     yield Schedule(host.name, on=True)
 
