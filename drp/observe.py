@@ -46,7 +46,7 @@ def plan_activation(site: Site, *, sizes: bool = True, proven: bool = False) -> 
     said = (*(fault.what for fault in faults), *said)
     seen = replace(seen, archives=archives, sizes=measured, faults=said, verdicts=verdicts, tails=after)
     if not proven:  # an older point was asked for, and the replica is the newest
-        seen = replace(seen, replicas=standbys(production, after.values()))
+        seen = replace(seen, replicas=standbys(site.estate, production, after.values()))
     return activation(site.estate, production, twin, seen)
 
 

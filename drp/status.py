@@ -20,7 +20,7 @@ def status(site: Site) -> dict[str, Any]:
     production, twin = observe.pair(site)
     archives, faults = site.archives(production, observe.KINDS)
     after, said = tails(site, production, archives)
-    until = _until(after, standbys(production, after.values()))
+    until = _until(after, standbys(site.estate, production, after.values()))
     look = dns.look(site.estate)  # one for all: it remembers which servers are silent
     served = [(vhost, _points_at(look, vhost, (production, twin))) for vhost in site.estate.vhosts_on(production)]
     vhosts = [_vhost(site, vhost, archives, until) | {"dns": where} for vhost, where in served]

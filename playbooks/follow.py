@@ -4,14 +4,16 @@ service that tends the replicas.
 Data: `follows`, the host, its address and its port; None: it follows nobody. `engines`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
+from pyinfra.api.command import StringCommand
 from pyinfra.api.deploy import deploy
+from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from playbooks.followed import ACCOUNT
 from playbooks.install import UNITS
-from playbooks.operations import File, Unit, files, no_units, units
+from playbooks.operations import File, Unit, files, no_units, show, units
 from playbooks.schedule import PROGRAMS
 from playbooks.watch import known
 from templates import render
@@ -29,6 +31,7 @@ def follow() -> None:
     files(name="replicas: units", wanted=wanted)
     if not engines:
         no_units(name="replicas: none", names=[SERVICE, *(f"{link(engine)}.socket" for engine in PORTS)])
+        stopped(name="replicas: none runs", names=[f"seawall-replica-{engine}.service" for engine in PORTS])
         return
     sockets = [Unit(f"{link(engine)}.socket", (str(UNITS / f"{link(engine)}.socket"),), act="restart")
                for engine in engines]  # fmt: skip
@@ -36,6 +39,13 @@ def follow() -> None:
     read = (str(UNITS / SERVICE), "/etc/seawall/estate.json", PROGRAMS)
     units(name="replicas: what tends them", wanted=[Unit(SERVICE, read, act="restart")])
     known(name="replicas: this run is known")
+
+
+@operation()
+def stopped(names: Sequence[str]) -> Generator[StringCommand]:
+    """Nobody tends them any more, and whom they are connected with they would still follow. Gone when they stop."""
+    if live := [name for name, now in show(names).items() if now["ActiveState"] not in ("inactive", "failed")]:
+        yield StringCommand(f"systemctl stop {' '.join(live)}")
 
 
 def link(engine: str) -> str:

@@ -23,7 +23,7 @@ from backups.streams.mirror import Mirror
 from backups.streams.notes import Note
 from backups.streams.replay import Log, replay
 from effects.run import run
-from estate.model import Engine, Host
+from estate.model import Engine, Estate, Host
 from estate.points import Archive, Tail
 from estate.problem import Missing, Problem, Refused
 
@@ -48,9 +48,11 @@ class Promoted:
     said: str  # in words, what it has beyond the snapshot; or why it can't be had
 
 
-def standbys(client: Host, tails: Iterable[Tail]) -> tuple[Standby, ...]:
-    """Of those engines whose replica follows the log that the plan's stream is of; none where the operator said no."""
-    return () if WITHOUT.exists() else tuple(one for tail in tails if (one := _standby(client, tail)))
+def standbys(estate: Estate, client: Host, tails: Iterable[Tail]) -> tuple[Standby, ...]:
+    """Of those engines whose replica follows the log that the plan's stream is of; none where the operator said no, or
+    the estate wants none: what is left of one then is old."""
+    no = WITHOUT.exists() or not estate.followers(client)
+    return () if no else tuple(one for tail in tails if (one := _standby(client, tail)))
 
 
 def _standby(client: Host, tail: Tail) -> Standby | None:

@@ -30,7 +30,7 @@ def status(path: str | None, *, monitor: bool, as_json: bool) -> int | None:
     """Newest instant per kind and side, what is owed, and what each loss would cost now and at most.
 
     On production out of its memory, on a twin out of both sides; elsewhere all hosts are asked. Exit code 1 where a
-    side lacks what it should have by now.
+    side lacks what it should have by now, or a replica on the twin does.
     """
     found = _standings(path)
     level = max((one.level for one in found), default=Level.UNKNOWN)
@@ -84,5 +84,5 @@ def _judge(found: list[Standing]) -> None:
     if told := [f"\n  {one.host}: {what}" for one in found for what in one.trouble]:
         raise Problem(
             f"not all is saved as promised:{''.join(told)}",
-            hint="the scheduler tries again by itself; look at: journalctl -u seawall-backup",
+            hint="the scheduler tries again by itself; look at: journalctl -u seawall-backup -u seawall-replica",
         )
