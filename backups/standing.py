@@ -20,6 +20,7 @@ from backups.replicas.standing import Followed, replicas
 from backups.site import Site
 from backups.streams import shipper
 from backups.streams.tails import ends
+from effects.clock import now
 from estate.model import Engine, Estate, Host, Side
 from estate.points import FILES, Archive, Kind, kinds_on
 
@@ -128,13 +129,14 @@ def own(site: Site, at: datetime) -> Standing:
     return standing(site.estate, site.host, known, at, kept=kept, streamed=_streamed(at))
 
 
-def partners(site: Site, at: datetime) -> Standing:
+def partners(site: Site) -> Standing:
     """Of the production host of this twin, out of the repositories and streams on both sides, and of its replicas."""
     kinds = kinds_on(site.estate, site.partner)
     archives, faults = site.archives(site.partner, kinds)
     known = {kind: Known(_newest(archives, kind), None, {}) for kind in kinds}
     streamed, unread = ends(site, site.partner, archives)
     said = tuple(dict.fromkeys([*(fault.what for fault in faults), *unread]))
+    at = now()  # streams go on while they are read, and replicas while they are looked at: neither may look younger
     followed = replicas(site.estate, site.partner)
     return standing(site.estate, site.partner, known, at, faults=said, read=True, streamed=streamed, replicas=followed)
 

@@ -72,7 +72,7 @@ def here() -> list[Standing]:
     site, at = Site.here(), now()
     serves = site.host.role is Role.PRODUCTION or attempt(ENABLED, timeout=30).ok
     found = [standing.own(site, at)] if serves else []
-    return [*found, standing.partners(site, at)] if site.host.role is Role.DRP else found
+    return [*found, standing.partners(site)] if site.host.role is Role.DRP else found
 
 
 def _line(found: list[Standing], level: Level) -> str:
