@@ -1,12 +1,10 @@
 """Replicas on real hosts: cut, purged, lied to, killed; what was committed is there, and nothing else gets in."""
 
 import json
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from beginnings import MANAGED, hardened
+from beginnings import hardened
 from chain import good, install, on
 from hardening import own_lab
 from replicas import PYTHON, STEP, costs, follow, held, standing, status, stepped, wait_following
@@ -241,33 +239,6 @@ def test_a_twin_that_serves_follows_nobody_and_one_that_does_not_any_more_is_see
     lab.run("twin1", "systemctl stop seawall-backup")
     good(on(lab, "web1", "backup", "databases", "--json"))  # of before it served none counts
     wait_following(lab)
-
-
-def test_installing_again_changes_nothing_and_one_that_the_estate_wants_no_more_is_gone(
-    lab: Lab, tmp_path: Path
-) -> None:
-    again = good(install(lab))
-    assert {name: host["changes"] for name, host in again["hosts"].items()} == dict.fromkeys(MANAGED, 0)
-    for name in ("estate.toml", "ssh_key"):
-        shutil.copy2(lab.directory / name, tmp_path / name)
-    shutil.copytree(lab.directory / "secrets", tmp_path / "secrets")
-    off = tmp_path / "estate.toml"
-    off.write_text(off.read_text().replace("[backup]", "[backup]\nreplicate = false"), encoding="utf-8")
-    before = {engine: seeded(lab, engine) for engine in ENGINES}
-    good(install(lab, off))
-    try:
-        assert not lab.run("twin1", "systemctl is-active 'seawall-replica*'").out.split()
-        assert not lab.run("twin1", f"{SSH} replica-twin@{lab.address('web1')} mariadb < /dev/null").ok
-        assert standing(lab)["replicas"] == []
-        found = costs(lab, "limburg")
-        assert "web1 and twin1" not in on(lab, "twin1", "backup", "status").out
-        for engine in ENGINES:
-            assert found[engine]["now"] < 30  # the stream
-            assert found[engine]["promised"] == 7200
-    finally:
-        good(install(lab))
-    wait_following(lab)
-    assert {engine: seeded(lab, engine) for engine in ENGINES} == before
 
 
 def test_the_operators_no_is_heard(lab: Lab) -> None:
