@@ -21,7 +21,10 @@ from estate.model import Host, Side
 from estate.points import FILES, Archive, Kind, parse_archive
 from estate.problem import Failed, Missing, Problem, Refused, Unreachable, Untrusted
 
-LOCK_WAIT = 600  # seconds
+# Ten minutes for whoever holds a lock, in many short waits: borg looks again after a tenth of what it would wait, and
+# sleeps for a minute of six hundred seconds (1.4.5, locking.TimeoutTimer).
+PATIENT, LOOKS = "--lock-wait=30", 20
+LOCKED = 73
 LOOK = 40.0  # seconds to list or measure; a disk that hangs on one side must not hide the other
 HOURS = 3600
 # Of borg's warnings those that a busy host always has: a file changed, was replaced, or went while it was read. Two
@@ -41,7 +44,7 @@ CODES: dict[int, tuple[type[Problem], str, str]] = {
         "does not open with this passphrase",
         "compare the host's passphrase with the escrowed one",
     ),
-    73: (
+    LOCKED: (
         Refused,
         "is locked by another run",
         "wait for it to end; seawall backup status shows when it began",
@@ -105,7 +108,7 @@ class Repository:
     ) -> dict[str, Any]:
         """Save `sources` and return borg's statistics. Complete, or an error. `seen` hears how far it is."""
         said = progress.OPTIONS if seen else ()
-        argv = ("create", "--json", f"--lock-wait={LOCK_WAIT}", *said, *options, f"{self.url}::{archive}", *sources)
+        argv = ("create", "--json", PATIENT, *said, *options, f"{self.url}::{archive}", *sources)
         out = self._run(*argv, timeout=12 * HOURS, cwd=cwd, seen=seen)
         stats: dict[str, Any] = json.loads(out)["archive"]
         return stats
@@ -187,6 +190,13 @@ class Repository:
         return result.out
 
     def _attempt(self, *argv: str, timeout: float, cwd: Path | None = None, seen: Seen | None = None) -> Result:
+        for _ in range(LOOKS if PATIENT in argv else 1):
+            result = self._once(*argv, timeout=timeout, cwd=cwd, seen=seen)
+            if result.code != LOCKED:
+                break
+        return result
+
+    def _once(self, *argv: str, timeout: float, cwd: Path | None, seen: Seen | None) -> Result:
         call = [str(paths.BORG), *argv]
         if seen is None:
             return self._started(call, timeout=timeout, cwd=cwd)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from local_borg import Local, use_local_borg
 from saved_estate import T0, lab_estate, site
 
 from backups import making, paths
-from backups.repository import Repository, class_of
+from backups.repository import LOCKED, LOOKS, PATIENT, Repository, class_of
 from backups.site import Site
 from effects.run import Result, run
 from estate.model import Engine, Side
@@ -166,6 +168,23 @@ def test_a_warning_is_fine_for_an_archive_and_for_nothing_else(repository: Local
     repository._judge(changed, "create")
     with pytest.raises(Failed):
         repository._judge(changed, "extract")
+
+
+@pytest.mark.parametrize(("held", "error"), [(LOOKS - 1, None), (LOOKS, Refused)])
+def test_a_lock_that_somebody_holds_is_looked_at_often_and_not_for_ever(
+    repository: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int, error: type[Problem] | None
+) -> None:
+    tries: list[Sequence[str]] = []
+
+    def borg(_: Repository, argv: Sequence[str], **_more: object) -> Result:
+        tries.append(argv)
+        return Result(tuple(argv), LOCKED if len(tries) <= held else 0, '{"archive": {}}', "")
+
+    monkeypatch.setattr(Repository, "_started", borg)
+    with pytest.raises(error) if error else nullcontext():
+        repository.create(NAME, ["docs"], cwd=tmp_path)
+    assert len(tries) == LOOKS
+    assert all(PATIENT in argv for argv in tries)
 
 
 def test_databases_never_queue_behind_files() -> None:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from backups import paths
-from backups.repository import HOURS, LOCK_WAIT, LOOK, Repository, ssh
+from backups.repository import HOURS, LOOK, PATIENT, Repository, ssh
 from backups.vault.model import Listed
 from effects import files
 from effects.held import held
@@ -78,16 +78,16 @@ class Keeping(Repository):
     def delete(self, names: Sequence[str]) -> None:
         """By explicit name, never by a rule that an archive's own words could turn."""
         first, *others = names
-        self._run("delete", f"--lock-wait={LOCK_WAIT}", f"{self.url}::{first}", *others, timeout=12 * HOURS)
+        self._run("delete", PATIENT, f"{self.url}::{first}", *others, timeout=12 * HOURS)
 
     def compact(self) -> None:
         """Give back the space of what was deleted."""
-        self._run("compact", f"--lock-wait={LOCK_WAIT}", self.url, timeout=12 * HOURS)
+        self._run("compact", PATIENT, self.url, timeout=12 * HOURS)
 
     def check(self, limit: timedelta) -> str:
         """Read on for `limit` where the last check ended; what borg found, empty where nothing is wrong."""
         seconds = max(1, int(limit.total_seconds()))
-        bound = ("--repository-only", f"--max-duration={seconds}", f"--lock-wait={LOCK_WAIT}")
+        bound = ("--repository-only", f"--max-duration={seconds}", PATIENT)
         result = self._attempt("check", *bound, self.url, timeout=seconds + HOURS)
         if result.code == WRONG:
             return " ".join(result.err.split())[-600:]
@@ -127,7 +127,7 @@ class Keeping(Repository):
 
     @property
     def _lock(self) -> tuple[str, ...]:
-        return (f"--lock-wait={LOCK_WAIT}",) if self.writing else ("--bypass-lock",)
+        return (PATIENT,) if self.writing else ("--bypass-lock",)
 
     @property
     def _door(self) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ def test_what_a_run_started_that_was_killed_alone_has_its_spool_to_itself(lab: L
         assert lab.run("web1", there).out == before != ""
     finally:
         lab.run("web1", "pkill --signal CONT -f '[b]org create'")
-    wait_until(lambda: not lab.run("web1", f"systemctl is-active {after}").ok, timeout=60, late=LATE)
+    wait_until(lambda: not lab.run("web1", f"systemctl is-active {after}").ok, timeout=120, late=LATE)
     whole(lab)
 
 
