@@ -14,10 +14,9 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from backups.engines import Server
-from backups.proof.record import Evidence
 from backups.site import Site
 from backups.streams.written import Written, since
-from backups.tables import HOLDS, ROWS, SUM, Bound
+from backups.tables import HOLDS, ROWS, SUM, Bound, Evidence
 from effects import files
 from effects.clock import Stopwatch
 from estate.model import Engine

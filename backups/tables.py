@@ -8,12 +8,11 @@ A server that visitors wait for is asked within bounds, and for those tables alo
 back with a copy: of InnoDB; of PostgreSQL logged ones, neither partitioned nor inherited from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from backups.proof.record import Evidence
 from effects.run import attempt, run
 from estate.model import Engine
 
@@ -37,6 +36,7 @@ class Bound:
     serving: bool = False
 
 
+Evidence = Mapping[str, str | int | float | None]  # what was seen of one thing, in words and figures
 FREE = Bound()
 NAME, CLASSES = "format('%I.%I', n.nspname, c.relname)", "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
 OURS = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname || c.relname !~ '[[:cntrl:]]'"

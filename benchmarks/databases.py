@@ -1,20 +1,28 @@
-"""What a copy of a database server costs that is ready to be started from, against a copy of its files by `cp`.
+"""What a copy of a database server costs that is ready to be started from, and to bring it back, against `cp`.
 
-    PYTHONPATH=. python -m benchmarks.databases LAB [MB [ROUNDS]]
+    PYTHONPATH=.:tests python -m benchmarks.databases LAB FOLDER [MB [ROUNDS]]
 
 LAB is a lab that is up, with web1, and not hardened or hardened (docs/lab.md). Rows of MB megabytes (1000) go into each
 server; the engine's own copy (mariadb-backup and its --prepare, pg_basebackup and its verification) and `cp --archive`
-of the data that the server runs on are taken in turn, and synced. Time is web1's: of the wall, and of processors.
+of the data that the server runs on are taken in turn, and synced. Time is web1's: of the wall, and of processors. Then
+the copy is saved in a repository below FOLDER and brought back from there, against `cp --archive` of the copy; and how
+long it takes to count the tables for the proof.
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from shlex import quote
 
 import lab as labs
+from backups.proof.hydrate import Target, hydrate
+from backups.take import DATABASE_OPTIONS
+from benchmarks.figures import Figures
 from benchmarks.many_vhosts import spent
+from benchmarks.restore import repository_in
 from effects.clock import Stopwatch
+from effects.run import run
 from estate.model import Engine
 from lab import Lab
 
@@ -41,6 +49,12 @@ from backups.engines import server
 from estate.model import Engine
 mine = server(Engine("{engine}"))
 """
+COUNT = (
+    SERVER
+    + """
+from backups.tables import HOLDS, Bound
+print(HOLDS[mine.engine]("{database}", Bound(600, serving=True))["rows"])"""
+)
 PLACE = SERVER + "print(mine.data)"
 COPY = SERVER + 'mine.copy(Path("{room}/copy"))'
 
@@ -66,7 +80,7 @@ def timed(lab: Lab, script: str) -> tuple[float, float]:
     return watch.seconds, spent(lab) - before
 
 
-def compare(lab: Lab, engine: Engine, megabytes: int, rounds: int) -> None:
+def compare(lab: Lab, engine: Engine, megabytes: int, rounds: int, folder: Path) -> None:
     """One server."""
     client, told = FILL[engine]
     filled = lab.run("web1", f"cd /; {client}", timeout=LIMIT, stdin=told.format(rows=megabytes * 1000))
@@ -82,14 +96,43 @@ def compare(lab: Lab, engine: Engine, megabytes: int, rounds: int) -> None:
     (wall, cpu), (cp_wall, cp_cpu) = (tuple(min(values) for values in zip(*found[who], strict=True)) for who in acts)
     ratio, verdict = wall / cp_wall, "reached" if wall / cp_wall <= GOAL else "missed"
     print(f"{engine}: copy / cp: {ratio:.2f} on the wall, goal {GOAL:.0f} {verdict}; {cpu / cp_cpu:.2f} of processors")
+    assert lab.run("web1", f"rm -rf {ROOM}/copy; {acts['copy']}", timeout=LIMIT).ok
+    bring_back(engine, lab.guest("web1").root / f"{ROOM}/copy".lstrip("/"), folder, rounds)
+    database = "bench" if engine is Engine.MARIADB else "postgres"
+    counting = COUNT.format(room=ROOM, engine=engine, database=database)
+    print(f"{engine}: counted in {timed(lab, f'cd /; python3 -c {quote(counting)}')[0]:.2f} s")
 
 
-def main(name: str, megabytes: str = "1000", rounds: str = "3") -> None:
+def bring_back(engine: Engine, copy: Path, folder: Path, rounds: int) -> None:
+    """From a repository, every file made anew each time."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        repository, figures = repository_in(folder, "databases"), Figures(folder)
+        repository.create(f"web1.{engine}.2026-11-22T01:00:00Z", ["."], cwd=copy, options=DATABASE_OPTIONS)
+        (archive,) = repository.archives()
+        for _ in range(rounds):
+            back = Target("bench", folder / "back")
+            figures.time("restore", "seawall", lambda back=back: hydrate(repository, archive, back))  # type: ignore[misc]
+            back.remove()
+            back.leave()
+            argv = ["cp", "--archive", str(copy), str(folder / "copied")]
+            figures.time("restore", "cp", lambda argv=argv: run(argv, timeout=LIMIT))  # type: ignore[misc]
+            shutil.rmtree(folder / "copied")
+        figures.compare("restore", "seawall", "cp")
+        ours, theirs = figures.best("restore", "seawall")[0], figures.best("restore", "cp")[0]
+        verdict = "reached" if ours / theirs <= GOAL else "missed"
+        print(f"{engine}: restore / cp: {ours / theirs:.2f} on the wall, goal {GOAL:.0f} {verdict}")
+    finally:
+        shutil.rmtree(folder)
+
+
+def main(name: str, folder: str, megabytes: str = "1000", rounds: str = "3") -> None:
     """Both servers, one after the other."""
     lab = labs.load(name)
     carried(lab)
     for engine in Engine:
-        compare(lab, engine, int(megabytes), int(rounds))
+        compare(lab, engine, int(megabytes), int(rounds), Path(folder) / "databases-benchmark")
     lab.run("web1", f"rm -rf {ROOM}")
 
 

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from local_borg import Local
 from saved_estate import lab_estate
@@ -42,6 +43,19 @@ class Measured(Local):
     def peak(self) -> int:
         """In MiB, of the last one."""
         return int((self.folder / "peak").read_text(encoding="ascii")) // 1024
+
+
+def repository_in(folder: Path, kind: Literal["files", "databases"]) -> Measured:
+    """A new one; nothing that hydration remembers is kept anywhere else."""
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
+    paths.BORG, paths.BORG_HOME = Path(sys.executable).with_name("borg"), folder / "home"
+    mark.RESTORED, hydrate.HYDRATED = folder / "restored", folder / "hydrated"
+    kept = folder / "passphrase"
+    kept.write_text("a benchmark's own", encoding="utf-8")
+    (folder / "borg/web1").mkdir(parents=True)
+    made = Measured("web1", kind, Side.ODD, lab_estate(folder).hosts["vault-odd"], kept, folder=folder / "borg")
+    made.init()
+    return made
 
 
 @dataclass(slots=True)
@@ -79,16 +93,6 @@ class Bench:
         with (self.folder / "live/large0").open("r+b") as large:
             large.seek(LARGE // 2)
             large.write(self.dice.randbytes(16_384))
-
-    def repository(self) -> Measured:
-        os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
-        paths.BORG, paths.BORG_HOME = Path(sys.executable).with_name("borg"), self.folder / "home"
-        mark.RESTORED, hydrate.HYDRATED = self.folder / "restored", self.folder / "hydrated"
-        kept = self.folder / "passphrase"
-        kept.write_text("a benchmark's own", encoding="utf-8")
-        (self.folder / "borg/web1").mkdir(parents=True)
-        vault = lab_estate(self.folder).hosts["vault-odd"]
-        return Measured("web1", "files", Side.ODD, vault, kept, folder=self.folder / "borg")
 
     def save(self, repository: Measured) -> Archive:
         """The tree as it is, with all three."""
@@ -129,8 +133,7 @@ def main(restic: str, folder: str, files: str = "60000", rounds: str = "2") -> N
 
 def measured(bench: Bench, rounds: int) -> int:
     """The most memory of a process of a full hydration, in MiB."""
-    repository, figures = bench.repository(), Figures(bench.folder)
-    repository.init()
+    repository, figures = repository_in(bench.folder, "files"), Figures(bench.folder)
     bench.fill()
     bench.resticked("init")
     ready, archive = Target("bench", bench.folder / "seawall"), bench.save(repository)

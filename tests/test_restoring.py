@@ -10,12 +10,12 @@ from saved_estate import T0, archive, lab_estate, site
 
 from backups import restore
 from backups.engines import Server
-from backups.proof.record import Evidence
 from backups.restoring import dumps, exchange, hosts, source, tables, vhosts
 from backups.restoring.exchange import Change, Exchange
 from backups.restoring.source import Point
 from backups.restoring.vhosts import Brought
 from backups.streams.replay import Goal
+from backups.tables import Evidence
 from effects.onhost import uploads
 from estate.model import Engine, Estate
 from estate.problem import BadEstate, Missing, Refused

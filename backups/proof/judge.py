@@ -7,8 +7,7 @@ there reads none.
 
 from datetime import UTC, datetime, timedelta
 
-from backups.proof.record import Evidence
-from backups.tables import ROWS, SUM
+from backups.tables import ROWS, SUM, Evidence
 
 LEAST = 0.5  # of what the last proof that held had counted
 SMALL = 20  # what has no more than this may go

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from backups.proof.record import Evidence
+from backups.tables import Evidence
 from estate.model import Engine
 from estate.web import Web
 

@@ -18,9 +18,10 @@ from backups.proof.fill import Counted as Filled
 from backups.proof.furnish import FILES as SHOWN_AT
 from backups.proof.hydrate import Lost, Target, hydrate
 from backups.proof.orders import Order, Said, Shown, Started
-from backups.proof.record import Evidence, Finding, Proof
+from backups.proof.record import Finding, Proof
 from backups.proof.worker import ByHand
 from backups.site import Site
+from backups.tables import Evidence
 from effects.clock import Stopwatch, now
 from estate.model import Database, Engine, Host, Runtime, Vhost
 from estate.points import FILES, Archive, Kind, kinds_on, newest

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter, ValidationError
 
 from backups import paths
+from backups.tables import Evidence
 from effects import files
 from estate.points import STAMP, Archive
 
 PROOFS = paths.STATE / "proofs"
 READ = 2000  # records, the newest: with twelve a day almost half a year, and reading them takes a second
 LOST = "has lost the content of"  # what a finding says where a side's disk has not kept what was written
-Evidence = Mapping[str, str | int | float | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,9 @@ from types import ModuleType
 
 from backups import paths
 from backups.engines import Server
-from backups.proof.record import Evidence
 from backups.restoring import in_mariadb, in_postgresql
 from backups.restoring.dumps import LONGEST, restored_name
-from backups.tables import HOLDS, ROWS, SUM
+from backups.tables import HOLDS, ROWS, SUM, Evidence
 from effects import files
 from estate.model import Engine
 from estate.problem import Failed, Refused

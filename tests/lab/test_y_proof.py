@@ -124,17 +124,6 @@ def test_tables_come_up_as_production_counted_them_while_people_wrote(lab: Lab) 
         assert seen["as on production"] == f"{seen['tables'] - 1} tables counted; written since: {table}"
 
 
-def test_a_copy_that_is_not_what_production_held_is_found(lab: Lab) -> None:
-    assert lab.run("web1", NOT_THE_SAME).ok
-    save(lab, "databases")
-    assert lab.run("web1", "mv /root/mariadb-backup /usr/bin/ && mariadb shop -e 'DROP TABLE few'").ok
-    said, document = proof(lab)
-    assert said.code == 8
-    assert found(document) == "mariadb.shop: not as production counted it: rows of few: 8 on production, 9 here"
-    (finding,) = document["findings"]
-    assert finding["archives"] == [one["id"] for one in document["archives"] if one["kind"] == "mariadb"]
-
-
 def test_a_full_disk_on_the_twin_speaks_against_no_archive_and_loses_nothing(lab: Lab) -> None:
     with small(lab, "twin1", READY, "size=8m"):
         said, document = proof(lab, "--now")
@@ -144,6 +133,17 @@ def test_a_full_disk_on_the_twin_speaks_against_no_archive_and_loses_nothing(lab
     assert not [one for one in document["findings"] if one["archives"]]
     said, document = proof(lab, "--now")
     assert said.code == 0, found(document)
+
+
+def test_a_copy_that_is_not_what_production_held_is_found(lab: Lab) -> None:
+    assert lab.run("web1", NOT_THE_SAME).ok
+    save(lab, "databases")
+    assert lab.run("web1", "mv /root/mariadb-backup /usr/bin/ && mariadb shop -e 'DROP TABLE few'").ok
+    said, document = proof(lab)
+    assert said.code == 8
+    assert found(document) == "mariadb.shop: not as production counted it: rows of few: 8 on production, 9 here"
+    (finding,) = document["findings"]
+    assert finding["archives"] == [one["id"] for one in document["archives"] if one["kind"] == "mariadb"]
 
 
 def test_emptied_tables_files_that_are_gone_and_a_broken_index_are_found(lab: Lab) -> None:
