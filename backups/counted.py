@@ -7,6 +7,7 @@ tables, within a bound of seconds; databases are taken in another order each tim
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +26,7 @@ from estate.problem import Problem, Untrusted
 NAME = "seawall-counted.json"  # beside the copy's own files: both servers leave alone what they don't know there
 LATE = "there was no time left for it"
 FAULTS = (Problem, OSError, ValueError)  # of a reading, and not of the snapshot
+LEAST = 1.0  # seconds; the servers take a limit of 0 for none
 MOST = 64 << 20  # bytes of a manifest
 
 
@@ -53,7 +55,15 @@ def write(site: Site, server: Server, copy: Path, turn: str) -> None:
     seconds = site.estate.backup.count_seconds
     if not seconds:
         return
-    counted = _count(server, copy, _databases(site, server.engine, turn), seconds)
+    names = _databases(site, server.engine, turn)
+    try:
+        _write(copy, _count(server, copy, names, seconds))
+    except FAULTS as fault:  # a name that is no text in any encoding, a full disk
+        with suppress(*FAULTS):
+            _write(copy, Counted({}, dict.fromkeys(names, _words(fault))))
+
+
+def _write(copy: Path, counted: Counted) -> None:
     files.write(copy / NAME, _COUNTED.dump_json(counted).decode() + "\n", mode=0o600)
 
 
@@ -66,7 +76,7 @@ def _databases(site: Site, engine: Engine, turn: str) -> list[str]:
 def _count(server: Server, copy: Path, databases: Iterable[str], seconds: float) -> Counted:
     watch, found, left = Stopwatch(), dict[str, Evidence](), dict[str, str]()
     for name in databases:
-        if (remain := seconds - watch.seconds) <= 0:
+        if (remain := seconds - watch.seconds) < LEAST:
             left[name] = LATE
             continue
         try:
@@ -81,7 +91,8 @@ def _count(server: Server, copy: Path, databases: Iterable[str], seconds: float)
 
 
 def _words(fault: Exception) -> str:
-    return fault.what if isinstance(fault, Problem) else str(fault)
+    said = fault.what if isinstance(fault, Problem) else str(fault)
+    return " ".join(said.encode(errors="replace").decode().split())
 
 
 def _tables(counted: Evidence) -> list[str]:
@@ -107,11 +118,11 @@ def read(copy: Path) -> Counted | None:
         return None
     except OSError as fault:
         raise _unreadable(fault) from fault
-    with os.fdopen(handle, "rb") as stream:
-        try:
+    try:
+        with open(handle, "rb") as stream:  # noqa: PTH123 - opened already, and never through a link
             return _COUNTED.validate_json(stream.read(MOST))
-        except (ValidationError, OSError) as fault:
-            raise _unreadable(fault) from fault
+    except (ValidationError, OSError) as fault:
+        raise _unreadable(fault) from fault
 
 
 def _unreadable(fault: Exception) -> Untrusted:

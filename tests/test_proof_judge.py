@@ -41,6 +41,10 @@ def test_what_lost_more_than_half_is_named(
         ({"rows of a": 2, "sum of a": "7"}, {"rows of a": 1, "sum of a": "6"}, ["rows of a: 2 on production, 1 here"]),
         ({"rows of a": 1, "sum of a": "7"}, {"rows of a": 1, "sum of a": "6"}, ["a has as many rows as on production"]),
         ({"rows of a": 1, "sum of a": "7"}, {}, ["rows of a: 1 on production, none here"]),
+        ({"sum of a": "7"}, {}, ["a has as many rows as on production"]),  # somebody wrote that by hand
+        ({"\x1b[2J\n": 1}, {}, ["?[2J?: 1 on production, none here"]),
+        ({f"rows of {n}": 1 for n in range(30)}, {}, ["rows of "] * 20 + ["and 10 more"]),
+        ({"rows of a": "x" * 9999}, {"rows of a": 1}, ["rows of a: xxx"]),
     ],
 )
 def test_what_is_not_as_production_counted_it_is_named_once(
@@ -48,6 +52,7 @@ def test_what_is_not_as_production_counted_it_is_named_once(
 ) -> None:
     said = differs(there, here)
     assert len(said) == len(found)
+    assert all(len(one) < 400 for one in said)
     assert all(one.startswith(words) for one, words in zip(said, found, strict=True))
 
 

@@ -12,6 +12,7 @@ from backups.tables import ROWS, SUM, Evidence
 LEAST = 0.5  # of what the last proof that held had counted
 SMALL = 20  # what has no more than this may go
 COUNTS = ("files", "bytes", "rows", "tables")
+NAMED, LONGEST = 20, 300  # tables of a database, and characters, that are told of what production says
 
 
 def shrunk(before: Evidence | None, now: Evidence) -> list[str]:
@@ -30,19 +31,29 @@ def shrunk(before: Evidence | None, now: Evidence) -> list[str]:
 
 
 def differs(there: Evidence, here: Evidence) -> list[str]:
-    """What is not as production counted it, in words, table by table."""
+    """What is not as production counted it, in words, table by table.
+
+    `there` may be of somebody who took production over: whatever it is, it is told in bounds.
+    """
     found = []
     for word, counted in there.items():
         table = word.removeprefix(SUM)
         if counted == here.get(word) or (
-            word.startswith(SUM) and there[f"{ROWS}{table}"] != here.get(f"{ROWS}{table}")
+            word.startswith(SUM) and there.get(f"{ROWS}{table}") != here.get(f"{ROWS}{table}")
         ):
             continue  # other rows have another sum: once is enough
         if word.startswith(SUM):
             found.append(f"{table} has as many rows as on production, but not the same")
         else:
             found.append(f"{word}: {counted} on production, {here.get(word, 'none')} here")
-    return found
+    more = [f"and {len(found) - NAMED} more"] if len(found) > NAMED else []
+    return [*map(plain, found[:NAMED]), *more]
+
+
+def plain(said: str) -> str:
+    """What another host says, for a record and a terminal: one line, not too long, and no control characters."""
+    short = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
+    return "".join(one if one.isprintable() else "?" for one in short)
 
 
 def stale(newest: str | float | None, most: timedelta, taken: datetime) -> str | None:

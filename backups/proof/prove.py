@@ -175,7 +175,7 @@ class Proving:
                 if (seen := self.databases.get(subject)) is None:
                     continue
                 known = there.databases.get(database.name, {})
-                self.databases[subject] = {**seen, "as on production": there.words(database.name)}
+                self.databases[subject] = {**seen, "as on production": judge.plain(there.words(database.name))}
                 for what in judge.differs(known, seen):
                     self._against(subject, f"not as production counted it: {what}", engine)
 
