@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from backups.streams.binlog import EVENT, GTID, QUERY, TABLE_MAP, XID
+from backups.streams.binlog import ENCRYPTION, EVENT, GTID, QUERY, TABLE_MAP, XID, encrypted
 from backups.streams.binlog import touched as in_binlog
 from backups.streams.touched import touched
 
@@ -37,6 +37,7 @@ desc: {word} 2026-11-22 03:00:00.123456 UTC
         (READ, {"16384/16385"}),
         (TRUNCATED + commit(743), {"16384/16385", "16384/24600"}),
         (ALTERED + commit(744), {"16384/16385", "16384/1259", "16384/*"}),
+        (ALTERED.replace("/1259", "/1249") + commit(744), {"16384/16385", "16384/1249", "16384/*"}),  # a column is gone
         (commit(741), {"16384/16385"}),
         (commit(739), None),  # it may have written anything before the copy began
         (commit(741, "COMMIT_PREPARED"), None),
@@ -78,8 +79,15 @@ BEGIN, END = event(GTID, struct.pack("<QIB", 7, 0, 0) + bytes(6)), event(XID, by
         (BEGIN + changes(b"shop", b"orders") + changes(b"shop", b"stock") + END, {"shop.orders", "shop.stock"}),
         (BEGIN + says(b"", b"SAVEPOINT `a`") + changes(b"shop", b"orders") + END, {"shop.orders"}),
         (changes(b"shop", b"orders") + says(b"shop", b"ALTER TABLE orders ADD x INT"), None),
+        (event(26, b"\1\0"), None),  # the server lost what it should have written
         (changes(b"shop", b"orders")[:-1], set()),  # torn: it is not committed
     ],
 )
 def test_what_mariadb_has_changed(content: bytes, found: set[str] | None) -> None:
     assert in_binlog(content) == found
+
+
+def test_a_binary_log_that_is_encrypted_is_known_by_its_head() -> None:
+    described = event(15, bytes(80))
+    assert encrypted(described + event(ENCRYPTION, bytes(17)) + b"\7" * 99)
+    assert not encrypted(described + BEGIN)

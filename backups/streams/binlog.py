@@ -13,7 +13,7 @@ from backups.streams.transactions import Transaction
 
 MAGIC = b"\xfebin"
 EVENT = struct.Struct("<IBIIIH")  # time, type, server, length, end, flags
-QUERY, XID, XA_PREPARE, GTID, TABLE_MAP = 2, 16, 38, 162, 19
+QUERY, XID, XA_PREPARE, GTID, TABLE_MAP, ENCRYPTION = 2, 16, 38, 162, 19, 164
 STANDALONE = 1  # flag of a GTID event: one statement without a COMMIT
 KINDS = {
     **dict.fromkeys((23, 30, 166, 169), "insert"),
@@ -22,13 +22,13 @@ KINDS = {
 }
 ENDS = (b"COMMIT", b"ROLLBACK")
 MARKS = (b"BEGIN", b"SAVEPOINT", b"RELEASE SAVEPOINT", *ENDS)
-STATEMENTS = (XA_PREPARE, 18, 165)  # and those that load a file, or are compressed
+STATEMENTS = (XA_PREPARE, 18, 26, 165)  # and those that load a file, are compressed, or tell that the log lost some
 
 
 def transactions(name: str, content: bytes) -> Iterator[Transaction]:
     """Those that are whole, in order. `content`: the file from its first byte, perhaps torn at its end."""
     group: _Group | None = None
-    for at, kind, seconds, server, event in _events(content):
+    for at, kind, seconds, server, event in _events(content, len(MAGIC)):
         if kind == GTID:
             group = _Group(at, server, event)
         elif group is not None and group.takes(kind, event):
@@ -39,8 +39,7 @@ def transactions(name: str, content: bytes) -> Iterator[Transaction]:
             group = None
 
 
-def _events(content: bytes) -> Iterator[tuple[int, int, int, int, bytes]]:
-    at = len(MAGIC)
+def _events(content: bytes, at: int) -> Iterator[tuple[int, int, int, int, bytes]]:
     while at + EVENT.size <= len(content):
         seconds, kind, server, length, _, _ = EVENT.unpack_from(content, at)
         if length < EVENT.size or at + length > len(content):
@@ -49,13 +48,18 @@ def _events(content: bytes) -> Iterator[tuple[int, int, int, int, bytes]]:
         at += length
 
 
+def encrypted(head: bytes) -> bool:
+    """Whether what comes after the first events of a file, those after its magic, is no text that could be read."""
+    return any(kind == ENCRYPTION for _, kind, _, _, _ in _events(head, 0))
+
+
 def touched(content: bytes) -> frozenset[str] | None:
     """Every `database.table` that a part of the file changes; None where a statement may have changed any of them.
 
     `content`: from the beginning of an event.
     """
     found = set[str]()
-    for _, kind, _, _, event in _events(MAGIC + content):
+    for _, kind, _, _, event in _events(content, 0):
         if kind == TABLE_MAP:
             found.add(_table(event))
         elif kind in STATEMENTS or (kind == QUERY and not _query(event)[1].upper().startswith(MARKS)):

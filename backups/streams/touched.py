@@ -9,7 +9,8 @@ import re
 _NEXT = re.compile(r"desc: RUNNING_XACTS nextXid (\d+)")
 _COMMIT = re.compile(r"tx:\s+(\d+), lsn: \S+, prev \S+, desc: COMMIT(_PREPARED)?")
 _FILE = re.compile(r"\b(?:rel \d+|base)/(\d+/\d+)")
-_ALTERED = re.compile(r"desc: (?:HOT_)?UPDATE\b.*?rel \d+/(\d+)/1259\b")  # of pg_class: renamed, or of other columns
+# Of pg_class or pg_attribute: renamed, or of other columns.
+_ALTERED = re.compile(r"desc: (?:HOT_)?UPDATE\b.*?rel \d+/(\d+)/(?:1259|1249)\b")
 _NO_CHANGE = "desc: FPI_FOR_HINT"  # a page that was only read
 ROUND = 1 << 32  # XIDs come again
 
