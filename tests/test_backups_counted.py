@@ -28,15 +28,16 @@ CREATE FUNCTION mine.text(mine.t) RETURNS text LANGUAGE sql
 CREATE CAST (mine.t AS text) WITH FUNCTION mine.text(mine.t);
 CREATE FUNCTION mine.hashtext(text) RETURNS int LANGUAGE sql AS 'INSERT INTO mine.ran VALUES ($1) RETURNING 1';
 ALTER DATABASE shop SET search_path = mine, pg_catalog"""
-TABLES = """CREATE TABLE public.still AS SELECT 1 AS n; CREATE TABLE public.wrote AS SELECT 1 AS n, 2 AS x"""
+TABLES = """DROP TABLE IF EXISTS public.still, public.wrote;
+CREATE TABLE public.still AS SELECT 1 AS n; CREATE TABLE public.wrote AS SELECT 1 AS n, 2 AS x"""
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
     top = Path(mkdtemp(prefix="seawall-test-", dir="/tmp"))
     shutil.chown(top, "postgres", "postgres")
     data, said = top / "data", f"-c unix_socket_directories={top} -c listen_addresses= -c fsync=off"
-    monkeypatch.setenv("PGHOST", str(top))
+    os.environ["PGHOST"] = str(top)
     try:
         made = [str(PROGRAMS / "initdb"), "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", f"--pgdata={data}"]
         run(as_postgres(*made), timeout=60, cwd=top)
@@ -46,14 +47,18 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         tables.in_postgresql("postgres", "CREATE DATABASE shop OWNER client")
         yield Server(Engine.POSTGRESQL, "none.service", data, "postgres")
     finally:
+        del os.environ["PGHOST"]
         run(as_postgres(str(PROGRAMS / "pg_ctl"), f"--pgdata={data}", "--mode=immediate", "stop"), timeout=60, cwd=top)
         shutil.rmtree(top)
 
 
-def copied(server: Server) -> Path:
+@pytest.fixture
+def copy(server: Server) -> Iterator[Path]:
+    tables.in_postgresql("shop", TABLES)
     copy = server.data.with_name("copy")
     run(as_postgres("pg_basebackup", f"--pgdata={copy}", "--checkpoint=fast", "--no-sync"), timeout=60, cwd=copy.parent)
-    return copy
+    yield copy
+    shutil.rmtree(copy)
 
 
 @needs_server
@@ -76,9 +81,9 @@ def test_nothing_of_a_client_runs_with_all_rights_when_his_tables_are_counted() 
         ("ALTER TABLE public.wrote DROP x", ["public.still", "public.wrote"]),
     ],
 )
-def test_what_was_changed_after_the_copy_is_left_out(server: Server, statement: str, changed: list[str]) -> None:
-    tables.in_postgresql("shop", TABLES)
-    copy = copied(server)
+def test_what_was_changed_after_the_copy_is_left_out(
+    server: Server, copy: Path, statement: str, changed: list[str]
+) -> None:
     tables.in_postgresql("shop", statement)
     both = ["public.still", "public.wrote"]
     assert written.since(server, copy, {"shop": both}).tables("shop", both) == changed
