@@ -61,12 +61,18 @@ def _packed(house: Path) -> Path:
     target = house / f"seawall-{digest}.tar"
     with tarfile.open(target, "w") as tar:
         for wheel in wheels:
-            tar.add(wheel, arcname=wheel.name)
+            tar.add(wheel, arcname=wheel.name, filter=_of_no_time)
     # Another checkout's may be on its way to hosts.
     tars = sorted(house.glob("seawall-*.tar"), key=lambda tar: tar.stat().st_mtime, reverse=True)
     for old in tars[KEPT:]:
         old.unlink()
     return target
+
+
+def _of_no_time(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The same wheels make the same tar, byte for byte: else each install would bring it to every host again."""
+    member.mtime = 0
+    return member
 
 
 if __name__ == "__main__":
