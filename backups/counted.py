@@ -68,8 +68,7 @@ def _write(copy: Path, counted: Counted) -> None:
 
 
 def _databases(site: Site, engine: Engine, turn: str) -> list[str]:
-    here = (db for vhost in site.estate.vhosts_on(site.host) for db in site.estate.databases_of(vhost))
-    names = [db.name for db in here if db.engine is engine]
+    names = [db.name for db in site.estate.databases_on(site.host, engine)]
     return sorted(names, key=lambda name: sha256(f"{turn} {name}".encode()).digest())
 
 

@@ -40,9 +40,7 @@ class Price:
     loss: Loss
     kind: Kind
     worst: Cost  # where every turn is kept and takes no time; neither stream nor replica counts, for they may be down
-    promised: (
-        Cost  # the same while the replica keeps its promise too; `worst` where the loss takes it, or there is none
-    )
+    promised: Cost  # the same while the replica keeps its promise; `worst` where the loss takes it, or there is none
     now: Cost
 
 
@@ -79,7 +77,8 @@ def _price(
 ) -> Price:
     if host.name not in loss.hosts:
         return Price(loss, kind, timedelta(0), timedelta(0), timedelta(0))
-    sides, most = surviving(host, loss), worst(calendar(estate, host, kind), surviving(host, loss))
+    sides = surviving(host, loss)
+    most = worst(calendar(estate, host, kind), sides)
     if kind == FILES or not _following(estate, host, loss):
         return Price(loss, kind, most, most, current(saved, sides, now))
     return Price(loss, kind, most, promised(most), current(saved, sides, now, followed.get(kind)))

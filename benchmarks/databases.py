@@ -115,7 +115,6 @@ def bring_back(engine: Engine, copy: Path, folder: Path, rounds: int) -> None:
             back = Target("bench", folder / "back")
             figures.time("restore", "seawall", lambda back=back: hydrate(repository, archive, back))  # type: ignore[misc]
             back.remove()
-            back.leave()
             argv = ["cp", "--archive", str(copy), str(folder / "copied")]
             figures.time("restore", "cp", lambda argv=argv: run(argv, timeout=LIMIT))  # type: ignore[misc]
             shutil.rmtree(folder / "copied")

@@ -243,6 +243,11 @@ class Estate:
         used = {db.engine for vhost in self.vhosts_on(host) for db in self.databases_of(vhost)}
         return tuple(engine for engine in Engine if engine in used)
 
+    def databases_on(self, host: Host, engine: Engine) -> tuple[Database, ...]:
+        """Of that engine, for the vhosts of `host`; in the order of the file."""
+        served = {vhost.domain for vhost in self.vhosts_on(host)}
+        return tuple(db for db in self.databases.values() if db.engine is engine and db.vhost in served)
+
     def partners(self, host: Host) -> tuple[Host, ...]:
         """The other end of a production and twin pair."""
         return tuple(o for o in self.hosts.values() if o.twin == host.name or host.twin == o.name)

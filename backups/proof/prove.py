@@ -3,7 +3,7 @@
 Then it is judged, and the record is kept. What can't be proven is a finding with its reason, and stops nothing else.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from backups import counted, restore
-from backups.counted import Counted
 from backups.engines import Server, server
 from backups.proof import closed, judge, record
-from backups.proof.fill import Counted as Filled
+from backups.proof.fill import Counted
 from backups.proof.furnish import FILES as SHOWN_AT
 from backups.proof.hydrate import Lost, Target, hydrate
 from backups.proof.orders import Order, Said, Shown, Started
@@ -54,7 +53,7 @@ class Proving:
     databases: dict[str, Evidence] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     unseen: set[str] = field(default_factory=set)  # ids of archives
-    there: dict[Engine, Counted] = field(default_factory=dict)  # what production counted
+    there: dict[Engine, counted.Counted] = field(default_factory=dict)  # what production counted
 
     def run(self) -> Proof:
         """All of it, and the record is kept."""
@@ -91,7 +90,7 @@ class Proving:
         self.findings.append(Finding(subject, f"not looked at: {_what(fault)}", ()))
         self.unseen |= {one.id for one in self.archives if one.kind in kinds}
 
-    def _hydrated(self, archive: Archive, target: Target) -> Filled:
+    def _hydrated(self, archive: Archive, target: Target) -> Counted:
         """Fetch what changed, then read every byte of it again: now it is known that it is the archive's."""
         repository = self.site.repository(self.client, archive.kind, archive.side)
         moved = hydrate(repository, archive, target)
@@ -133,9 +132,8 @@ class Proving:
                 continue
             yield _started(mine, copy, self._databases(engine))
 
-    def _databases(self, engine: Engine) -> list[Database]:
-        served = {vhost.domain for vhost in self.site.estate.vhosts_on(self.client)}
-        return [db for db in self.site.estate.databases.values() if db.engine is engine and db.vhost in served]
+    def _databases(self, engine: Engine) -> tuple[Database, ...]:
+        return self.site.estate.databases_on(self.client, engine)
 
     def _seen(self, order: Order) -> None:
         try:
@@ -196,7 +194,7 @@ def _what(fault: Problem | OSError) -> str:
     return fault.what if isinstance(fault, Problem) else f"{fault.filename or ''}: {fault.strerror}"
 
 
-def _counted(counted: Filled) -> dict[str, Any]:
+def _counted(counted: Counted) -> dict[str, Any]:
     youngest = (
         datetime.fromtimestamp(counted.newest / 1e9, UTC).isoformat(timespec="seconds") if counted.newest else None
     )
@@ -213,7 +211,7 @@ def _shown(vhost: Vhost, target: Target) -> Shown:
     return Shown(vhost.domain, files, restore.parts_of(vhost), tls, path, check.expect, closed.php_of(vhost))
 
 
-def _started(mine: Server, copy: Path, databases: list[Database]) -> Started:
+def _started(mine: Server, copy: Path, databases: Sequence[Database]) -> Started:
     return Started(
         mine.engine,
         mine.data,

@@ -60,12 +60,11 @@ def of_mariadb(row: Mapping[str, str]) -> Look:
 def of_postgresql(fields: list[str], log: str) -> Look:
     """Out of the answer to `postgresql.ASK`, and the end of its log where nobody sends."""
     timeline, receive, replay, status, heard, applied, sent = fields
-    lsn = max(order.lsn_of(text) for text in (receive or "0/0", replay or "0/0"))
+    # The last is production's end, as it said last.
+    ends = [order.lsn_of(text or "0/0") for text in (replay, receive, sent)]
+    lsn = max(ends[:2])
     position = order.wal_position(int(timeline), lsn) if lsn else None
     if status == "streaming":
-        ends = [
-            order.lsn_of(text or "0/0") for text in (replay, receive, sent)
-        ]  # `sent`: production's, as it said last
         since = heard if ends[0] == max(ends) else applied
         return Look(position, max(0.0, float(since)) if since else None)
     said = [line for line in log.splitlines() if "FATAL" in line or "ERROR" in line or "LOG:  waiting" in line]
