@@ -226,8 +226,9 @@ def test_a_dead_receiver_fills_no_disk_and_the_gap_is_said(lab: Lab) -> None:
     at = now()
     good(on(lab, "web1", "backup", "databases", "--json"))  # from here on it is whole again
     asked(lab, "web1", "mariadb", "shop", "INSERT INTO secret VALUES ('after')")
-    wait_until(lambda: _reaches(lab, "mariadb", now() - timedelta(seconds=1)), timeout=30, late=late)
-    found = restored(lab, "shop", f"--at={(now() - timedelta(seconds=4)).isoformat()}", "--dry-run")
+    after = now()  # an instant before the snapshot would be one in the gap
+    wait_until(lambda: _reaches(lab, "mariadb", after), timeout=30, late=late)
+    found = restored(lab, "shop", f"--at={after.isoformat()}", "--dry-run")
     assert datetime.fromisoformat(found["snapshot"].rsplit(".", 1)[1]) >= at.replace(microsecond=0)
 
 
