@@ -89,7 +89,8 @@ def say(what: str, seconds: float, more: str = "") -> None:
 
 def base() -> str:
     """The lab's estate."""
-    return estate_file(Plan("scale", 84, "bookworm"), {place.name: host_key(place.name) for place in PLACES})
+    keys = {place.name: host_key(place.name) for place in PLACES}
+    return estate_file(Plan("scale", 84, "bookworm"), keys, {"alice": host_key("alice")})
 
 
 def one_large_host(folder: Path) -> None:

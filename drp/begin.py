@@ -9,26 +9,52 @@ from drp import job as jobs
 from drp import observe, web
 from drp.engine import World, carry_out
 from drp.job import Job, JobKind
+from drp.orders import Signed, require, signers
 from drp.plan import Plan
 from drp.steps import for_job
 from effects import files
 from effects.clock import now
+from estate.orders import Aim, lacking
 from estate.points import recovery_point
 from estate.problem import Missing, Refused
 
 
-def activation(site: Site, seal: str, by: str) -> Job:
-    """The job of the plan with that seal. Where it was begun it goes on; else the world must still be as planned."""
-    for known in reversed(jobs.known()):
-        if known.kind is JobKind.ACTIVATE and len(seal) >= observe.SHORTEST and known.seal.startswith(seal):
-            return _taken_up_again(known)
+def wanted(site: Site, aim: Aim, seal: str) -> Job | Plan:
+    """What an order would be about: the job that was begun and just goes on, or the plan that has to be ordered."""
+    if aim == "return":
+        return _unfinished() or observe.plan_return(site)
+    known = _known(seal)
+    if known is None:
+        return observe.plan_with_seal(site, seal)
+    return known.plan if _taken_back(known) else known
+
+
+def activation(site: Site, seal: str, signed: Signed | None) -> Job:
+    """The job of the plan with that seal. Where it was begun it goes on, without a new order.
+
+    Else the world must still be as planned, and `signed` must order exactly that.
+    """
     ordered = now()  # the looking that follows is part of the time without service
-    plan = observe.plan_with_seal(site, seal)
-    return _order(JobKind.ACTIVATE, plan, by, ordered)
+    known = _known(seal)
+    if known is not None and not _taken_back(known):
+        return known
+    plan = observe.plan_with_seal(site, seal) if known is None else known.plan
+    by = _sufficient(site, signed, plan, ordered)
+    if known is None:
+        return _order(JobKind.ACTIVATE, plan, by, ordered)
+    resumed = replace(known, ordered=ordered, signed=by)  # which ends the return that was begun
+    resumed.save()
+    return resumed
 
 
-def _taken_up_again(known: Job) -> Job:
-    """An activation goes on; one that a return has begun to take back is resumed, and so ends that return.
+def _known(seal: str) -> Job | None:
+    """The activation with that seal that was begun here."""
+    mine = [job for job in jobs.known() if job.kind is JobKind.ACTIVATE and job.seal.startswith(seal)]
+    return mine[-1] if mine and len(seal) >= observe.SHORTEST else None
+
+
+def _taken_back(known: Job) -> bool:
+    """Whether a return has begun to take it back; it is resumed by a new order, and so ends that return.
 
     Once DNS was ordered back, an old command out of somebody's shell history must not send visitors to a stale copy.
     """
@@ -38,18 +64,26 @@ def _taken_up_again(known: Job) -> Job:
             f"the plan {known.seal[:12]} was carried out, and returned from since",
             hint="make a new plan: seawall drp plan",
         )
-    if not any(job.kind is JobKind.WITHDRAW for job in later):
-        return known
-    resumed = replace(known, ordered=now())
-    resumed.save()
-    return resumed
+    return any(job.kind is JobKind.WITHDRAW for job in later)
 
 
-def withdrawal(site: Site, by: str) -> Job:
+def _sufficient(site: Site, signed: Signed | None, plan: Plan, at: datetime) -> Signed:
+    if signed is None:
+        raise Refused(
+            f"nobody ordered the plan {plan.seal[:12]}",
+            hint="order it: seawall drp order --seal SEAL --by NAME",
+        )
+    require(site.estate, signed, plan, at)
+    return signed
+
+
+def withdrawal(site: Site, signed: Signed | None) -> Job:
     """The first job of a return: the one that was begun and not finished, or a new one."""
     if unfinished := _unfinished():
         return unfinished
-    return _order(JobKind.WITHDRAW, observe.plan_return(site), by, now())
+    ordered = now()
+    plan = observe.plan_return(site)
+    return _order(JobKind.WITHDRAW, plan, _sufficient(site, signed, plan, ordered), ordered)
 
 
 def restoration(site: Site, withdrawn: Job) -> Job:
@@ -72,7 +106,7 @@ def restoration(site: Site, withdrawn: Job) -> Job:
             f"the last copy of {site.host.name} can't be read: " + "; ".join(fault.what for fault in faults),
             hint="bring the backup server back, then run the same command again",
         )
-    return Job(JobKind.RESTORE, withdrawn.seal, replace(plan, moves=moves), withdrawn.by, withdrawn.ordered)
+    return replace(withdrawn, kind=JobKind.RESTORE, plan=replace(plan, moves=moves))
 
 
 def _frozen(site: Site, plan: Plan) -> datetime:
@@ -88,12 +122,16 @@ def _frozen(site: Site, plan: Plan) -> datetime:
 def redirection(withdrawn: Job) -> Job:
     """The last job of a return: DNS. Its plan is the one that was approved."""
     known = [job for job in jobs.known() if job.kind is JobKind.REDIRECT and job.seal == withdrawn.seal]
-    return known[-1] if known else _order(JobKind.REDIRECT, withdrawn.plan, withdrawn.by, now())
+    return known[-1] if known else _order(JobKind.REDIRECT, withdrawn.plan, withdrawn.signed, now())
 
 
-def accept(text: str) -> Job:
-    """A job that the driver brings from the other host. It replaces what is here until that has closed well."""
+def accept(site: Site, text: str) -> Job:
+    """A job that the driver brings from the other host. It replaces what is here until that has closed well.
+
+    What is done to this host must have been ordered by people too: whoever is root on the other can't invent it.
+    """
     job = jobs.JOB.validate_json(text)
+    require_signed(site, job)
     with files.locked(paths.STATE / "begin.lock", what="another order"):
         here = next((known for known in jobs.known() if known.id == job.id), None)
         if here is not None and here.ordered != job.ordered:
@@ -103,8 +141,18 @@ def accept(text: str) -> Job:
     return job
 
 
-def _order(kind: JobKind, plan: Plan, by: str, ordered: datetime) -> Job:
-    job = Job(kind, plan.seal, plan, by, ordered)
+def require_signed(site: Site, job: Job) -> None:
+    """Raise Refused or Untrusted unless people ordered what `job` is a part of; it was still valid when it began."""
+    order = job.signed.order
+    drp = site.estate.drp
+    if (order.estate, order.aim, order.seal) != (site.estate.name, "return", job.seal) or lacking(
+        drp, order, signers(drp, job.signed)
+    ):
+        raise Refused(f"nobody ordered {job.id}", hint="order it: seawall drp return --by NAME --yes")
+
+
+def _order(kind: JobKind, plan: Plan, signed: Signed, ordered: datetime) -> Job:
+    job = Job(kind, plan.seal, plan, ordered, signed)
     with files.locked(paths.STATE / "begin.lock", what="another order"):
         if job.directory.exists():
             raise Refused(f"{job.id} was ordered before", hint="look at: seawall drp status")

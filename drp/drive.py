@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from drp.incident import Incident
+from drp.job import JobKind
+from drp.orders import SIGNED, Signed
 from effects.journal import Entry, parse
 from effects.remote import Remote
 from estate.model import Estate, Host, Role
@@ -111,9 +113,16 @@ def production(estate: Estate) -> Host:
     return mine[0]
 
 
-def bring_home(away: Hand, home: Hand, by: str, show: Show) -> dict[str, Any]:
+def begin(hand: Hand, kind: JobKind, signed: Signed | None, seal: str = "") -> str:
+    """The job that order begins there; without one, the job that was begun."""
+    stdin = "\n" if signed is None else SIGNED.dump_json(signed).decode()
+    job: str = hand.ask("begin", str(kind), f"--seal={seal}", stdin=stdin)["job"]
+    return job
+
+
+def bring_home(away: Hand, home: Hand, signed: Signed | None, show: Show) -> dict[str, Any]:
     """A whole return: withdraw, restore, redirect. Each begins when the one before closed well."""
-    withdraw = away.ask("begin", "withdraw", f"--by={by}")["job"]
+    withdraw = begin(away, JobKind.WITHDRAW, signed)
     closed = away.follow(withdraw, show)
     if closed["ok"]:
         restore = home.ask("accept", stdin=json.dumps(away.ask("restoration", withdraw)))["job"]

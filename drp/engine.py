@@ -62,7 +62,9 @@ def carry_out(steps: Sequence[Step], world: World, journal: Journal) -> bool:
         "seal": job.seal,
         "ordered": job.ordered.isoformat(),
     }
-    journal.write("opened", **about, plan=as_dict(job.plan))
+    signed = job.signed
+    plan = as_dict(job.plan)
+    journal.write("opened", **about, plan=plan, order=signed.text, signatures=dict(signed.signatures))
     stopped: set[str] = set()
     failed: list[str] = []
     for step in steps:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from drp.orders import Signed
 from drp.timeline import FAILED, Mark, Span
 from effects.journal import Entry
 from estate.problem import Missing
@@ -54,6 +55,7 @@ class Run:
     ok: bool
     acts: tuple[Act, ...]
     head: str  # the journal's
+    signed: Signed | None = None  # the order it carried out
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> Self:
@@ -71,6 +73,7 @@ class Run:
             ok=over and last.detail.get("ok") is True,
             acts=_acts(entries),
             head=last.digest,
+            signed=Signed(str(order["order"]), dict(order["signatures"])) if "order" in order else None,
         )
 
     def ended(self, step: str, subject: str) -> datetime | None:

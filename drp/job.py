@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from backups import paths
+from drp.orders import Signed
 from drp.plan import PLAN, Plan
 from effects import files
 from effects.journal import Journal, Json
@@ -42,8 +43,15 @@ class Job:
     kind: JobKind
     seal: str  # of the plan that was approved
     plan: Plan
-    by: str
     ordered: datetime
+    signed: Signed  # by those who decided it
+
+    @property
+    def by(self) -> str:
+        """Who asked for it, who signed that, and loudly where the rules of the estate were not kept to."""
+        order, names = self.signed.order, ", ".join(sorted(self.signed.signatures))
+        said = order.by if names == order.by else f"{order.by} (signed by {names})"
+        return f"{said} BREAKING THE GLASS: {order.reason}" if order.reason else said
 
     @property
     def id(self) -> str:

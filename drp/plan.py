@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
 
 from pydantic import TypeAdapter
 
 from backups.replicas.promoting import Standby
 from drp.dns import Change
 from estate.model import Estate, Host, Vhost
+from estate.orders import Aim
 from estate.points import FILES, Archive, Kind, Tail, kinds_of, recovery_point
 from estate.problem import Refused
 
@@ -20,8 +20,6 @@ BYTES_A_SECOND = 92e6
 FILES_A_SECOND = 4000
 SWAP = 5.0
 TAIL = 2.0
-
-Aim = Literal["activate", "return"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from drp.incident import WORDS, Incident, Run
+from drp.orders import Signed, signers
 from drp.page import Page, Table, render
 from drp.timeline import FAILED, lasting
+from estate.model import Drp
+from estate.orders import Order
+from estate.problem import Untrusted
 
 
 def to_json(incident: Incident) -> dict[str, Any]:
@@ -77,6 +81,27 @@ def decisions(incident: Incident) -> Table:
         for run in incident.runs
     ]
     return Table("Decisions", ("ordered", "by", "what", "carried out on", "plan", "end"), rows)
+
+
+def orders(incident: Incident, drp: Drp) -> Table:
+    """A row per order, its signatures checked against the keys of the estate, here and now."""
+    known = {run.signed.text: run.signed for run in incident.runs if run.signed is not None}
+    rows = [_order(drp, one, one.order) for one in known.values()]
+    columns = ("at", "to", "asked by", "signed by", "valid until", "glass broken", "plan")
+    note = "Checked with ssh-keygen against [drp.approvers] of the estate. Each stands in its journal, signatures too."
+    return Table("Orders", columns, rows, note=note)
+
+
+def _order(drp: Drp, signed: Signed, o: Order) -> tuple[str, ...]:
+    names = _signed_by(drp, signed)
+    return (_clock(o.at), WORDS.get(o.aim, o.aim), o.by, names, _clock(o.until), o.reason or "–", o.seal[:12])
+
+
+def _signed_by(drp: Drp, signed: Signed) -> str:
+    try:
+        return ", ".join(signers(drp, signed))
+    except Untrusted as fault:
+        return f"NOT PROVEN: {fault.what}"
 
 
 def steps(incident: Incident) -> Table:

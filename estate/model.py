@@ -184,9 +184,11 @@ class Tickets:
 class Drp:
     """Who decides, and how people hear of it."""
 
-    approvers: tuple[str, ...]
+    approvers: Mapping[str, tuple[str, ...]]  # public ssh keys, with which each of them signs orders
     tickets: Tickets
     trust: str | None  # a PEM bundle that proofs over HTTPS trust beside the system's
+    approvals: int = 1  # how many of them an order needs
+    owner: str | None = None  # the data owner, who must be among them; None: nobody must
 
 
 @dataclass(frozen=True, slots=True)

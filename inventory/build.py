@@ -10,12 +10,10 @@ from estate.model import (
     Check,
     Control,
     Database,
-    Drp,
     Encryption,
     Estate,
     Host,
     Slice,
-    Tickets,
     Tsig,
     Vhost,
     Zone,
@@ -23,11 +21,11 @@ from estate.model import (
 from estate.policy import Firewall, Patches, Policy, Ssh
 from estate.web import Web
 from inventory.backups_build import backups
+from inventory.drp_build import drp
 from inventory.escrow_build import escrow
 from inventory.policy_build import credential, limits, origin, person
 from inventory.raw import (
     RawControl,
-    RawDrp,
     RawEncryption,
     RawEstate,
     RawFreshness,
@@ -58,7 +56,7 @@ def build(raw: RawEstate, base: Path) -> Estate:
         zones={name: _zone(name, zone) for name, zone in raw.zones.items()},
         backup=backups(raw.backup),
         third_copy=None if raw.third_copy is None else third_copy(raw.third_copy),
-        drp=_drp(_sure(raw.drp)),
+        drp=drp(_sure(raw.drp)),
         policy=_policy(raw),
         escrow=escrow(raw.escrow),
         slice=None if part is None else Slice(part.host, tuple(part.clients)),
@@ -141,9 +139,3 @@ def _zone(name: str, raw: RawZone) -> Zone:
 
 def _tsig(raw: RawTsig) -> Tsig:
     return Tsig(raw.name, raw.algorithm, raw.secret.secret())
-
-
-def _drp(raw: RawDrp) -> Drp:
-    tickets = _sure(raw.tickets)
-    command = None if tickets.command is None else tuple(tickets.command)
-    return Drp(tuple(_sure(raw.approvers)), Tickets(tickets.file, command), raw.trust)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from estate.model import Estate
 from inventory.build import build
-from inventory.draft import Draft, doubles
+from inventory.draft import Draft
+from inventory.drp_build import check_drp
 from inventory.escrow_build import check_escrow
 from inventory.faults import Fault, without_repeats
 from inventory.hosts_check import check_hosts
@@ -23,7 +24,7 @@ def load(path: Path) -> Estate:
     raw, faults = shape(source.tree)
     raw, _ = placed(raw)
     draft = Draft(raw, source.tree)
-    checks = (check_hosts, check_pairs, check_vhosts, check_policy, check_escrow, check_third_copy, _check_approvers)
+    checks = (check_hosts, check_pairs, check_vhosts, check_policy, check_escrow, check_third_copy, check_drp)
     found = [fault for check in checks for fault in check(draft)]
     faults = without_repeats([*faults, *_check_slice(source, draft), *found])
     if faults:
@@ -40,8 +41,3 @@ def _check_slice(source: Source, draft: Draft) -> Iterator[Fault]:
     if not source.is_json:
         yield Fault(("slice",), "only the JSON that a managed host gets has this; leave it out")
     yield from draft.refers(("slice", "host"), "hosts", part.host)
-
-
-def _check_approvers(draft: Draft) -> Iterator[Fault]:
-    approvers = draft.raw.drp.approvers if draft.raw.drp else None
-    yield from doubles([(("drp", "approvers", n), name) for n, name in enumerate(approvers or ())], "one")

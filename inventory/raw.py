@@ -8,13 +8,14 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from estate.model import Engine, Role, Runtime, Side
 from estate.policy import Php
 from estate.web import Web
 from inventory import policy_words, words
 from inventory.raw_backups import RawBackup
+from inventory.raw_drp import RawDrp
 from inventory.raw_escrow import RawEscrow
 from inventory.raw_policy import (
     Label,
@@ -28,13 +29,12 @@ from inventory.raw_policy import (
     RawSsh,
     Staff,
 )
-from inventory.raw_secret import Command, RawSecret
+from inventory.raw_secret import RawSecret
 from inventory.raw_third import RawThirdCopy
 from inventory.table import Table
 
 Domain = Annotated[str, AfterValidator(words.domain)]
 DatabaseName = Annotated[str, AfterValidator(words.database)]
-AbsolutePath = Annotated[str, AfterValidator(words.absolute)]
 OwnedPath = Annotated[str, AfterValidator(words.owned)]
 Algorithm = Literal["hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"]
 
@@ -143,29 +143,6 @@ class RawZone(Table):
     servers: Annotated[list[str], Field(min_length=1)] | None = None
     tsig: RawTsig | None = None
     ttl: Annotated[int, Field(ge=1, le=86_400)] = 60
-
-
-class RawTickets(Table):
-    """drp.tickets"""
-
-    file: AbsolutePath | None = None
-    command: Command | None = None
-
-    @model_validator(mode="after")
-    def exactly_one(self) -> "RawTickets":
-        """One place to look at."""
-        if (self.file is None) is (self.command is None):
-            raise ValueError("tickets have exactly one of file and command")
-        return self
-
-
-class RawDrp(Table):
-    """[drp]"""
-
-    needs: ClassVar[tuple[str, ...]] = ("approvers", "tickets")
-    approvers: Annotated[list[Annotated[str, AfterValidator(words.person)]], Field(min_length=1)] | None = None
-    tickets: RawTickets | None = None
-    trust: AbsolutePath | None = None
 
 
 class RawSlice(Table):

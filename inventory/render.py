@@ -3,10 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
-from estate.model import Control, Database, Drp, Encryption, Estate, Host, Tickets, Vhost, Zone
+from estate.model import Control, Database, Encryption, Estate, Host, Vhost, Zone
 from estate.policy import Limits, Php
 from estate.web import Web
 from inventory.backups_build import plain_backups
+from inventory.drp_build import plain_drp
 from inventory.escrow_build import plain_escrow
 from inventory.policy_build import plain_policy
 from inventory.raw_secret import plain_secret
@@ -25,7 +26,7 @@ def plain(estate: Estate) -> dict[str, Any]:
         zones={name: _zone(zone) for name, zone in estate.zones.items()},
         backup=plain_backups(estate.backup),
         third_copy=None if estate.third_copy is None else plain_third_copy(estate.third_copy),
-        drp=_drp(estate.drp),
+        drp=plain_drp(estate.drp),
         escrow=plain_escrow(estate.escrow),
         **plain_policy(estate.policy),
         slice=None if estate.slice is None else asdict(estate.slice),
@@ -91,11 +92,3 @@ def _vhost(vhost: Vhost) -> dict[str, Any]:
 def _zone(zone: Zone) -> dict[str, Any]:
     tsig = {"name": zone.tsig.name, "algorithm": zone.tsig.algorithm, "secret": plain_secret(zone.tsig.secret)}
     return {"servers": list(zone.servers), "tsig": tsig, "ttl": zone.ttl}
-
-
-def _drp(drp: Drp) -> dict[str, Any]:
-    return _set(approvers=list(drp.approvers), tickets=_tickets(drp.tickets), trust=drp.trust)
-
-
-def _tickets(tickets: Tickets) -> dict[str, Any]:
-    return _set(**asdict(tickets))

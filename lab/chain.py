@@ -56,6 +56,11 @@ class Demo:
         """The lab's."""
         return load(self.lab.estate_file)
 
+    @property
+    def by(self) -> tuple[str, str]:
+        """Who orders, and the key that signs it."""
+        return "--by=alice", f"--key={self.lab.approver('alice')}"
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Say what happens, and time it."""
@@ -109,7 +114,7 @@ def run(demo: Demo) -> None:
             demo.found["plan"] = demo.seawall("drp", "plan")
         with demo.stage("activate"):
             demo.instants["ordered"] = now()
-            demo.seawall("drp", "activate", f"--seal={demo.found['plan']['seal'][:12]}", "--by=alice")
+            demo.seawall("drp", "activate", f"--seal={demo.found['plan']['seal'][:12]}", *demo.by)
         with demo.stage("prove from outside"):
             demo.prove("twin1")
     demo.found["served"] = watch.first
@@ -119,7 +124,7 @@ def run(demo: Demo) -> None:
         demo.lab.heal(LOST)
         demo.instants["healed"] = now()
     with demo.stage("return"):
-        demo.seawall("drp", "return", "--by=alice", "--yes")
+        demo.seawall("drp", "return", *demo.by, "--yes")
     with demo.stage("prove from outside again"):
         demo.prove("web1")
         demo.acknowledged(ROWS)

@@ -7,6 +7,7 @@ from lab.layout import DATACENTERS, MACHINE, PLACES, SITES, TTL, Place, Plan
 from lab.names import TSIG_ALGORITHM, TSIG_NAME
 
 BACKED_UP = (Role.PRODUCTION, Role.DRP)
+APPROVERS = ("alice", "bob")
 HEAD = """\
 # Made by `seawall lab up`; gone with `seawall lab down`.
 [estate]
@@ -61,19 +62,21 @@ snapshot_every_hours = 2
 """
 TAIL = """\
 [drp]
-approvers = ["alice", "bob"]
 tickets = { file = "/var/lib/seawall/tickets.log" }
 trust = "/etc/seawall/ca.pem"
+
+[drp.approvers]
 """
 
 
-def estate_file(plan: Plan, host_keys: Mapping[str, str]) -> str:
-    """estate.toml; `host_keys` has each host's public key as one line."""
+def estate_file(plan: Plan, host_keys: Mapping[str, str], approvers: Mapping[str, str]) -> str:
+    """estate.toml; each host's public key as one line, and each approver's."""
     head = HEAD.format(name=plan.name, ipv4=plan.ipv4(MACHINE, 1), ipv6=plan.ipv6(MACHINE, 1))
     datacenters = "".join(f"[datacenters.{name}]\n" for name in DATACENTERS if name != "outside")
     hosts = "\n".join(_host(plan, place, host_keys[place.name]) for place in PLACES if place.role)
     zones = "\n".join(_zone(name) for name in SITES)
-    return "\n".join((head + datacenters, hosts, APPLICATIONS + zones, TAIL))
+    people = "".join(f'{name} = ["{key}"]\n' for name, key in approvers.items())
+    return "\n".join((head + datacenters, hosts, APPLICATIONS + zones, TAIL + people))
 
 
 def _host(plan: Plan, place: Place, host_key: str) -> str:

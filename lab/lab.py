@@ -59,6 +59,10 @@ class Lab:
         """The control machine's private key; every host's root accepts it."""
         return self.directory / "ssh_key"
 
+    def approver(self, name: str) -> Path:
+        """The private key with which that person signs orders."""
+        return self.directory / "secrets" / f"approver.{name}"
+
     @property
     def bundle(self) -> Path:
         """The lab's certificate authority."""

@@ -12,7 +12,7 @@ from estate.problem import BadEstate, Failed, Missing, Refused
 from lab import identity, image, kept, repository
 from lab import names as zones
 from lab.applications import build
-from lab.estate_file import BACKED_UP, estate_file
+from lab.estate_file import APPROVERS, BACKED_UP, estate_file
 from lab.guest import Guest
 from lab.identity import Authority, KeyPair
 from lab.image import Say
@@ -136,6 +136,14 @@ def _layers(lab: Lab, say: Say) -> dict[str, list[Path]]:
     return layers
 
 
+def _approvers(lab: Lab) -> Mapping[str, str]:
+    """The public keys of people who sign orders; the private ones lie beside the estate, for the lab has no people."""
+    keys = {name: identity.ssh_key() for name in APPROVERS}
+    for name, key in keys.items():
+        identity.write_secret(lab.approver(name), key.private)
+    return {name: key.public for name, key in keys.items()}
+
+
 def _write_identity(lab: Lab) -> Mapping[str, KeyPair]:
     """Keys and secrets of the control machine, the estate file that pins them, and each host's own key."""
     control = identity.ssh_key()
@@ -147,7 +155,7 @@ def _write_identity(lab: Lab) -> Mapping[str, KeyPair]:
             identity.write_secret(lab.directory / f"secrets/{place.name}.passphrase", identity.passphrase())
     keys = {place.name: identity.ssh_key() for place in PLACES}
     public = {name: key.public for name, key in keys.items()}
-    files.write(lab.estate_file, estate_file(lab.plan, public))
+    files.write(lab.estate_file, estate_file(lab.plan, public, _approvers(lab)))
     known = [f"{address} {public[name]}\n" for name in public for address in lab.plan.addresses(name)]
     files.write(lab.directory / "known_hosts", "".join(known))
     return keys

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from effects.journal import Entry
+from estate.orders import Order
 
 MARKS = {"begun": "…", "done": "✓", "held": "=", "failed": "✗", "opened": ">", "closed": "■"}
 
@@ -56,6 +57,19 @@ def plan(found: dict[str, Any]) -> None:
         f"{found['plan']['source']} → {found['plan']['target']}, seal {found['seal']}\n"
         f"nothing was done; to carry it out: seawall drp activate --seal {found['seal'][:12]} --by NAME"
     )
+
+
+def order(wanted: Order) -> None:
+    """What somebody is about to sign, in words."""
+    what = {"activate": "ACTIVATE", "return": "RETURN"}[wanted.aim]
+    where = f"{wanted.source} → {wanted.target} in {wanted.estate}"
+    click.echo(f"{what}: {where}, plan {wanted.seal[:12]}, asked by {wanted.by}")
+    for domain, point in wanted.points.items():
+        lost = f"what was written after {point:%Y-%m-%d %H:%M:%S} UTC is lost" if point else "nothing is lost"
+        click.echo(f"  {domain}: {lost}")
+    if wanted.reason:
+        click.echo(click.style(f"BREAKING THE GLASS: {wanted.reason}", fg="red", bold=True))
+    click.echo(f"valid until {wanted.until:%Y-%m-%d %H:%M} UTC")
 
 
 def homecoming(found: dict[str, Any]) -> None:

@@ -54,7 +54,7 @@ def estate_of(servers: Mapping[str, str]) -> Estate:
         databases={},
         zones={name: Zone(name, tuple(servers), tsig, 60) for name in names},
         backup=BackupPolicy(time(3), timedelta(hours=2)),
-        drp=Drp((), Tickets(), None),
+        drp=Drp({}, Tickets(), None),
     )
 
 

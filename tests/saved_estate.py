@@ -6,6 +6,8 @@ import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ordered import APPROVERS
+
 from backups.site import Site
 from estate.model import Engine, Estate, Side
 from estate.points import FILES, Archive, Kind
@@ -17,10 +19,10 @@ T0 = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
 def lab_estate(folder: Path) -> Estate:
-    """The estate that `seawall lab up` writes, read back; each host with a key of its own."""
+    """The estate that `seawall lab up` writes, read back; each host, and each approver, with a key of its own."""
     keys = {place.name: host_key(place.name) for place in PLACES}
     path = folder / "estate.toml"
-    path.write_text(estate_file(Plan("test", 84, "bookworm"), keys), encoding="utf-8")
+    path.write_text(estate_file(Plan("test", 84, "bookworm"), keys, APPROVERS), encoding="utf-8")
     return load(path)
 
 

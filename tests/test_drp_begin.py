@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from ordered import KEYS, drafted, ordered, signed
 from saved_estate import T0, archive, everything, site
 
 from backups import paths
@@ -14,10 +15,11 @@ from drp import begin, observe
 from drp import job as jobs
 from drp.dns import Change
 from drp.job import Job, JobKind
+from drp.orders import Signed
 from drp.plan import Observed, Plan, activation, homecoming
 from estate.model import Engine
 from estate.points import FILES, Archive
-from estate.problem import BadEstate, Missing, Refused, Unreachable
+from estate.problem import BadEstate, Missing, Refused, Unreachable, Untrusted
 
 CHANGE = Change("shop.example", "shop.example.", "A", ("10.84.3.10",), ("10.84.1.10",), 10)
 
@@ -61,6 +63,26 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return made
 
 
+def activate(world: World, seal: str, by: str = "alice") -> Job:
+    """What is wanted is looked at, ordered by `by` where that takes an order, and begun."""
+    return begin.activation(world.site, seal, _order(world, begin.wanted(world.site, "activate", seal), by))
+
+
+def withdraw(world: World, by: str = "alice") -> Job:
+    """The same of a return."""
+    return begin.withdrawal(world.site, _order(world, begin.wanted(world.site, "return", ""), by))
+
+
+def _order(world: World, wanted: Job | Plan, by: str) -> Signed | None:
+    return None if isinstance(wanted, Job) else ordered(world.site.estate, wanted, world.now, by)
+
+
+def restoring(world: World) -> Job:
+    """What production is asked to do in a return."""
+    plan = world.way_home()
+    return Job(JobKind.RESTORE, plan.seal, plan, T0, ordered(world.site.estate, plan, T0))
+
+
 def close(job: Job, *, ok: bool = True) -> None:
     job.journal.write("opened")
     job.journal.write("closed", ok=ok)
@@ -68,23 +90,23 @@ def close(job: Job, *, ok: bool = True) -> None:
 
 def go_home(world: World) -> Job:
     """A whole return, as far as the twin remembers it."""
-    withdrawn = begin.withdrawal(world.site, "alice")
+    withdrawn = withdraw(world, "alice")
     close(withdrawn)
     close(begin.redirection(withdrawn))
     return withdrawn
 
 
 def test_an_order_is_kept_before_anything_is_done(world: World) -> None:
-    job = begin.activation(world.site, world.plan().seal, "alice")
+    job = activate(world, world.plan().seal, "alice")
     assert jobs.load(job.id) == job
     assert (job.by, job.kind) == ("alice", JobKind.ACTIVATE)
     assert job.journal.entries() == ()
 
 
 def test_the_same_order_again_is_the_same_job_whatever_became_of_the_world(world: World) -> None:
-    job = begin.activation(world.site, world.plan().seal[:12], "alice")
+    job = activate(world, world.plan().seal[:12], "alice")
     world.archives = everything(0.5)
-    assert begin.activation(world.site, job.seal[:12], "bob") == job
+    assert activate(world, job.seal[:12], "bob") == job
     assert jobs.known() == (job,)
 
 
@@ -92,89 +114,122 @@ def test_a_plan_that_the_world_left_behind_is_refused_and_leaves_nothing(world: 
     seal = world.plan().seal
     world.archives = (*everything(), archive(Engine.MARIADB, 0.1))
     with pytest.raises(Refused, match=seal[:12]) as fault:
-        begin.activation(world.site, seal, "alice")
+        activate(world, seal, "alice")
     assert "seawall drp plan" in fault.value.hint
+    assert jobs.known() == ()
+
+
+def test_an_order_that_the_world_left_behind_begins_nothing(world: World) -> None:
+    seal, order = world.plan().seal, ordered(world.site.estate, world.plan(), T0)
+    world.archives = (*everything(), archive(Engine.MARIADB, 0.1))
+    with pytest.raises(Refused, match=seal[:12]):
+        begin.activation(world.site, seal, order)
+    assert jobs.known() == ()
+
+
+def test_without_an_order_nothing_begins(world: World) -> None:
+    with pytest.raises(Refused, match="nobody ordered"):
+        begin.activation(world.site, world.plan().seal, None)
+    with pytest.raises(Refused, match="nobody ordered"):
+        begin.withdrawal(world.site, None)
+    assert jobs.known() == ()
+
+
+def test_an_order_to_activate_brings_nothing_home(world: World) -> None:
+    with pytest.raises(Refused, match="activate"):
+        begin.withdrawal(world.site, ordered(world.site.estate, world.plan(), T0))
+    assert jobs.known() == ()
+
+
+def test_production_does_nothing_that_people_did_not_order(world: World) -> None:
+    job = restoring(world)
+    unsigned = replace(job, signed=drafted(world.site.estate, job.plan, T0))
+    forged = replace(job, signed=signed(unsigned.signed, "alice", key=KEYS["mallory"]))
+    another = replace(job, signed=ordered(world.site.estate, world.plan(), T0))
+    for bad, kind in ((unsigned, Refused), (forged, Untrusted), (another, Refused)):
+        with pytest.raises(kind):
+            begin.accept(world.site, jobs.JOB.dump_json(bad).decode())
     assert jobs.known() == ()
 
 
 @pytest.mark.parametrize("short", ["", "a", "0123456789a"])
 def test_a_seal_that_is_too_short_names_no_job(world: World, short: str) -> None:
-    job = begin.activation(world.site, world.plan().seal, "alice")
+    job = activate(world, world.plan().seal, "alice")
     for seal in (short, job.seal[: len(short)]):
         with pytest.raises(BadEstate):
-            begin.activation(world.site, seal, "mallory")
+            activate(world, seal, "mallory")
 
 
 def test_an_old_order_is_refused_once_dns_was_ordered_back(world: World) -> None:
-    old = begin.activation(world.site, world.plan().seal, "alice")
+    old = activate(world, world.plan().seal, "alice")
     close(old)
-    withdrawn = begin.withdrawal(world.site, "alice")
+    withdrawn = withdraw(world, "alice")
     close(withdrawn)
     begin.redirection(withdrawn)
     with pytest.raises(Refused, match=old.seal[:12]) as fault:
-        begin.activation(world.site, old.seal, "alice")
+        activate(world, old.seal, "alice")
     assert "seawall drp plan" in fault.value.hint
 
 
 def test_a_return_that_cannot_go_on_is_ended_by_the_same_activation_again(world: World) -> None:
-    old = begin.activation(world.site, world.plan().seal, "alice")
+    old = activate(world, world.plan().seal, "alice")
     close(old)
-    withdrawn = begin.withdrawal(world.site, "alice")
-    again = begin.activation(world.site, old.seal, "alice")
+    withdrawn = withdraw(world, "alice")
+    again = activate(world, old.seal, "alice")
     assert (again.id, again.plan, again.journal.entries()) == (old.id, old.plan, old.journal.entries())
     assert again.over(withdrawn)
     close(again)
-    second = begin.withdrawal(world.site, "alice")
+    second = withdraw(world, "alice")
     assert second.id != withdrawn.id
     assert second.journal.entries() == ()
 
 
 def test_the_next_disaster_after_a_return_is_another_order_although_nothing_else_changed(world: World) -> None:
-    first = begin.activation(world.site, world.plan().seal, "alice")
+    first = activate(world, world.plan().seal, "alice")
     close(first)
     go_home(world)
-    second = begin.activation(world.site, world.plan().seal, "alice")
+    second = activate(world, world.plan().seal, "alice")
     assert second.id != first.id
     assert second.journal.entries() == ()
 
 
 def test_a_second_return_is_not_the_first_one_again(world: World) -> None:
-    close(begin.activation(world.site, world.plan().seal, "alice"))
+    close(activate(world, world.plan().seal, "alice"))
     first = go_home(world)
-    close(begin.activation(world.site, world.plan().seal, "alice"))
-    second = begin.withdrawal(world.site, "bob")
+    close(activate(world, world.plan().seal, "alice"))
+    second = withdraw(world, "bob")
     assert second.id != first.id
     assert second.journal.entries() == ()
 
 
 def test_a_return_that_was_begun_goes_on_until_dns_is_back(world: World) -> None:
-    close(begin.activation(world.site, world.plan().seal, "alice"))
-    job = begin.withdrawal(world.site, "alice")
-    assert begin.withdrawal(world.site, "bob") == job
+    close(activate(world, world.plan().seal, "alice"))
+    job = withdraw(world, "alice")
+    assert withdraw(world, "bob") == job
     close(job)
-    assert begin.withdrawal(world.site, "bob") == job
+    assert withdraw(world, "bob") == job
     close(begin.redirection(job), ok=False)
-    assert begin.withdrawal(world.site, "bob") == job
+    assert withdraw(world, "bob") == job
     assert begin.redirection(job) == begin.redirection(job)
 
 
 def test_with_every_vhost_served_at_home_there_is_nothing_to_return(world: World) -> None:
     world.served = frozenset(world.site.estate.vhosts)
     with pytest.raises(Refused, match="web1"):
-        begin.withdrawal(world.site, "alice")
+        withdraw(world, "alice")
     assert jobs.known() == ()
 
 
 def test_only_what_the_twin_serves_is_taken_back(world: World) -> None:
     world.served = frozenset({"docs.example"})
-    assert [move.domain for move in begin.withdrawal(world.site, "alice").plan.moves] == [
+    assert [move.domain for move in withdraw(world, "alice").plan.moves] == [
         "shop.example",
         "ledger.example",
     ]
 
 
 def test_production_is_not_restored_before_the_last_copy_is_safe(world: World) -> None:
-    job = begin.withdrawal(world.site, "alice")
+    job = withdraw(world, "alice")
     for ok in (None, False):
         if ok is not None:
             close(job, ok=ok)
@@ -202,7 +257,7 @@ def taken(job: Job, minutes: float) -> tuple[Archive, ...]:
 def test_production_gets_what_was_saved_after_the_freeze_and_nothing_older(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = begin.withdrawal(world.site, "alice")
+    job = withdraw(world, "alice")
     close(job)
     freeze(world, job, 1.5)
     seen = (*taken(job, -60), *taken(job, 1), *taken(job, 2))
@@ -210,13 +265,13 @@ def test_production_gets_what_was_saved_after_the_freeze_and_nothing_older(
     restore = begin.restoration(world.site, job)
     assert {one.taken for move in restore.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=2)}
     assert restore.seal == job.seal
-    assert begin.accept(jobs.JOB.dump_json(restore).decode()) == restore
+    assert begin.accept(world.site, jobs.JOB.dump_json(restore).decode()) == restore
 
 
 def test_with_the_last_copy_out_of_reach_production_is_left_as_it_is(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = begin.withdrawal(world.site, "alice")
+    job = withdraw(world, "alice")
     close(job)
     freeze(world, job, 1.5)
     down = (Unreachable("vault-odd does not answer", hint="look"),)
@@ -226,7 +281,7 @@ def test_with_the_last_copy_out_of_reach_production_is_left_as_it_is(
 
 
 def test_a_twin_that_takes_writes_again_is_not_copied_from(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = begin.withdrawal(world.site, "alice")
+    job = withdraw(world, "alice")
     close(job)
     freeze(world, job, 0.5)
     (paths.MAINTENANCE / "shop.example").unlink()
@@ -236,19 +291,19 @@ def test_a_twin_that_takes_writes_again_is_not_copied_from(world: World, monkeyp
 
 
 def test_a_job_that_is_brought_again_is_taken_until_it_has_closed_well(world: World) -> None:
-    job = Job(JobKind.RESTORE, world.plan().seal, world.plan(), "alice", T0)
+    job = restoring(world)
     text = jobs.JOB.dump_json(job).decode()
-    assert begin.accept(text) == job
+    assert begin.accept(world.site, text) == job
     newer = replace(job, plan=replace(job.plan, faults=("taken again",)))
-    begin.accept(jobs.JOB.dump_json(newer).decode())
+    begin.accept(world.site, jobs.JOB.dump_json(newer).decode())
     assert jobs.known() == (newer,)
     close(newer)
-    begin.accept(text)
+    begin.accept(world.site, text)
     assert jobs.known() == (newer,)
 
 
 def test_another_order_of_the_same_name_is_not_taken(world: World) -> None:
-    job = Job(JobKind.RESTORE, world.plan().seal, world.plan(), "alice", T0)
-    begin.accept(jobs.JOB.dump_json(job).decode())
+    job = restoring(world)
+    begin.accept(world.site, jobs.JOB.dump_json(job).decode())
     with pytest.raises(Refused, match=job.id):
-        begin.accept(jobs.JOB.dump_json(replace(job, ordered=T0 + timedelta(hours=1))).decode())
+        begin.accept(world.site, jobs.JOB.dump_json(replace(job, ordered=T0 + timedelta(hours=1))).decode())

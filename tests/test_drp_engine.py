@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ordered import ordered
 from saved_estate import T0, everything, site
 
 from backups.site import Site
@@ -78,7 +79,7 @@ def world(here: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     changes = dict.fromkeys(here.estate.vhosts, ())
     seen = Observed(T0, 0, everything(), {}, changes, frozenset(), ())
     plan = activation(here.estate, here.estate.hosts["web1"], here.host, seen)
-    job = Job(JobKind.ACTIVATE, plan.seal, plan, "alice", T0 + timedelta(minutes=5))
+    job = Job(JobKind.ACTIVATE, plan.seal, plan, T0 + timedelta(minutes=5), ordered(here.estate, plan, T0))
     job.save()
     return World(here, job)
 

@@ -22,7 +22,7 @@ PLAN = Plan("lab", 77, "bookworm")
 def written_estate(directory: Path) -> Path:
     keys = {place.name: identity.ssh_key().public for place in PLACES}
     path = directory / "estate.toml"
-    path.write_text(estate_file(PLAN, keys), encoding="utf-8")
+    path.write_text(estate_file(PLAN, keys, {"alice": identity.ssh_key().public}), encoding="utf-8")
     return path
 
 

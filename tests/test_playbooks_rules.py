@@ -45,7 +45,7 @@ def an_estate(*vhosts: Vhost) -> Estate:
     ]
     return Estate("test", ZoneInfo("UTC"), Control(CONTROL, "/key"), ("here",), {host.name: host for host in hosts},
                   {vhost.domain: vhost for vhost in vhosts}, {}, {}, BackupPolicy(time(2), timedelta(hours=2)),
-                  Drp(("alice",), Tickets(file="/tickets"), None))  # fmt: skip
+                  Drp({"alice": ()}, Tickets(file="/tickets"), None))  # fmt: skip
 
 
 def data_of(name: str, *vhosts: Vhost) -> HostData:

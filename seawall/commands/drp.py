@@ -7,10 +7,13 @@ import click
 
 from drp import drive
 from drp import report as reports
-from estate.problem import Failed, Refused
+from drp.job import JobKind
+from estate.problem import Failed
 from inventory import load
 from seawall import show
+from seawall.commands.drp_orders import order, sign
 from seawall.options import estate_option, json_option, print_json
+from seawall.ordering import Wish, ordered, wish_options
 
 
 @click.group(name="drp")
@@ -39,16 +42,16 @@ def plan(path: Path, proven: bool, as_json: bool) -> None:
 
 @command.command()
 @estate_option
-@click.option("--seal", required=True, help="Of the plan you looked at; at least 12 digits of it.")
-@click.option("--by", required=True, metavar="NAME", help="Who orders it; one of the estate's approvers.")
+@click.option("--seal", default="", help="Of the plan you looked at; at least 12 digits of it.")
+@wish_options
 @click.option("--detach", is_flag=True, help="Start it and leave; look again with: seawall drp status")
 @json_option
-def activate(path: Path, seal: str, by: str, detach: bool, as_json: bool) -> None:
-    """Carry out exactly the plan with that seal. Safe to repeat: it continues."""
+def activate(path: Path, seal: str, detach: bool, as_json: bool, **wish: Any) -> None:
+    """Carry out exactly the plan with that seal, or that order. Safe to repeat: it continues."""
     estate = load(path)
-    _may_order(estate.drp.approvers, by)
     with drive.Hand(estate, drive.twin(estate)) as twin:
-        job = twin.ask("begin", "activate", f"--seal={seal}", f"--by={by}")["job"]
+        signed = ordered(twin, estate, "activate", seal, Wish(**wish))
+        job = drive.begin(twin, JobKind.ACTIVATE, signed, seal or (signed.order.seal if signed else ""))
         if detach:
             click.echo(f"{twin.host.name} carries out {job}; watch it with the same command without --detach")
             return
@@ -58,22 +61,22 @@ def activate(path: Path, seal: str, by: str, detach: bool, as_json: bool) -> Non
 
 @command.command(name="return")
 @estate_option
-@click.option("--by", required=True, metavar="NAME", help="Who orders it; one of the estate's approvers.")
+@wish_options
 @click.option("--yes", is_flag=True, help="Do it; without, only show what would be done.")
 @json_option
-def return_command(path: Path, by: str, yes: bool, as_json: bool) -> None:
+def return_command(path: Path, yes: bool, as_json: bool, **wish: Any) -> None:
     """Bring everything back to production: writes frozen, last copy, proof, DNS. Safe to repeat: it continues."""
     estate = load(path)
-    _may_order(estate.drp.approvers, by)
     with (
         drive.Hand(estate, drive.twin(estate)) as twin,
         drive.Hand(estate, drive.production(estate)) as production,
     ):
-        found = twin.ask("plan", "--return")
         if not yes:
+            found = twin.ask("plan", "--return")
             print_json(found) if as_json else show.homecoming(found)
             return
-        closed = drive.bring_home(twin, production, by, show.entry)
+        signed = ordered(twin, estate, "return", "", Wish(**wish))
+        closed = drive.bring_home(twin, production, signed, show.entry)
     _end(closed, as_json)
 
 
@@ -87,10 +90,11 @@ def return_command(path: Path, by: str, yes: bool, as_json: bool) -> None:
 @json_option
 def report(path: Path, html: Path | None, as_json: bool) -> None:
     """The evidence of the last activation and return: who, what, when, RPO and RTO per vhost, a timeline."""
-    incident = drive.incident(load(path))
+    estate = load(path)
+    incident = drive.incident(estate)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(reports.to_html(incident), encoding="utf-8")
+        html.write_text(reports.to_html(incident, extra=[reports.orders(incident, estate.drp)]), encoding="utf-8")
         click.echo(f"written: {html}", err=True)
     if as_json or html is None:
         print_json(reports.to_json(incident))
@@ -102,14 +106,6 @@ def _asked(path: Path, *question: str) -> Any:
         return twin.ask(*question)
 
 
-def _may_order(approvers: tuple[str, ...], by: str) -> None:
-    if by not in approvers:
-        raise Refused(
-            f"{by} may not order an activation or a return",
-            hint=f"ask one of: {', '.join(approvers)} ([drp] approvers in the estate)",
-        )
-
-
 def _end(closed: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(closed)
@@ -118,3 +114,7 @@ def _end(closed: dict[str, Any], as_json: bool) -> None:
             "not all of it holds: " + ", ".join(closed["failed"]),
             hint="look at the errors above, mend them, and run the same command again",
         )
+
+
+for _one in (order, sign):
+    command.add_command(_one)

@@ -1,16 +1,19 @@
 """`seawall host`: what a managed host answers when the driver asks. JSON in, JSON out, not for typing."""
 
 import sys
+from datetime import timedelta
 from typing import Any
 
 import click
 
 from backups.site import Site
-from drp import begin, observe
+from drp import begin, observe, orders
 from drp import job as jobs
 from drp.plan import PLAN, Plan
 from drp.status import status as current
+from effects.clock import now
 from effects.run import attempt
+from estate.orders import Aim
 from seawall.options import print_json
 
 
@@ -50,14 +53,31 @@ def _told(plan: Plan) -> dict[str, Any]:
     }
 
 
+@command.command()
+@click.argument("aim", type=click.Choice(["activate", "return"]))
+@click.option("--seal", default="")
+@click.option("--by", required=True)
+@click.option("--hours", type=float, required=True)
+@click.option("--reason", default="")
+def order(aim: Aim, seal: str, by: str, hours: float, reason: str) -> None:
+    """The text of an order for people to sign; or the job that goes on without one."""
+    site = Site.here()
+    found = begin.wanted(site, aim, seal)
+    if isinstance(found, jobs.Job):
+        print_json({"job": found.id})
+        return
+    text = orders.draft(site.estate, found, by, now(), valid=timedelta(hours=hours), reason=reason)
+    print_json({"order": text})
+
+
 @command.command(name="begin")
 @click.argument("kind", type=click.Choice(["activate", "withdraw"]))
 @click.option("--seal", default="")
-@click.option("--by", required=True)
-def begin_command(kind: str, seal: str, by: str) -> None:
-    """Order a job, or find the one that was begun."""
-    site = Site.here()
-    job = begin.activation(site, seal, by) if kind == "activate" else begin.withdrawal(site, by)
+def begin_command(kind: str, seal: str) -> None:
+    """Begin the job that the order on standard input is for, or find the one that was begun."""
+    site, text = Site.here(), sys.stdin.read()
+    signed = orders.SIGNED.validate_json(text) if text.strip() else None
+    job = begin.activation(site, seal, signed) if kind == "activate" else begin.withdrawal(site, signed)
     print_json({"job": job.id})
 
 
@@ -72,7 +92,7 @@ def restoration(withdrawn: str) -> None:
 @command.command()
 def accept() -> None:
     """Take a job over from standard input."""
-    print_json({"job": begin.accept(sys.stdin.read()).id})
+    print_json({"job": begin.accept(Site.here(), sys.stdin.read()).id})
 
 
 @command.command()

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from hardening import UPLOADS, executes
 
 from effects.clock import wait_until
 from effects.journal import Entry, parse
-from effects.run import Result
+from effects.run import Result, attempt
 from estate.problem import Failed
 from lab import Lab, visitor
 
@@ -96,8 +97,13 @@ def served(lab: Lab, host: str, *domains: str) -> None:
         wait_until(lambda name=domain: served_by(lab, name, host), timeout=60, late=late)  # type: ignore[misc]
 
 
-def activate(lab: Lab, seal: str, by: str = "alice") -> Result:
-    return typed(lab, "drp", "activate", f"--seal={seal}", f"--by={by}")
+def by(lab: Lab, name: str = "alice") -> tuple[str, ...]:
+    """Who orders, and with which key."""
+    return f"--by={name}", *([f"--key={lab.approver(name)}"] if lab.approver(name).exists() else [])
+
+
+def activate(lab: Lab, seal: str, name: str = "alice") -> Result:
+    return typed(lab, "drp", "activate", f"--seal={seal}", *by(lab, name))
 
 
 def test_only_who_may_order_orders(lab: Lab) -> None:
@@ -106,7 +112,9 @@ def test_only_who_may_order_orders(lab: Lab) -> None:
     add_row(lab, 2001)
     good(on(lab, "web1", "backup", "databases", "--json"))
     seal = planned(lab)
-    fault(activate(lab, seal, by="mallory"), 6, "mallory", "alice")
+    fault(activate(lab, seal, "mallory"), 6, "mallory", "alice")
+    words = (f"--seal={seal}", "--by=alice", f"--key={lab.approver('bob')}")
+    fault(typed(lab, "drp", "activate", *words), 5, "alice")
     assert jobs(lab, "twin1", "activate") == []
 
 
@@ -144,7 +152,7 @@ def test_a_lost_datacenter_is_said_and_the_plan_stands(lab: Lab) -> None:
 def test_a_killed_driver_and_a_killed_job_lose_nothing_and_only_the_faulty_vhost_stops(lab: Lab) -> None:
     STORY.tsig = lab.run("twin1", f"cat {TSIG}").out
     assert lab.run("twin1", f"cat > {TSIG}", stdin="AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").ok
-    driver = driven(lab, "activate", f"--seal={STORY.seals[-1][:12]}", "--by=alice")
+    driver = driven(lab, "activate", f"--seal={STORY.seals[-1][:12]}", *by(lab))
     kill_job(lab, "twin1", "activate", at=2)
     driver.kill()
     driver.communicate(timeout=20)
@@ -193,20 +201,28 @@ def test_the_same_command_after_success_changes_nothing_and_loses_nothing(lab: L
 
 
 def test_a_return_that_is_only_looked_at_does_nothing(lab: Lab) -> None:
-    said = typed(lab, "drp", "return", "--by=alice")
+    said = typed(lab, "drp", "return")
     assert said.ok, said.err
     served(lab, "twin1", *SITES)
 
 
-def test_a_return_that_is_killed_on_both_hosts_comes_to_its_end(lab: Lab) -> None:
+def test_a_return_that_is_killed_on_both_hosts_comes_to_its_end(lab: Lab, tmp_path: Path) -> None:
     lab.heal("limburg")
-    driver = driven(lab, "return", "--by=alice", "--yes")
+    order = tmp_path / "order.json"
+    said = typed(lab, "drp", "order", "--return", "--by=carol", f"--file={order}")
+    assert said.ok, said.err
+    words = ("return", "--order", str(order), "--yes")
+    fault(typed(lab, "drp", *words), 6, "carol", "alice")  # she may ask for it, and decides nothing
+    argv = ["ssh-keygen", "-Y", "sign", "-f", str(lab.approver("bob")), "-n", "order@seawall", str(order)]
+    assert attempt(argv, timeout=20).ok  # as he would, where nothing of ours is installed
+    order.with_name("order.json.sig").rename(tmp_path / "order.json.bob.sig")
+    driver = driven(lab, *words)
     kill_job(lab, "twin1", "withdraw", at=4)
     kill_job(lab, "web1", "restore", at=6)
     os.kill(driver.pid, signal.SIGKILL)
     driver.communicate(timeout=20)
     kill_job(lab, "web1", "restore", at=9, whom="main")
-    said = typed(lab, "drp", "return", "--by=alice", "--yes", "--json")
+    said = typed(lab, "drp", "return", *by(lab), "--yes", "--json")
     assert good(said)["ok"]
     served(lab, "web1", *SITES)
     for host in ("web1", "twin1"):
@@ -253,9 +269,13 @@ def test_yesterdays_command_does_not_send_visitors_to_a_stale_copy(lab: Lab) -> 
 
 
 def test_there_is_nothing_to_return_twice(lab: Lab) -> None:
-    fault(typed(lab, "drp", "return", "--by=alice", "--yes"), 6, "web1")
+    fault(typed(lab, "drp", "return", *by(lab), "--yes"), 6, "web1")
 
 
-def test_what_happened_can_be_told_from_both_hosts_journals(lab: Lab) -> None:
+def test_what_happened_can_be_told_from_both_hosts_journals(lab: Lab, tmp_path: Path) -> None:
     told: dict[str, Any] = json.loads(typed(lab, "drp", "report", "--json").out)
     assert set(told["vhosts"]) == set(SITES)
+    page = tmp_path / "report.html"
+    assert typed(lab, "drp", "report", f"--html={page}").ok
+    assert "NOT PROVEN" not in page.read_text(encoding="utf-8")
+    assert all(f"<td>{name}</td>" in page.read_text(encoding="utf-8") for name in ("alice", "bob", "carol"))

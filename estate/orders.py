@@ -1,0 +1,38 @@
+"""An order: what people sign, and whether enough of them did. Pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from estate.model import Drp
+
+Aim = Literal["activate", "return"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The decision to carry out exactly one sealed plan, with all that it was made upon."""
+
+    estate: str
+    aim: Aim
+    seal: str  # of the plan
+    source: str
+    target: str
+    points: Mapping[str, datetime | None]  # vhost: it is brought back at least up to then; None on the way home
+    by: str  # who asks for it
+    at: datetime
+    until: datetime  # from then on it begins nothing any more
+    reason: str = ""  # of breaking the glass: one approver is enough then, and everybody hears of it
+
+
+def lacking(drp: Drp, order: Order, signed: Collection[str]) -> str | None:
+    """What it still takes, in words; None where it is enough. `signed`: approvers whose signatures are good."""
+    others = [name for name in drp.approvers if name not in signed]
+    if order.reason and signed:
+        return None
+    if drp.owner is not None and drp.owner not in signed:
+        return f"{drp.owner}, the data owner, has not signed it"
+    if (missing := drp.approvals - len(set(signed))) > 0:
+        return f"{missing} more must sign it, of {', '.join(others)}"
+    return None

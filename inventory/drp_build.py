@@ -1,0 +1,48 @@
+"""[drp]: what must hold in it, the Drp everything else works with, and back."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from estate.model import Drp, Tickets
+from inventory.draft import Draft
+from inventory.faults import Fault, did_you_mean, quoted
+from inventory.raw_drp import RawDrp
+
+
+def check_drp(draft: Draft) -> Iterator[Fault]:
+    """Every fault in who decides."""
+    raw = draft.raw.drp
+    if raw is None or raw.approvers is None:
+        return
+    if raw.approvals > len(raw.approvers):
+        what = f"{raw.approvals} must sign an order, and {len(raw.approvers)} are named; nothing could be ordered"
+        yield Fault(("drp", "approvals"), what)
+    if raw.owner is not None and raw.owner not in raw.approvers:
+        what = f"{quoted(raw.owner)} is no approver; {did_you_mean(raw.owner, raw.approvers)}"
+        yield Fault(("drp", "owner"), what)
+    owners: dict[str, str] = {}
+    for name, key in ((name, key) for name, keys in raw.approvers.items() for key in keys):
+        if (owner := owners.setdefault(key, name)) != name:
+            yield Fault(("drp", "approvers", name), f"has the key of {quoted(owner)}; each signs with their own")
+
+
+def drp(raw: RawDrp) -> Drp:
+    """Of a table in which no fault was found."""
+    assert raw.approvers is not None
+    assert raw.tickets is not None
+    command = None if raw.tickets.command is None else tuple(raw.tickets.command)
+    approvers = {name: tuple(keys) for name, keys in raw.approvers.items()}
+    return Drp(approvers, Tickets(raw.tickets.file, command), raw.trust, raw.approvals, raw.owner)
+
+
+def plain_drp(it: Drp) -> dict[str, Any]:
+    """In the words of the estate file."""
+    whole = {
+        "approvers": {name: list(keys) for name, keys in it.approvers.items()},
+        "approvals": it.approvals,
+        "owner": it.owner,
+        "tickets": {name: value for name, value in asdict(it.tickets).items() if value is not None},
+        "trust": it.trust,
+    }
+    return {name: value for name, value in whole.items() if value is not None}

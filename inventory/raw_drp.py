@@ -1,0 +1,38 @@
+"""[drp] of the estate file, as it is written."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, Field, model_validator
+
+from inventory import words
+from inventory.raw_policy import PublicKey
+from inventory.raw_secret import Command
+from inventory.table import Table
+
+AbsolutePath = Annotated[str, AfterValidator(words.absolute)]
+Name = Annotated[str, AfterValidator(words.person)]
+
+
+class RawTickets(Table):
+    """drp.tickets"""
+
+    file: AbsolutePath | None = None
+    command: Command | None = None
+
+    @model_validator(mode="after")
+    def exactly_one(self) -> "RawTickets":
+        """One place to look at."""
+        if (self.file is None) is (self.command is None):
+            raise ValueError("tickets have exactly one of file and command")
+        return self
+
+
+class RawDrp(Table):
+    """[drp]"""
+
+    needs: ClassVar[tuple[str, ...]] = ("approvers", "tickets")
+    approvers: Annotated[dict[Name, Annotated[list[PublicKey], Field(min_length=1)]], Field(min_length=1)] | None = None
+    approvals: Annotated[int, Field(ge=1, le=20)] = 1
+    owner: str | None = None
+    tickets: RawTickets | None = None
+    trust: AbsolutePath | None = None
