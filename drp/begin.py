@@ -25,7 +25,7 @@ def wanted(site: Site, aim: Aim, seal: str) -> Job | Plan:
         return _unfinished() or observe.plan_return(site)
     known = _known(seal)
     if known is None:
-        return observe.plan_with_seal(site, seal)
+        return observe.draft(site, seal)
     return known.plan if _taken_back(known) else known
 
 
@@ -38,7 +38,7 @@ def activation(site: Site, seal: str, signed: Signed | None) -> Job:
     known = _known(seal)
     if known is not None and not _taken_back(known):
         return known
-    plan = observe.plan_with_seal(site, seal) if known is None else known.plan
+    plan = known.plan if known is not None else observe.drafted(seal, ordered) or observe.plan_with_seal(site, seal)
     by = _sufficient(site, signed, plan, ordered)
     if known is None:
         return _order(JobKind.ACTIVATE, plan, by, ordered)

@@ -4,21 +4,24 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from backups.proof import record
 from backups.replicas.promoting import standbys
 from backups.repository import Repository
 from backups.site import Site
-from backups.streams.tails import tails
+from backups.streams.tails import fetched, tails
 from drp import dns
 from drp import job as jobs
-from drp.plan import Observed, Plan, activation, homecoming
+from drp.plan import PLAN, Observed, Plan, activation, homecoming
+from effects import files
 from effects.clock import now
 from estate.model import Engine, Host, Role
 from estate.points import FILES, Archive, Kind, newest
 from estate.problem import BadEstate, Problem, Refused
 
 KINDS: tuple[Kind, ...] = (FILES, *Engine)
+FRESH, DRAFTED = timedelta(seconds=60), "drafted.json"
 SHORTEST = 12  # digits of a seal: 48 bits, for a plan that is looked at minutes before
 
 
@@ -35,14 +38,16 @@ def plan_activation(site: Site, *, sizes: bool = True, proven: bool = False) -> 
     the operator's choice, and part of the seal.
     """
     production, twin = pair(site)
-    listed, faults = site.archives(production, KINDS)
+    with ThreadPoolExecutor(max_workers=2) as pool:  # with a datacenter gone each of these waits for it
+        streams, names = pool.submit(fetched, site, production), pool.submit(_seen, site, production, twin)
+        listed, faults = site.archives(production, KINDS)
+        fetch, seen = streams.result(), names.result()
     archives = record.readable(production.name, listed)
     verdicts = record.verdicts(production.name)
     if proven:
         archives = tuple(archive for archive in archives if verdicts.get(archive.id))
     measured = _sizes(site, production, archives) if sizes else {}
-    seen = _seen(site, production, twin)
-    after, said = tails(site, production, archives)
+    after, said = tails(site, production, archives, fetch)
     said = (*(fault.what for fault in faults), *said)
     seen = replace(seen, archives=archives, sizes=measured, faults=said, verdicts=verdicts, tails=after)
     if not proven:  # an older point was asked for, and the replica is the newest
@@ -59,6 +64,28 @@ def plan_with_seal(site: Site, seal: str) -> Plan:
             plan = other if other.seal.startswith(seal) else plan
     require_seal(plan, seal)
     return plan
+
+
+def draft(site: Site, seal: str) -> Plan:
+    """As `plan_with_seal`, and remembered for as long as nobody would call it old."""
+    plan = plan_with_seal(site, seal)
+    jobs.DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.write(jobs.DIRECTORY / DRAFTED, PLAN.dump_json(plan).decode(), mode=0o600)
+    return plan
+
+
+def drafted(seal: str, at: datetime) -> Plan | None:
+    """The plan with that seal, where it was drafted within FRESH before `at`, and nothing was begun since.
+
+    To look twice within one command would cost seconds of everybody's outage, and see the same.
+    """
+    with suppress(OSError, ValueError):
+        plan = PLAN.validate_json((jobs.DIRECTORY / DRAFTED).read_text(encoding="utf-8"))
+        recent = timedelta(0) <= at - plan.made < FRESH
+        alone = all(job.ordered < plan.made for job in jobs.known())
+        if recent and alone and plan.seal.startswith(seal) and len(seal) >= SHORTEST:
+            return plan
+    return None
 
 
 def plan_return(site: Site) -> Plan:

@@ -127,6 +127,52 @@ def test_an_order_that_the_world_left_behind_begins_nothing(world: World) -> Non
     assert jobs.known() == ()
 
 
+def looks(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is noted each time that the world is looked at."""
+    seen: list[str] = []
+
+    def look(*more: object, **options: object) -> Plan:
+        seen.append("looked")
+        return world.plan()
+
+    monkeypatch.setattr(observe, "plan_activation", look)
+    return seen
+
+
+def test_what_was_drafted_just_now_is_not_looked_at_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, seal, late = looks(world, monkeypatch), world.plan().seal, timedelta(seconds=59)
+    monkeypatch.setattr(begin, "now", lambda: T0 + late)
+    plan = begin.wanted(world.site, "activate", seal)
+    assert isinstance(plan, Plan)
+    assert begin.activation(world.site, seal, ordered(world.site.estate, plan, T0)).plan == plan
+    assert seen == ["looked"]
+
+
+def test_what_was_drafted_a_minute_ago_is_looked_at_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, seal = looks(world, monkeypatch), world.plan().seal
+    order = ordered(world.site.estate, world.plan(), T0)
+    begin.wanted(world.site, "activate", seal)
+    world.archives = (*everything(), archive(Engine.MARIADB, 0.1))
+    with pytest.raises(Refused, match=seal[:12]):
+        begin.activation(world.site, seal, order)
+    assert seen[:2] == ["looked"] * 2
+
+
+@pytest.mark.parametrize("torn", ["", "{", "[]"])
+def test_a_draft_that_is_torn_is_looked_at_again(world: World, torn: str) -> None:
+    assert observe.drafted(world.plan().seal, T0) is None
+    begin.wanted(world.site, "activate", world.plan().seal)
+    assert observe.drafted(world.plan().seal, T0) == world.plan()
+    (jobs.DIRECTORY / observe.DRAFTED).write_text(torn)
+    assert observe.drafted(world.plan().seal, T0) is None
+
+
+def test_what_was_begun_since_makes_a_draft_old(world: World) -> None:
+    begin.wanted(world.site, "activate", world.plan().seal)
+    withdraw(world)
+    assert observe.drafted(world.plan().seal, T0) is None
+
+
 def test_without_an_order_nothing_begins(world: World) -> None:
     with pytest.raises(Refused, match="nobody ordered"):
         begin.activation(world.site, world.plan().seal, None)

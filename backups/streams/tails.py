@@ -19,10 +19,18 @@ WITHOUT = (
 )  # the way out where a stream can't be replayed: snapshots stand for themselves
 
 
-def tails(site: Site, client: Host, archives: Sequence[Archive]) -> tuple[dict[str, Tail], tuple[str, ...]]:
+def fetched(site: Site, client: Host) -> tuple[Problem, ...]:
+    """Bring what this host has of the streams up to what the sides have; why one could not be read."""
+    return () if WITHOUT.exists() else Mirror.of(client).fetch(site)
+
+
+def tails(
+    site: Site, client: Host, archives: Sequence[Archive], fetch: Iterable[Problem] | None = None
+) -> tuple[dict[str, Tail], tuple[str, ...]]:
     """By archive id, of the newest snapshot of each engine; and what is not whole, or did not answer.
 
     A snapshot without a place in the stream, or whose stream has a hole at once, has no tail: it stands for itself.
+    `fetch`: what `fetched` said just now; without it that is done here.
     """
     if WITHOUT.exists():
         return {}, (f"the stream is left out, for {WITHOUT} is there on {site.host.name}",)
@@ -30,7 +38,7 @@ def tails(site: Site, client: Host, archives: Sequence[Archive]) -> tuple[dict[s
     if not snapshots:
         return {}, ()
     mirror = Mirror.of(client)
-    said = [fault.what for fault in mirror.fetch(site)]
+    said = [fault.what for fault in (mirror.fetch(site) if fetch is None else fetch)]
     found = dict[str, Tail]()
     for archive in snapshots:
         try:
