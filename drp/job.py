@@ -104,6 +104,17 @@ def returns() -> int:
     return sum(job.kind is JobKind.WITHDRAW for job in known())
 
 
+def incident_of(job: Job) -> str:
+    """The activation that a job is part of, by its id: all until DNS was ordered back is one incident."""
+    first = ""
+    for one in (*(known_one for known_one in known() if not known_one.over(job)), job):
+        if one.kind is JobKind.ACTIVATE:
+            first = first or one.id
+        if one.kind is JobKind.REDIRECT and one.seal != job.seal:
+            first = ""
+    return first or job.id
+
+
 def closed_well(journal: Journal) -> bool:
     """Whether the last word on it is that all of it holds."""
     entries = journal.entries()

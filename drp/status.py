@@ -7,8 +7,9 @@ from typing import Any
 from backups.replicas.promoting import Standby, standbys
 from backups.site import Site
 from backups.streams.tails import tails
-from drp import dns, observe
+from drp import dns, observe, tickets
 from drp import job as jobs
+from drp.outbox.look import untold
 from effects.clock import now
 from estate.model import Host, Vhost
 from estate.points import Archive, Tail, kinds_of, newest
@@ -30,6 +31,7 @@ def status(site: Site) -> dict[str, Any]:
         "twin": twin.name,
         "vhosts": vhosts,
         "faults": [*(fault.what for fault in faults), *said],
+        "untold": untold(tickets.outbox(), site.estate.drp.ways),
         "jobs": [{"job": job.id, "by": job.by, "ordered": job.ordered, "state": _state(job)} for job in jobs.known()],
     }
 

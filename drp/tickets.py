@@ -1,72 +1,59 @@
-"""Tell people, each thing once: into a file, or to a command that makes a ticket of its standard input.
+"""Say something to people: write it into the outbox of this host, and go on. `drp.outbox.sender` tells it.
 
-What was sent stands in a ledger, one key a line. A crash between sending and noting it tells people twice; the
-other order could leave them untold.
+Nobody waits here for a mail server or a ticket system: a recovery least of all.
 """
 
 from pathlib import Path
 
-from effects import files
-from effects.run import run
-from estate.model import Tickets
-from estate.problem import BadEstate, Failed
+from backups import paths
+from backups.site import Site
+from drp.outbox.box import Outbox
+from drp.outbox.delivery import Ways
+from drp.outbox.message import Message
+from effects.clock import now
+from estate.model import Estate
+from estate.problem import Failed
 from templates import render
 
-COMMAND_LEDGER = Path("/var/lib/seawall/tickets.sent")
-LIMIT = 30.0  # seconds for the command
+OUTBOX = paths.STATE / "outbox"
 
 
-def send(tickets: Tickets, kind: str, key: str, **values: str) -> str:
-    """Tell of `key`, unless that was done. The evidence, as `sent` gives it.
+def outbox() -> Outbox:
+    """Of a managed host."""
+    return Outbox(OUTBOX)
 
-    `kind` is activated, returned (`values` are domain, source, target, at, loss, by, seal) or credential. The ledger
-    is a hidden file beside the file, or `/var/lib/seawall/tickets.sent` for a command. Raises Failed, Missing or
-    BadEstate where people can't be told; that must not stop a recovery.
+
+def ways(site: Site) -> Ways:
+    """By what a managed host tells people."""
+    trust = site.estate.drp.trust
+    return Ways(site.estate.drp.ways, paths.CONFIG, Path(trust) if trust else None)
+
+
+def send(  # one message, every part of it named
+    box: Outbox, estate: Estate, host: str, kind: str, key: str, /, *, thread: str = "", topic: str = "", **values: str
+) -> str:
+    """Say `key` once, as part of the incident `thread`, which is `topic`. The evidence, as `sent` gives it.
+
+    `kind` is activated, returned (`values` are domain, source, target, at, loss, by, seal), credential or alarm.
+    Raises Failed where it can't be written.
     """
-    if evidence := sent(tickets, key):
-        return evidence
     text = render(f"ticket-{kind}.txt.j2", key=key, **values)
+    title = text.partition("\n")[0]
+    message = Message(key, thread or key, topic or title, kind, text, now(), host, estate.name)
     try:
-        _deliver(tickets, text)
-        kept = _ledger(tickets)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        files.append(kept, key)
+        box.put(message)
     except OSError as fault:
         raise Failed(
             f"the ticket {key} can't be written: {fault.filename}: {fault.strerror}",
             hint="make room or mend rights there, then run the same command again; meanwhile tell people yourself",
         ) from None
-    return _evidence(tickets, key)
+    return _evidence(key)
 
 
-def sent(tickets: Tickets, key: str) -> str | None:
-    """Evidence that people were told of `key`; None where nothing says so."""
-    kept = _ledger(tickets)
-    told = kept.exists() and key in kept.read_text(encoding="utf-8").splitlines()
-    return _evidence(tickets, key) if told else None
+def sent(box: Outbox, key: str) -> str | None:
+    """Evidence that people are told of `key`; None where nothing says so."""
+    return _evidence(key) if box.has(key) else None
 
 
-def _deliver(tickets: Tickets, text: str) -> None:
-    if tickets.command is not None:
-        run(tickets.command, timeout=LIMIT, stdin=text)
-    else:
-        path = _file(tickets)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.append(path, text)
-
-
-def _evidence(tickets: Tickets, key: str) -> str:
-    return f"ticket {key} " + (f"given to {tickets.command[0]}" if tickets.command else f"in {tickets.file}")
-
-
-def _ledger(tickets: Tickets) -> Path:
-    if tickets.command is not None:
-        return COMMAND_LEDGER
-    path = _file(tickets)
-    return path.with_name(f".{path.name}.sent")
-
-
-def _file(tickets: Tickets) -> Path:
-    if tickets.file is None:
-        raise BadEstate("the estate does not say where tickets go", hint='set drp.tickets = { file = "/var/…" }')
-    return Path(tickets.file)
+def _evidence(key: str) -> str:
+    return f"ticket {key} is in the outbox"

@@ -6,6 +6,7 @@ For a process of one thread, that has opened nothing yet whose place in a file o
 import ctypes
 import os
 import signal
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -34,6 +35,30 @@ def forked(acts: Sequence[Callable[[], tuple[int, bytes]]]) -> list[tuple[int, b
         for _, pipe in begun:
             os.close(pipe)
     return list(zip(codes, answers, strict=True))
+
+
+class Child:
+    """An act in a child of this process that nobody waits for. It ends when its time is up, whatever holds it."""
+
+    def __init__(self, act: Callable[[], None], *, limit: float) -> None:
+        def whole() -> tuple[int, bytes]:
+            act()
+            return 0, b""
+
+        self._pid, pipe = _begin(whole, ())
+        os.close(pipe)  # it has nothing to answer
+        self._end = time.monotonic() + limit
+        self._code: int | None = None
+
+    @property
+    def code(self) -> int | None:
+        """How it ended: its exit code, or the negative number of a signal. None while it works."""
+        if self._code is None:
+            if time.monotonic() > self._end:
+                os.kill(self._pid, signal.SIGKILL)
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code
 
 
 def _begin(act: Callable[[], tuple[int, bytes]], others: Sequence[int]) -> tuple[int, int]:

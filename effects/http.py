@@ -39,7 +39,7 @@ def get(  # one question, every part of it named
     Untrusted where it is not, Unreachable where nothing answers in time, Missing where the bundle can't be read.
     """
     server = f"{domain} at {address}" if port == 443 else f"{domain} at {address} port {port}"
-    context = _context(trust)
+    context = trusting(trust)
     start = time.monotonic()
     try:
         with (
@@ -101,7 +101,8 @@ def _request(domain: str, path: str) -> bytes:
     return "\r\n".join([*lines, "Accept-Encoding: identity", "Connection: close", "", ""]).encode("ascii")
 
 
-def _context(trust: Path | None) -> ssl.SSLContext:
+def trusting(trust: Path | None) -> ssl.SSLContext:
+    """Whom this system trusts, and the PEM bundle `trust`. Raises Missing where that can't be read."""
     context = ssl.create_default_context()
     try:
         if trust is not None:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
 
 from estate.backups import BackupPolicy, Freshness
+from estate.channels import Channel, Command, File
 from estate.escrow import Escrow
 from estate.policy import Limits, Php, Policy
 from estate.secret import Secret
@@ -189,6 +190,17 @@ class Drp:
     trust: str | None  # a PEM bundle that proofs over HTTPS trust beside the system's
     approvals: int = 1  # how many of them an order needs
     owner: str | None = None  # the data owner, who must be among them; None: nobody must
+    channels: Mapping[str, Channel] = field(default_factory=dict)  # by which people are told, beside `tickets`
+
+    @property
+    def ways(self) -> Mapping[str, Channel]:
+        """All by which people are told, by name."""
+        tickets: dict[str, Channel] = {}
+        if self.tickets.file is not None:
+            tickets = {"tickets": File(self.tickets.file)}
+        if self.tickets.command is not None:
+            tickets = {"tickets": Command(self.tickets.command)}
+        return tickets | dict(self.channels)
 
 
 @dataclass(frozen=True, slots=True)

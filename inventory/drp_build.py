@@ -5,9 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 from estate.model import Drp, Tickets
+from inventory.channels_build import channel, plain_channel
 from inventory.draft import Draft
 from inventory.faults import Fault, did_you_mean, quoted
-from inventory.raw_drp import RawDrp
+from inventory.raw_drp import RawDrp, RawTickets
 
 
 def check_drp(draft: Draft) -> Iterator[Fault]:
@@ -30,10 +31,15 @@ def check_drp(draft: Draft) -> Iterator[Fault]:
 def drp(raw: RawDrp) -> Drp:
     """Of a table in which no fault was found."""
     assert raw.approvers is not None
-    assert raw.tickets is not None
-    command = None if raw.tickets.command is None else tuple(raw.tickets.command)
+    channels = {name: channel(one) for name, one in raw.channels.items()}
     approvers = {name: tuple(keys) for name, keys in raw.approvers.items()}
-    return Drp(approvers, Tickets(raw.tickets.file, command), raw.trust, raw.approvals, raw.owner)
+    return Drp(approvers, _tickets(raw.tickets), raw.trust, raw.approvals, raw.owner, channels)
+
+
+def _tickets(raw: RawTickets | None) -> Tickets:
+    if raw is None:
+        return Tickets()
+    return Tickets(raw.file, None if raw.command is None else tuple(raw.command))
 
 
 def plain_drp(it: Drp) -> dict[str, Any]:
@@ -42,7 +48,8 @@ def plain_drp(it: Drp) -> dict[str, Any]:
         "approvers": {name: list(keys) for name, keys in it.approvers.items()},
         "approvals": it.approvals,
         "owner": it.owner,
-        "tickets": {name: value for name, value in asdict(it.tickets).items() if value is not None},
+        "tickets": {name: value for name, value in asdict(it.tickets).items() if value is not None} or None,
+        "channels": {name: plain_channel(one) for name, one in it.channels.items()} or None,
         "trust": it.trust,
     }
     return {name: value for name, value in whole.items() if value is not None}

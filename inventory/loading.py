@@ -5,6 +5,7 @@ from pathlib import Path
 
 from estate.model import Estate
 from inventory.build import build
+from inventory.channels_build import check_channels
 from inventory.draft import Draft
 from inventory.drp_build import check_drp
 from inventory.escrow_build import check_escrow
@@ -24,7 +25,8 @@ def load(path: Path) -> Estate:
     raw, faults = shape(source.tree)
     raw, _ = placed(raw)
     draft = Draft(raw, source.tree)
-    checks = (check_hosts, check_pairs, check_vhosts, check_policy, check_escrow, check_third_copy, check_drp)
+    checks = (check_hosts, check_pairs, check_vhosts, check_policy, check_escrow, check_third_copy, check_drp,
+              check_channels)  # fmt: skip
     found = [fault for check in checks for fault in check(draft)]
     faults = without_repeats([*faults, *_check_slice(source, draft), *found])
     if faults:

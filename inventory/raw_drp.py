@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field, model_validator
 
 from inventory import words
-from inventory.raw_policy import PublicKey
+from inventory.raw_channels import RawChannel
+from inventory.raw_policy import Label, PublicKey
 from inventory.raw_secret import Command
 from inventory.table import Table
 
@@ -30,9 +31,10 @@ class RawTickets(Table):
 class RawDrp(Table):
     """[drp]"""
 
-    needs: ClassVar[tuple[str, ...]] = ("approvers", "tickets")
+    needs: ClassVar[tuple[str, ...]] = ("approvers",)
     approvers: Annotated[dict[Name, Annotated[list[PublicKey], Field(min_length=1)]], Field(min_length=1)] | None = None
     approvals: Annotated[int, Field(ge=1, le=20)] = 1
     owner: str | None = None
     tickets: RawTickets | None = None
+    channels: dict[Label, RawChannel] = {}
     trust: AbsolutePath | None = None

@@ -1,15 +1,18 @@
 """The part of an estate that one host gets: itself, its partners, and nothing about its neighbours."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from estate.channels import Channel
 from estate.escrow import Escrow
 from estate.model import Estate, Host, Role, Slice, Zone
 from estate.policy import Policy
 from estate.problem import BadEstate
 from estate.secret import Secret
 from estate.web import Web
+from inventory.channels_build import kept_at, secrets_of
 from inventory.faults import did_you_mean, quoted
 from inventory.loading import load
 from inventory.render import plain
@@ -36,7 +39,7 @@ def secrets_for(path: Path, host: str) -> dict[str, Secret]:
     mine = _named(estate, host)
     found = {_passphrase(other): other.passphrase for other in _pair(estate, mine)}
     found |= {_tsig(zone): zone.tsig.secret for zone in _zones(estate, mine)}
-    found |= _told_of(estate, mine)
+    found |= _told_of(estate, mine) | secrets_of(_channels(estate, mine))
     return {name: secret for name, secret in found.items() if secret is not None}
 
 
@@ -65,6 +68,7 @@ def cut(estate: Estate, host: Host) -> Estate:
             heartbeat=_kept(HEARTBEAT) if HEARTBEAT in told else None,
             notify=_kept(NOTIFY) if NOTIFY in told else None,
         ),
+        drp=replace(estate.drp, channels=kept_at(SECRETS, _channels(estate, host))),
         policy=Policy(),
         escrow=Escrow(),
         third_copy=None,
@@ -107,6 +111,11 @@ def _told_of(estate: Estate, host: Host) -> dict[str, Secret]:
     """How people hear of its backups: of a host that has some."""
     named = {HEARTBEAT: estate.backup.heartbeat, NOTIFY: estate.backup.notify} if host.backup else {}
     return {name: secret for name, secret in named.items() if secret is not None}
+
+
+def _channels(estate: Estate, host: Host) -> Mapping[str, Channel]:
+    """By which it tells people: a twin, where activations run and the keeper looks after what was saved."""
+    return estate.drp.channels if host.role is Role.DRP else {}
 
 
 def _passphrase(host: Host) -> str:

@@ -23,6 +23,7 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _USER = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _DATABASE = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _PERSON = re.compile(r"[a-z][a-z0-9._@-]{0,63}")
+_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 # A server's own: restored on a twin, they would lock everybody out of it; served, they would leak.
 _SERVERS_OWN = (
     "/boot /dev /etc/fstab /etc/group /etc/gshadow /etc/hostname /etc/passwd /etc/seawall /etc/shadow /etc/ssh "
@@ -122,6 +123,22 @@ def https(value: str) -> str:
     if url.scheme != "https" or not url.hostname or url.path.strip("/") or url.query or url.username:
         raise ValueError(f"{quoted(value)} must be like https://s3.example.com, and nothing behind it")
     return value.rstrip("/")
+
+
+def web_address(value: str) -> str:
+    """The address of a service, with a path where it has one: what is sent there must not be read on the way."""
+    url = urlsplit(value)
+    more = url.query or url.fragment or url.username
+    if url.scheme != "https" or not url.hostname or more or not value.isascii() or not value.isprintable():
+        raise ValueError(f"{quoted(value)} must be like https://tickets.example.com/api: no password, and no question")
+    return value.rstrip("/")
+
+
+def mailbox(value: str) -> str:
+    """An e-mail address (RFC 5321), without a name."""
+    if not _MAILBOX.fullmatch(value):
+        raise ValueError(f'{quoted(value)} is no e-mail address; write it as "oncall@example.com"')
+    return value
 
 
 def owned(value: str) -> str:

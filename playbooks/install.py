@@ -34,6 +34,8 @@ WRITTEN = (
     "seawall-stream.service",
     "seawall-bound.service",
     BOUND,
+    "seawall-tickets.service",
+    "seawall-tickets.path",
 )
 
 

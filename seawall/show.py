@@ -93,8 +93,24 @@ def status(seen: dict[str, Any]) -> None:
         table.add_row(row["domain"], points, seconds(row["loss_seconds"]), row["dns"])
     Console().print(table)
     _faults(seen["faults"])
+    for row in seen["untold"]:
+        click.echo(f"people don't know yet: {row['key']} by {row['channel']}: {_waits(row)}", err=True)
     for job in seen["jobs"]:
         click.echo(f"{job['job']}: {job['state']}, ordered by {job['by']} at {job['ordered']}")
+
+
+def tickets(found: list[dict[str, Any]]) -> None:
+    """Per message and channel: told, or what it waits for."""
+    table = Table("said at", "message", "channel", "", box=None, pad_edge=False)
+    for row in found:
+        table.add_row(row["at"][:19], row["key"], row["channel"], row["told"] or _waits(row))
+    Console().print(table)
+
+
+def _waits(row: dict[str, Any]) -> str:
+    if row["error"] is None:
+        return "WAITS, not tried yet"
+    return f"WAITS after {row['tries']} tries: {row['error']}; tried again at {row['next'][11:19]} UTC"
 
 
 def _faults(faults: list[str]) -> None:

@@ -3,19 +3,14 @@
 import socket
 import ssl
 from collections.abc import Iterator
-from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from self_signed import self_signed
 
-from effects import clock
 from effects.fetch import fetch
 from effects.http import LARGEST, Response, get
 from effects.onhost import health
@@ -23,7 +18,6 @@ from estate.problem import Missing, Unreachable, Untrusted
 
 STOP = Event()
 LATER = list[str]()  # who asked for an application that needs its time to start
-NAMES = ("shop.example", "localhost")
 
 
 class Site(BaseHTTPRequestHandler):
@@ -69,27 +63,7 @@ class Server(ThreadingHTTPServer):
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate that signs itself, for shop.example, and its key beside it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    me = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.example")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(me)
-        .issuer_name(me)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(clock.now() - timedelta(days=1))
-        .not_valid_after(clock.now() + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in NAMES]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "cert.pem"
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    form = serialization.PrivateFormat.PKCS8
-    path.with_suffix(".key").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-    )
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

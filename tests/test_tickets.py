@@ -1,12 +1,20 @@
-"""People are told once, by a file or by a command."""
+"""What people are told is written down at once, and what it says."""
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from ordered import ordered
+from saved_estate import T0, lab_estate
 
+from drp import job as jobs
 from drp import tickets
-from estate.model import Tickets
-from estate.problem import BadEstate, Failed, Missing
+from drp.job import Job, JobKind, incident_of
+from drp.outbox.box import Outbox
+from drp.plan import Plan
+from estate.model import Estate
+from estate.problem import Failed
 
 VALUES = {
     "domain": "shop.example",
@@ -16,73 +24,72 @@ VALUES = {
     "loss": "at most 1 h 30 min of work",
     "by": "anna",
     "seal": "5ea1",
-    "error": "no answer",
 }
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where it is noted what a command was told."""
-    path = tmp_path / "state" / "sent"
-    monkeypatch.setattr(tickets, "COMMAND_LEDGER", path)
-    return path
+def box(tmp_path: Path) -> Outbox:
+    return Outbox(tmp_path / "outbox")
 
 
-def test_a_ticket_says_what_happened_and_is_sent_once(tmp_path: Path) -> None:
-    told = tmp_path / "new" / "tickets.log"
-    where = Tickets(file=str(told))
-    assert tickets.sent(where, "a.shop.example") is None  # so this test can fail
-    evidence = tickets.send(where, "activated", "a.shop.example", **VALUES)
-    first = told.read_text(encoding="utf-8")
-    assert first.startswith("shop.example: served from twin1 instead of web1\nReference: a.shop.example\n")
-    assert "Lost: at most 1 h 30 min of work" in first
-    assert tickets.send(where, "activated", "a.shop.example", **VALUES) == evidence
-    assert tickets.sent(where, "a.shop.example") == evidence
-    assert told.read_text(encoding="utf-8") == first
+@pytest.fixture
+def estate(tmp_path: Path) -> Estate:
+    return lab_estate(tmp_path)
+
+
+def test_a_ticket_says_what_happened_and_is_said_once(box: Outbox, estate: Estate) -> None:
+    assert tickets.sent(box, "a.shop.example") is None  # so this test can fail
+    evidence = tickets.send(box, estate, "twin1", "activated", "a.shop.example", thread="a", topic="all", **VALUES)
+    (first,) = box.waiting()
+    assert first.text.startswith("shop.example: served from twin1 instead of web1\nReference: a.shop.example\n")
+    assert "Lost: at most 1 h 30 min of work" in first.text
+    assert (first.thread, first.topic, first.host, first.estate) == ("a", "all", "twin1", estate.name)
+    assert tickets.send(box, estate, "twin1", "activated", "a.shop.example", **VALUES) == evidence
+    assert tickets.sent(box, "a.shop.example") == evidence
+    assert box.waiting() == (first,)
 
 
 @pytest.mark.parametrize("kind", ["activated", "returned"])
-def test_every_kind_names_site_hosts_and_who_ordered_it(kind: str, tmp_path: Path) -> None:
-    tickets.send(Tickets(file=str(tmp_path / "log")), kind, "key", **VALUES)
-    text = (tmp_path / "log").read_text(encoding="utf-8")
-    assert all(word in text for word in ("shop.example", "web1", "twin1", "anna", "5ea1"))
+def test_every_kind_names_site_hosts_and_who_ordered_it(kind: str, box: Outbox, estate: Estate) -> None:
+    tickets.send(box, estate, "twin1", kind, "key", **VALUES)
+    (said,) = box.waiting()
+    assert all(word in said.text for word in ("shop.example", "web1", "twin1", "anna", "5ea1"))
+    assert said.topic == said.title
 
 
-def test_a_second_key_is_told_too(tmp_path: Path) -> None:
-    where = Tickets(file=str(tmp_path / "log"))
-    tickets.send(where, "activated", "a.shop.example", **VALUES)
-    tickets.send(where, "returned", "b.shop.example", **VALUES)
-    assert (tmp_path / "log").read_text(encoding="utf-8").count("Reference: ") == 2
-
-
-def test_a_command_gets_the_text_on_standard_input(tmp_path: Path, ledger: Path) -> None:
-    out = tmp_path / "out"
-    where = Tickets(command=("tee", "-a", str(out)))
-    for _ in range(2):
-        tickets.send(where, "activated", "a.shop.example", **VALUES)
-    assert out.read_text(encoding="utf-8").count("Reference: a.shop.example") == 1
-    assert ledger.read_text(encoding="utf-8") == "a.shop.example\n"
-
-
-def test_a_command_that_fails_did_not_tell_anybody_and_is_tried_again(ledger: Path) -> None:
-    with pytest.raises(Failed, match="false"):
-        tickets.send(Tickets(command=("false",)), "activated", "a", **VALUES)
-    with pytest.raises(Missing, match="no-such-command"):
-        tickets.send(Tickets(command=("no-such-command",)), "activated", "a", **VALUES)
-    assert not ledger.exists()
-    assert tickets.send(Tickets(command=("cat",)), "activated", "a", **VALUES) == "ticket a given to cat"
-
-
-def test_a_place_that_takes_no_file_is_told(tmp_path: Path) -> None:
+def test_a_place_that_takes_no_file_is_told(tmp_path: Path, estate: Estate) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Failed, match=r"Not a directory|File exists"):
-        tickets.send(Tickets(file=str(tmp_path / "file" / "log")), "activated", "a", **VALUES)
-    with pytest.raises(BadEstate):
-        tickets.send(Tickets(), "activated", "a", **VALUES)
+        tickets.send(Outbox(tmp_path / "file"), estate, "twin1", "activated", "a", **VALUES)
 
 
-def test_a_value_that_is_missing_is_told_before_anybody_is(tmp_path: Path) -> None:
-    log = tmp_path / "log"
+def test_a_value_that_is_missing_is_told_before_anybody_is(box: Outbox, estate: Estate) -> None:
     with pytest.raises(Failed, match="'domain' is undefined"):
-        tickets.send(Tickets(file=str(log)), "activated", "a")
-    assert not log.exists()
+        tickets.send(box, estate, "twin1", "activated", "a")
+    assert not box.waiting()
+
+
+def test_an_activation_and_its_return_are_one_incident(
+    tmp_path: Path, estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "DIRECTORY", tmp_path)
+    plan = Plan("activate", "web1", "twin1", T0, 0, ())
+    signed = ordered(estate, plan, T0)
+    known = [
+        Job(kind, digit * 64, plan, T0 + timedelta(seconds=n), signed)
+        for n, (kind, digit) in enumerate(
+            [
+                (JobKind.ACTIVATE, "1"),
+                (JobKind.ACTIVATE, "2"),  # more sites follow
+                (JobKind.WITHDRAW, "3"),
+                (JobKind.REDIRECT, "3"),
+                (JobKind.ACTIVATE, "4"),
+                (JobKind.REDIRECT, "5"),
+            ]
+        )
+    ]
+    for job in known:
+        job.save()
+    first, second = known[0].id, known[4].id
+    assert [incident_of(job) for job in known] == [first, first, first, first, second, second]
+    assert incident_of(replace(known[0], ordered=known[2].ordered)) == first  # it was resumed

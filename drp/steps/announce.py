@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from backups import paths
 from drp import dns, tickets
 from drp.engine import World
+from drp.job import incident_of
 from drp.steps.base import OfVhost
 from effects import secrets
 from effects.clock import now, wait_until
@@ -13,7 +14,7 @@ from estate.problem import Failed
 
 @dataclass(frozen=True, slots=True)
 class Ticket(OfVhost):
-    """People were told, once. That they could not be told must not stop a recovery, so no vhost waits for it."""
+    """People are told, once: it is in the outbox. Nobody waits for who reads it, and no vhost for the outbox."""
 
     word: str  # activated, returned
     loss: str
@@ -24,14 +25,18 @@ class Ticket(OfVhost):
         return f"{world.job.id}.{self.vhost.domain}"
 
     def proof(self, world: World) -> str | None:
-        return tickets.sent(world.site.estate.drp.tickets, self._key(world))
+        return tickets.sent(tickets.outbox(), self._key(world))
 
     def act(self, world: World) -> None:
         plan = world.job.plan
         tickets.send(
-            world.site.estate.drp.tickets,
+            tickets.outbox(),
+            world.site.estate,
+            world.site.host.name,
             self.word,
             self._key(world),
+            thread=incident_of(world.job),
+            topic=f"Disaster recovery of {' and '.join(sorted({plan.source, plan.target}))}",
             domain=self.vhost.domain,
             source=plan.source,
             target=plan.target,

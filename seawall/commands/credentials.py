@@ -1,5 +1,6 @@
 """`seawall credentials`: those that live elsewhere, who looks after them, and which have to be changed."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from drp import tickets
+from drp.outbox import sender
+from drp.outbox.box import Outbox
+from drp.outbox.delivery import Ways
+from drp.outbox.look import untold
 from effects import clock
-from estate.model import Tickets
+from estate.model import Estate
 from estate.policy import Credential
 from estate.problem import Problem
 from estate.reminders import left, overdue, reminder
@@ -33,8 +38,7 @@ def command(*, due: int | None, remind: bool, as_json: bool, path: Path) -> None
     today = clock.now().astimezone(estate.timezone).date()
     known = sorted(estate.policy.credentials.values(), key=lambda it: (it.due, it.name))
     if remind:
-        for credential in known:
-            _remind(estate.drp.tickets, credential, today)
+        _remind(estate, path, known, today)
     rows = [_row(it, today) for it in known if due is None or left(it, today) <= due]
     late = [it for it in known if overdue(it, today)]
     if as_json:
@@ -44,12 +48,18 @@ def command(*, due: int | None, remind: bool, as_json: bool, path: Path) -> None
     _judge(late)
 
 
-def _remind(where: Tickets, credential: Credential, today: date) -> None:
-    """Once for each reminder: the ledger of tickets has its name."""
-    key = reminder(credential, today)
-    if key is not None:
-        row = {name: str(value) for name, value in _row(credential, today).items()}
-        tickets.send(where, "credential", key, **row)
+def _remind(estate: Estate, path: Path, known: Sequence[Credential], today: date) -> None:
+    """Once for each reminder: it goes into an outbox beside the estate file, and from there as far as it gets."""
+    box = Outbox(path.resolve().with_suffix(".outbox"))
+    for credential in known:
+        if (key := reminder(credential, today)) is not None:
+            row = {name: str(value) for name, value in _row(credential, today).items()}
+            thread = f"credential {credential.name} due {credential.due}"
+            tickets.send(box, estate, "control", "credential", key, thread=thread, **row)
+    ways = Ways(estate.drp.ways, path.resolve().parent)
+    sender.run(box, ways, once=True)
+    for row in untold(box, ways.channels):
+        click.echo(f"seawall: nobody was told of {row['key']} by {row['channel']}: {row['error']}", err=True)
 
 
 def _row(credential: Credential, today: date) -> dict[str, Any]:

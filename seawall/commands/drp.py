@@ -8,7 +8,7 @@ import click
 from drp import drive
 from drp import report as reports
 from drp.job import JobKind
-from estate.problem import Failed
+from estate.problem import BadEstate, Failed
 from inventory import load
 from seawall import show
 from seawall.commands.drp_orders import order, sign
@@ -78,6 +78,20 @@ def return_command(path: Path, yes: bool, as_json: bool, **wish: Any) -> None:
         signed = ordered(twin, estate, "return", "", Wish(**wish))
         closed = drive.bring_home(twin, production, signed, show.entry)
     _end(closed, as_json)
+
+
+@command.command()
+@estate_option
+@click.option("--again", is_flag=True, help="Try at once whatever waits.")
+@click.option("--give-up", default="", metavar="KEY", help="A message that waits is not told any more; with --by.")
+@click.option("--by", default="", metavar="NAME", help="Who gives it up.")
+@json_option
+def tickets(path: Path, again: bool, give_up: str, by: str, as_json: bool) -> None:
+    """What people were told by which channel, and what waits for which reason."""
+    if give_up and not by:
+        raise BadEstate("who gives it up is not said", hint="add --by NAME")
+    found = _asked(path, "tickets", *(["--again"] if again else []), f"--give-up={give_up}", f"--by={by}")
+    print_json(found) if as_json else show.tickets(found)
 
 
 @command.command()

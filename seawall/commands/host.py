@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from backups.site import Site
-from drp import begin, observe, orders
+from drp import begin, observe, orders, tickets
 from drp import job as jobs
+from drp.outbox import look, sender
 from drp.plan import PLAN, Plan
 from drp.status import status as current
 from effects.clock import now
@@ -139,3 +140,23 @@ def journal(job_id: str) -> None:
 def jobs_command() -> None:
     """What was ordered here."""
     print_json([{"job": job.id, "ordered": job.ordered, "by": job.by} for job in jobs.known()])
+
+
+@command.command()
+def deliver() -> None:
+    """Tell people what waits in the outbox, until nothing does; the unit seawall-tickets.service does this."""
+    sender.run(tickets.outbox(), tickets.ways(Site.here()))
+
+
+@command.command(name="tickets")
+@click.option("--again", is_flag=True)
+@click.option("--give-up", default="")
+@click.option("--by", default="")
+def tickets_command(again: bool, give_up: str, by: str) -> None:
+    """What people were told, and what waits; makes that be tried at once, or given up."""
+    box, channels = tickets.outbox(), tickets.ways(Site.here()).channels
+    if give_up:
+        look.give_up(box, channels, give_up, f"given up by {by}")
+    if again:
+        look.again(box, channels)
+    print_json(look.everything(box, channels))

@@ -44,6 +44,13 @@ def good(result: Result) -> Any:
     return json.loads(result.out)
 
 
+def all_told(lab: Lab, host: str = "twin1") -> None:
+    """Nothing waits in the host's outbox any more."""
+    late = Failed("people are not told", hint=f"on {host}: seawall host tickets; journalctl -u seawall-tickets")
+    nothing = 'test -z "$(ls /var/lib/seawall/outbox/waiting)"'
+    wait_until(lambda: lab.run(host, nothing).ok, timeout=60, late=late, every=0.3)
+
+
 def fault(result: Result, code: int, *named: str) -> None:
     """It ended as an operator can act on: the code, who it is about, what to type next, and no traceback."""
     assert result.code == code, f"{result.code}: {result.err[-3000:]}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chain import SEAWALL, SITES, add_row, archives, fault, good, on, prepare, rows, typed
+from chain import SEAWALL, SITES, add_row, all_told, archives, fault, good, on, prepare, rows, typed
 from hardening import UPLOADS, executes
 
 from effects.clock import wait_until
@@ -22,6 +22,7 @@ from lab import Lab, visitor
 pytestmark = pytest.mark.lab
 
 TSIG = "/etc/seawall/secrets/tsig.docs.example"
+TICKETS = "/var/lib/seawall/tickets.log"
 ALONE = "written-alone.txt"
 FROM_TWIN = "/srv/vhosts/docs.example/public/from-twin.txt"
 
@@ -136,6 +137,11 @@ def test_a_seal_that_is_too_short_or_of_no_plan_begins_nothing(lab: Lab, seal: s
     assert jobs(lab, "twin1", "activate") == []
 
 
+def test_whoever_would_be_told_can_not_be_reached(lab: Lab) -> None:
+    """No server of tickets answers from now on, as far as the twin can see."""
+    assert lab.run("twin1", f"mv -f {TICKETS} {TICKETS}.before 2> /dev/null; mkdir {TICKETS}").ok
+
+
 def test_a_lost_datacenter_is_said_and_the_plan_stands(lab: Lab) -> None:
     assert lab.run("web1", "systemctl start seawall-backup").ok
     lab.cut("limburg")
@@ -184,9 +190,16 @@ def test_put_right_the_same_command_continues_to_its_end(lab: Lab) -> None:
     assert not re.findall(r"\.seawall-(?!kept)\S+", lab.run("twin1", "ls -A /srv/vhosts").out)
 
 
-def test_people_were_told_once_of_each_vhost(lab: Lab) -> None:
-    told = lab.run("twin1", "cat /var/lib/seawall/.tickets.log.sent").out.splitlines()  # alarms of the vault as well
-    assert len(told) == len(set(told))
+def test_people_are_told_once_of_each_vhost_as_soon_as_they_can_be(lab: Lab) -> None:
+    waiting = good(typed(lab, "drp", "status", "--json"))["untold"]
+    assert {row["key"].partition(".")[2] for row in waiting} >= set(SITES)
+    assert any("tickets.log" in str(row["error"]) for row in waiting)
+    assert lab.run("twin1", f"rmdir {TICKETS}").ok
+    good(typed(lab, "drp", "tickets", "--again", "--json"))
+    all_told(lab)
+    assert good(typed(lab, "drp", "status", "--json"))["untold"] == []
+    told = lab.run("twin1", f"sed -n 's/^Reference: //p' {TICKETS}").out.splitlines()
+    assert len(told) == len(set(told))  # alarms of the vault as well
     assert sorted(key.partition(".")[2] for key in told if key.endswith(SITES)) == sorted(SITES)
 
 

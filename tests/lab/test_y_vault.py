@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from chain import BORG, good, on, toolkit, typed
+from chain import BORG, all_told, good, on, toolkit, typed
 from hardening import copied_estate, own_lab
 from harm import DESTROY, HARM
 
@@ -84,6 +84,7 @@ def frozen(lab: Lab, label: str = "web1.files.odd") -> str:
 
 
 def told(lab: Lab) -> str:
+    all_told(lab)
     return lab.run("twin1", "cat /var/lib/seawall/tickets.log").out
 
 

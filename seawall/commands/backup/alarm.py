@@ -20,7 +20,8 @@ def alarm(site: Site) -> Callable[[str, str], None]:
         click.echo(f"seawall: ALARM: {what}", err=True)
         try:
             at = now().isoformat(timespec="seconds")
-            tickets.send(site.estate.drp.tickets, "alarm", reference, host=site.host.name, what=what, at=at)
+            here = site.host.name
+            tickets.send(tickets.outbox(), site.estate, here, "alarm", reference, host=here, what=what, at=at)
         except Problem as fault:
             click.echo(f"seawall: {fault}", err=True)  # it stands in the journal, and in the catalogue
         if unheard := notify(site, "what was saved", what, same=reference):
