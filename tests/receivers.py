@@ -217,6 +217,7 @@ def _page(web: Web, rows: list[Any], asked: dict[str, list[str]]) -> list[Any]:
 
 
 def _opened(of: str, title: str, text: str) -> int:
+    assert len(title) <= 250
     TICKETS[of].append({"id": 40 + len(TICKETS[of]), "title": title, "text": text, "more": []})
     return int(TICKETS[of][-1]["id"])
 

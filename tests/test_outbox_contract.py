@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from email import message_from_string
 from email.policy import default
 from pathlib import Path
@@ -61,6 +62,14 @@ def test_a_ticket_whose_number_was_not_kept_is_found_by_its_mark(name: str, them
         deliver(Outbox(box.folder / str(n)), them.ways(name), name, message(n))  # each forgets what the last one knew
         deliver(Outbox(box.folder / f"{n} again"), them.ways(name), name, message(n, "activate-07e2"))
     assert [len(one["more"]) for one in them.tickets(name)] == [4, 4]
+
+
+@pytest.mark.parametrize("name", DESKS)
+def test_however_long_it_is_what_it_is_about_it_arrives(name: str, them: People, box: Outbox) -> None:
+    long = replace(message(1), topic="ALARM " * 100, text="ALARM " * 5000)
+    for _ in range(2):
+        deliver(box, them.ways(name), name, long)
+    assert them.times(name, long) == 1
 
 
 @pytest.mark.parametrize("name", DESKS)

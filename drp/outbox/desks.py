@@ -17,6 +17,7 @@ from estate.problem import Failed, Problem, Untrusted
 
 PAGES = 10  # of a hundred, that are looked through in GitLab for what an answer was lost about
 MANY = 9999  # follow-ups of one ticket
+LONGEST = 200  # characters of a topic
 
 
 class Desk(Protocol):
@@ -45,14 +46,19 @@ def tell(desk: Desk, message: Message, ticket: str | None) -> str:
         ticket = desk.find(message.thread_mark)
         said = desk.said(ticket) if ticket is not None else None
     if ticket is None or said is None:
-        return desk.open(f"{message.topic} [{message.thread_mark}]", message.body)
+        return desk.open(_title(message), message.body)
     if message.mark in said:
         return ticket
     try:
         desk.add(ticket, message.body)
     except Failed:
-        return desk.open(f"{message.topic} [{message.thread_mark}]", f"This goes on from {ticket}.\n\n{message.body}")
+        return desk.open(_title(message), f"This goes on from {ticket}.\n\n{message.body}")
     return ticket
+
+
+def _title(message: Message) -> str:
+    """None of them takes one that is longer than 250 characters."""
+    return f"{message.topic[:LONGEST]} [{message.thread_mark}]"
 
 
 def there(answer: Answer, *names: str) -> Any:

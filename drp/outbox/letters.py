@@ -20,7 +20,7 @@ from effects.run import attempt, run
 from estate import channels
 from estate.problem import Failed, Missing
 
-LIMIT = 60.0  # seconds for a program
+LIMIT = 30.0  # seconds for a program
 
 
 def to_file(channel: channels.File, message: Message) -> str:
@@ -28,7 +28,7 @@ def to_file(channel: channels.File, message: Message) -> str:
     path = Path(channel.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = f"{message.text.rstrip()}\n"
-    if not path.exists() or text not in path.read_text(encoding="utf-8"):
+    if not path.exists() or text not in path.read_text(encoding="utf-8", errors="replace"):
         files.append(path, text)
     return f"in {path}"
 
