@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 
 from backups.engines import Server
 from backups.mark import Beyond, Mark
@@ -22,6 +23,7 @@ from estate.points import Archive
 from estate.problem import Failed, Refused
 
 STAGE = ".seawall-hydrated"  # in the directory of the vhosts
+SWAPPING = Lock()  # held while something takes its place: nobody may look at it halfway, and names stay free
 COPY = 4 * 3600.0  # seconds; a limit, not an expectation
 
 
@@ -88,6 +90,11 @@ def put(top: Path, vhost: Vhost, kept: Path) -> None:
 
     What is no longer there has its place already: a run that died is continued.
     """
+    with SWAPPING:
+        _put(top, vhost, kept)
+
+
+def _put(top: Path, vhost: Vhost, kept: Path) -> None:
     directory, *outside = parts_of(vhost)
     for path in outside:
         if os.path.lexists(new := staged_in(top, path)):

@@ -1,9 +1,10 @@
 """Carrying a job out: prove, journal, act, prove, journal. Whoever kills this, the next run continues."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from backups.site import Site
 from drp.job import Job, as_dict
@@ -37,6 +38,10 @@ class Step(Protocol):
     def vhosts(self) -> frozenset[str]:
         """The domains that can't go on without it; none where people should rather not wait for it."""
 
+    @property
+    def lane(self) -> str | None:
+        """In which it may begin before its turn, as it needs nothing of the steps before it; None: it waits."""
+
     def proof(self, world: World) -> str | None:
         """Evidence that it holds now."""
 
@@ -54,6 +59,25 @@ class Reaching(Protocol):
 
 def carry_out(steps: Sequence[Step], world: World, journal: Journal) -> bool:
     """Whether all of it holds. A step that fails stops its own vhosts and no other."""
+    _open(world, journal)
+    stopped: set[str] = set()
+    failed: list[str] = []
+    with Ahead(world, journal) as ahead:
+        for number, step in enumerate(steps):
+            if step.vhosts and step.vhosts <= stopped:
+                continue
+            if step.lane and not ahead.begun:
+                ahead.begin([one for one in steps[number:] if not (one.vhosts and one.vhosts <= stopped)])
+            try:
+                ahead.hold(step)
+            except Problem:
+                stopped |= step.vhosts
+                failed.append(f"{step.kind} {step.subject}")
+    journal.write("closed", ok=not failed, failed=failed, stopped=sorted(stopped))
+    return not failed
+
+
+def _open(world: World, journal: Journal) -> None:
     job = world.job
     about = {
         "by": job.by,
@@ -62,22 +86,49 @@ def carry_out(steps: Sequence[Step], world: World, journal: Journal) -> bool:
         "seal": job.seal,
         "ordered": job.ordered.isoformat(),
     }
-    signed = job.signed
     plan = as_dict(job.plan)
-    journal.write("opened", **about, plan=plan, order=signed.text, signatures=dict(signed.signatures))
-    stopped: set[str] = set()
-    failed: list[str] = []
-    for step in steps:
-        if step.vhosts and step.vhosts <= stopped:
-            continue
-        try:
-            _hold(step, world, journal)
-        except (Problem, OSError) as fault:
-            journal.write("failed", step.kind, step.subject, error=str(_as_problem(fault, world)))
-            stopped |= step.vhosts
-            failed.append(f"{step.kind} {step.subject}")
-    journal.write("closed", ok=not failed, failed=failed, stopped=sorted(stopped))
-    return not failed
+    journal.write("opened", **about, plan=plan, order=job.signed.text, signatures=dict(job.signed.signatures))
+
+
+class Ahead:
+    """Steps with a lane, on their way before the loop comes to them: each lane does its own in order, one at a time.
+
+    So what a vhost further down needs is brought while the ones before it are proven and announced. Nothing begins
+    ahead before all that stands in front of the first of them is over: a freeze, a fence.
+    """
+
+    def __init__(self, world: World, journal: Journal) -> None:
+        self._world, self._journal = world, journal
+        self._lanes: dict[str, ThreadPoolExecutor] = {}
+        self._going: dict[tuple[str, str], Future[None]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for lane in self._lanes.values():
+            lane.shutdown(cancel_futures=True)
+
+    @property
+    def begun(self) -> bool:
+        """Whether any are on their way."""
+        return bool(self._going)
+
+    def begin(self, steps: Sequence[Step]) -> None:
+        """Those of `steps` that have a lane; what several vhosts share is done once."""
+        for step in steps:
+            key = (step.kind, step.subject)
+            if step.lane and key not in self._going:
+                lane = self._lanes.setdefault(step.lane, ThreadPoolExecutor(max_workers=1))
+                self._going[key] = lane.submit(_hold, step, self._world, self._journal)
+
+    def hold(self, step: Step) -> None:
+        """Wait for it, or do it now. Raises the Problem for which it does not hold; the journal has it by then."""
+        going = self._going.get((step.kind, step.subject))
+        if going is None:
+            _hold(step, self._world, self._journal)
+        else:
+            going.result()
 
 
 def _as_problem(fault: Problem | OSError, world: World) -> Problem:
@@ -92,6 +143,15 @@ def _as_problem(fault: Problem | OSError, world: World) -> Problem:
 
 
 def _hold(step: Step, world: World, journal: Journal) -> None:
+    try:
+        _prove_act_prove(step, world, journal)
+    except (Problem, OSError) as fault:
+        problem = _as_problem(fault, world)
+        journal.write("failed", step.kind, step.subject, error=str(problem))
+        raise problem from None
+
+
+def _prove_act_prove(step: Step, world: World, journal: Journal) -> None:
     if seen := step.proof(world):
         journal.write("held", step.kind, step.subject, evidence=seen, **_reached(step, world))
         return

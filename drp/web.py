@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backups import paths
+from backups.restore import SWAPPING
 from effects.run import attempt, run
 from estate.model import Runtime, Vhost
 from estate.problem import Missing
@@ -69,6 +70,11 @@ def loaded(server: WebServer, *vhosts: Vhost) -> bool:
 
 def reload(server: WebServer, *vhosts: Vhost) -> None:
     """Judge the configuration, then load it. PHP of `vhosts` is restarted: no request from before is still writing."""
+    with SWAPPING:  # of another vhost's certificates, say
+        _reload(server, *vhosts)
+
+
+def _reload(server: WebServer, *vhosts: Vhost) -> None:
     run(server.judge, timeout=60)
     if services := [*_own(vhosts), *_shared(vhosts)]:
         run(["systemctl", "restart", *services], timeout=120)

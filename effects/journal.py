@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import TypeAlias
 
 from effects import clock as system_clock
@@ -37,11 +38,12 @@ class Entry:
 
 
 class Journal:
-    """One file, written by one process at a time (the caller holds the lock)."""
+    """One file, written by one process at a time (the caller holds the lock), and any of its threads."""
 
     def __init__(self, path: Path, clock: Callable[[], datetime] = system_clock.now) -> None:
         self.path = path
         self._clock = clock
+        self._turn = Lock()
         self._last: Entry | None = None
         self._size = -1  # of the file when `_last` was its last entry; -1 before the first look
 
@@ -50,6 +52,10 @@ class Journal:
 
         Raises Failed where the disk takes no more, Untrusted where the file was changed by somebody.
         """
+        with self._turn:
+            return self._append(event, step, subject, detail)
+
+    def _append(self, event: str, step: str, subject: str, detail: Mapping[str, Json]) -> Entry:
         try:
             self._catch_up()
             number = 1 if self._last is None else self._last.number + 1

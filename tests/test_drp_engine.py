@@ -1,6 +1,7 @@
 """Killed at every boundary and run again, a job comes to the same end; what fails stops only its own."""
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from drp import job as jobs
 from drp.engine import World, carry_out
 from drp.job import Job, JobKind
 from drp.plan import Observed, activation
+from effects.clock import wait_until
 from estate.problem import Failed
 
 
@@ -43,6 +45,7 @@ class Write:
     fuse: Fuse = field(default_factory=Fuse)
     broken: tuple[str, ...] = ()
     shared: frozenset[str] = frozenset()
+    lane: str | None = None
     kind = "write"
 
     @property
@@ -85,7 +88,8 @@ def world(here: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def steps(folder: Path, fuse: Fuse | None = None, broken: tuple[str, ...] = ()) -> list[Write]:
-    return [Write(folder, subject, fuse or Fuse(), broken) for subject in SUBJECTS]
+    burning = fuse or Fuse()
+    return [Write(folder, subject, burning, broken) for subject in SUBJECTS]
 
 
 def events(world: World) -> list[tuple[str, str]]:
@@ -108,6 +112,76 @@ def test_all_of_it_is_done_and_written_down_in_order(world: World, tmp_path: Pat
     opened = world.job.journal.entries()[0].detail
     assert (opened["by"], opened["seal"], opened["kind"]) == ("alice", world.job.seal, "activate")
     assert jobs.closed_well(world.job.journal)
+
+
+def laned(folder: Path, fuse: Fuse | None = None, broken: tuple[str, ...] = ()) -> list[Write]:
+    """The same, where files of both may come before their turn."""
+    return [replace(step, lane="files" if "files" in step.subject else None) for step in steps(folder, fuse, broken)]
+
+
+@dataclass(frozen=True)
+class Waiting(Write):
+    """One that acts only when another has acted."""
+
+    other: str = ""
+
+    def act(self, world: World) -> None:
+        late = Failed(f"{self.other} never came", hint="-")
+        wait_until((self.folder / self.other).exists, timeout=20, late=late)
+        super().act(world)
+
+
+def test_what_has_a_lane_is_on_its_way_before_its_turn(world: World, tmp_path: Path) -> None:
+    files, dns, later, last = laned(tmp_path)
+    patient = Waiting(tmp_path, dns.subject, other=later.subject)  # it would wait for ever if that waited for it
+    assert carry_out([files, patient, later, last], world, world.job.journal)
+    assert state(tmp_path) == dict.fromkeys(SUBJECTS, "done")
+
+
+def test_nothing_is_ahead_of_what_stands_before_the_first_of_them(world: World, tmp_path: Path) -> None:
+    freeze = Write(tmp_path, "freeze", shared=frozenset({"shop", "ledger"}))
+    assert carry_out([freeze, *laned(tmp_path)], world, world.job.journal)
+    assert events(world)[1:3] == [("begun", "freeze"), ("done", "freeze")]
+    broken = Write(tmp_path, "fence", broken=("fence",), shared=frozenset({"shop", "ledger"}))
+    before = len(events(world))
+    assert not carry_out([broken, *laned(tmp_path)], world, world.job.journal)
+    assert events(world)[before:] == [("opened", ""), ("begun", "fence"), ("failed", "fence"), ("closed", "")]
+
+
+def test_a_lane_does_one_thing_at_a_time_and_in_order(world: World, tmp_path: Path) -> None:
+    mine = [Write(tmp_path, f"v{number}:files", lane="files") for number in range(20)]
+    assert carry_out(mine, world, world.job.journal)
+    done = [(event, step.subject) for step in mine for event in ("begun", "done")]
+    assert events(world) == [("opened", ""), *done, ("closed", "")]
+
+
+def test_what_two_vhosts_share_is_done_once_in_its_lane(world: World, tmp_path: Path) -> None:
+    both = Write(tmp_path, "base", shared=frozenset({"shop", "ledger"}), lane="databases")
+    files = laned(tmp_path)
+    assert carry_out([files[0], both, files[2], both], world, world.job.journal)
+    assert events(world).count(("done", "base")) == 1
+    assert ("held", "base") not in events(world)
+
+
+def test_what_fails_in_its_lane_stops_its_own_vhost_and_no_other(world: World, tmp_path: Path) -> None:
+    assert not carry_out(laned(tmp_path, broken=("shop:files",)), world, world.job.journal)
+    assert state(tmp_path) == {"shop:files": "half", "ledger:files": "done", "ledger:dns": "done"}
+    closed = world.job.journal.entries()[-1].detail
+    assert closed == {"ok": False, "failed": ["write shop:files"], "stopped": ["shop"]}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=6))
+def test_however_often_it_is_killed_with_lanes_it_comes_to_its_end(
+    world: World, tmp_path_factory: pytest.TempPathFactory, fuses: list[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("lanes")
+    for fuse in fuses:
+        with suppress(Killed):
+            carry_out(laned(folder, Fuse(fuse)), world, world.job.journal)
+    assert carry_out(laned(folder), world, world.job.journal)
+    assert state(folder) == dict.fromkeys(SUBJECTS, "done")
+    assert world.job.journal.entries()[-1].number == len(events(world))  # the chain is whole
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,11 @@ class OfVhost:
     vhost: Vhost
 
     @property
+    def lane(self) -> str | None:
+        """It waits for what stands before it."""
+        return None
+
+    @property
     def subject(self) -> str:
         return self.vhost.domain
 

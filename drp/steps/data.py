@@ -25,6 +25,7 @@ class Files(OfVhost):
 
     archive: Archive
     kind = "files"
+    lane = "files"
 
     def proof(self, world: World) -> str | None:
         there = restore.placed(self.archive, self.vhost)
@@ -47,6 +48,7 @@ class Database:
     tail: Tail | None = None  # the stream that it is brought on by
     replica: bool = False  # go on from this host's replica, where it is good
     kind = "database"
+    lane = "databases"
 
     @property
     def subject(self) -> str:
@@ -94,6 +96,7 @@ class Save:
     vhosts: frozenset[str]
     frozen: tuple[Vhost, ...] = ()
     kind = "save"
+    lane = None
 
     @property
     def subject(self) -> str:

@@ -87,6 +87,7 @@ class Freeze:
     frozen: tuple[Vhost, ...]
     subject: str
     kind = "freeze"
+    lane = None
 
     @property
     def vhosts(self) -> frozenset[str]:
@@ -112,6 +113,7 @@ class Schedule:
     subject: str
     on: bool
     kind = "schedule"
+    lane = None
     vhosts: frozenset[str] = frozenset()
 
     def proof(self, world: World) -> str | None:
