@@ -5,22 +5,17 @@ What stands in the zone is a prerequisite of the update, so a change that somebo
 never overwritten: it is shown, and a human decides.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import TypeVar
 
-import dns.rdata
-from dns.rdtypes.ANY.TXT import TXT
-
+from drp.records import REWRITES
 from effects.dns import Edit, Key, Server, query, update
 from estate.model import Estate, Host, Vhost, Zone
 from estate.problem import Failed, Refused, Unreachable
 
 T = TypeVar("T")
 Observed = Callable[[str, str], tuple[str, ...]]  # (absolute name, type) -> values in presentation format
-_MENTION = re.compile(r"^([+?~-]?ip[46]:)([0-9a-fA-F.:]+(?:/\d+)?)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +24,7 @@ class Change:
 
     zone: str
     name: str  # absolute, with its last dot
-    rtype: str  # "A", "AAAA" or "TXT"
+    rtype: str  # one of drp.records.REWRITES
     before: tuple[str, ...]
     after: tuple[str, ...]
     ttl: int  # seconds
@@ -46,17 +41,17 @@ def zone_of(estate: Estate, name: str) -> Zone | None:
 
 
 def changes(estate: Estate, vhost: Vhost, from_host: Host, to_host: Host, observed: Observed) -> tuple[Change, ...]:
-    """What must change so that `vhost` is found at `to_host`: addresses, and those in SPF. Only looks.
+    """What must change so that `vhost` is found at `to_host`: addresses, and those in HTTPS and SPF. Only looks.
 
     Names in no zone of the estate are left out, and so is what is already so. Where `to_host` has no IPv6,
     the IPv6 address of `from_host` is taken out.
     """
     found: list[Change] = []
-    for name in vhost.names:
+    for name in (name for known in vhost.names for name in (known, f"*.{known}")):
         if (zone := zone_of(estate, name)) is None:
             continue
         absolute = name.rstrip(".") + "."
-        for rtype, rewrite in _REWRITES.items():
+        for rtype, rewrite in REWRITES.items():
             before = tuple(sorted(observed(absolute, rtype)))
             after = rewrite(before, from_host, to_host)
             if after != before:
@@ -100,12 +95,34 @@ def switch(estate: Estate, zone: Zone, changes: Sequence[Change], key_secret: st
             return
         # The answer to an earlier attempt may have been lost: then this is done, and no conflict.
         missing = _missing(primary, port, missing)
-    if missing:
+    if missing and not _without_synthesized(primary, port, zone.name, missing, key):
         raise Refused(
             f"{zone.name}: {primary.name} will not take the update although its records are as expected: "
             + "; ".join(map(str, missing)),
-            hint="look for a wildcard, or for somebody who edits the zone, then run the same command again",
+            hint="look for a wildcard above them, or for somebody who edits the zone, then run the same command again",
         )
+
+
+def _without_synthesized(primary: Host, port: int, zone: str, missing: tuple[Change, ...], key: Key) -> bool:
+    """A name that no record is at, answered for by a wildcard (RFC 4592), has nothing to compare with or to set.
+
+    It follows when its wildcard moves; what does not follow then has a record of its own, and is sent after it. False
+    where there is no such name, or it is refused again.
+    """
+    below = tuple(change for change in missing if _below_wildcard(change, missing))
+    rest = tuple(change for change in missing if change not in below)
+    if not below or not _sent(primary, port, zone, rest, key):
+        return False
+    own = _missing(primary, port, below)
+    return not own or _sent(primary, port, zone, own, key)
+
+
+def _below_wildcard(change: Change, others: Sequence[Change]) -> bool:
+    """Whether a wildcard above its name moves from and to the same values, so that it may be an answer of that one."""
+    labels = change.name.split(".")
+    above = {".".join(("*", *labels[number:])) for number in range(1, len(labels))} - {change.name}
+    same = (change.rtype, change.before, change.after)
+    return any(one.name in above and (one.rtype, one.before, one.after) == same for one in others)
 
 
 def holds(estate: Estate, zone: Zone, changes: Sequence[Change], *, port: int = 53) -> Mapping[str, bool | None]:
@@ -167,62 +184,5 @@ def _at(host: Host, port: int, talk: Callable[[Server], T]) -> T:
     return talk(last)
 
 
-def _address(values: tuple[str, ...], old: object, new: object) -> tuple[str, ...]:
-    kept = {value for value in values if value != str(old)}
-    if len(kept) == len(values):
-        return values
-    return tuple(sorted(kept if new is None else kept | {str(new)}))
-
-
-def _ipv4(values: tuple[str, ...], old: Host, new: Host) -> tuple[str, ...]:
-    return _address(values, old.ipv4, new.ipv4)
-
-
-def _ipv6(values: tuple[str, ...], old: Host, new: Host) -> tuple[str, ...]:
-    return _address(values, old.ipv6, new.ipv6)
-
-
-def _spf(values: tuple[str, ...], old: Host, new: Host) -> tuple[str, ...]:
-    return tuple(sorted(_mentions(value, old, new) for value in values))
-
-
-def _mentions(value: str, old: Host, new: Host) -> str:
-    """One TXT value; an SPF record (RFC 7208) names `new` where it named `old`, once."""
-    record = dns.rdata.from_text("IN", "TXT", value)
-    assert isinstance(record, TXT)
-    text = b"".join(record.strings).decode("latin-1")
-    if text.split(" ", 1)[0].lower() != "v=spf1":
-        return value
-    terms = text.split(" ")
-    swapped = [_term(term, old, new) for term in terms]
-    if swapped == terms:
-        return value
-    whole = " ".join(dict.fromkeys(term for term in swapped if term))
-    return " ".join(_quoted(whole[start : start + 255]) for start in range(0, len(whole), 255))
-
-
-def _term(term: str, old: Host, new: Host) -> str:
-    """The term with the new address, empty where there is none; a wider network around it stays as it is."""
-    mention = _MENTION.match(term)
-    for was, now in ((old.ipv4, new.ipv4), (old.ipv6, new.ipv6)):
-        if mention and was is not None and _network(mention[2]) == ip_network(was):
-            return f"{mention[1]}{now}" if now is not None else ""
-    return term
-
-
-def _network(text: str) -> object:
-    try:
-        return ip_network(text, strict=False)
-    except ValueError:
-        return None
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 def _shown(values: tuple[str, ...]) -> str:
     return ", ".join(values) or "nothing"
-
-
-_REWRITES = {"A": _ipv4, "AAAA": _ipv6, "TXT": _spf}

@@ -57,14 +57,14 @@ def test_a_twin_without_ipv6_takes_the_lost_address_out() -> None:
 def test_a_name_in_no_zone_of_the_estate_is_left_out() -> None:
     vhost = replace(SHOP, aliases=("shop.elsewhere", "notshop.example"))
     found = changes(ESTATE, vhost, WEB1, TWIN1, everywhere)
-    assert [change.name for change in found] == ["shop.example."]
+    assert [change.name for change in found] == ["shop.example.", "*.shop.example."]
 
 
 def test_the_longest_zone_holds_a_name() -> None:
     zones = {**ESTATE.zones, "www.shop.example": replace(ESTATE.zones["shop.example"], name="www.shop.example")}
     nested = replace(ESTATE, zones=zones)
     found = changes(nested, SHOP, WEB1, TWIN1, everywhere)
-    assert [change.zone for change in found] == ["shop.example", "www.shop.example"]
+    assert [change.zone for change in found] == ["shop.example"] * 2 + ["www.shop.example"] * 2
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,38 @@ def test_spf_names_the_new_host_where_it_named_the_old_one(before: str, after: s
 
 def test_spf_loses_a_mention_that_the_new_host_has_no_address_for() -> None:
     assert spf("v=spf1 ip6:fd83:1::10 -all", new=replace(TWIN1, ipv6=None)) == "v=spf1 -all"
+
+
+HINTS = [
+    ('1 . alpn="h2" ipv4hint="10.83.1.10"', '1 . alpn="h2" ipv4hint="10.83.3.10"'),
+    ('1 . ipv4hint="192.0.2.7,10.83.1.10"', '1 . ipv4hint="10.83.3.10,192.0.2.7"'),
+    ('1 . ipv6hint="fd83:1::10"', '1 . ipv6hint="fd83:3::10"'),
+    ('1 . ipv4hint="192.0.2.7"', '1 . ipv4hint="192.0.2.7"'),
+    ("0 cdn.example.", "0 cdn.example."),
+]
+
+
+def hinted(value: str, new: Host = TWIN1) -> str:
+    found = planned({("shop.example.", "HTTPS"): (value,)}, new=new)
+    return found[0].after[0] if found else value
+
+
+@pytest.mark.parametrize(("before", "after"), HINTS)
+def test_browsers_are_hinted_at_the_new_host(before: str, after: str) -> None:
+    assert hinted(before) == after
+
+
+def test_a_hint_that_the_new_host_has_no_address_for_goes_and_is_demanded_no_longer() -> None:
+    bare = replace(TWIN1, ipv6=None)
+    assert hinted('1 . mandatory="alpn,ipv6hint" alpn="h2" ipv6hint="fd83:1::10"', bare) == (
+        '1 . mandatory="alpn" alpn="h2"'
+    )
+    assert hinted('1 . mandatory="ipv6hint" ipv6hint="fd83:1::10"', bare) == "1 ."
+
+
+def test_wildcards_below_the_vhosts_names_move_too() -> None:
+    (change,) = planned({("*.shop.example.", "A"): ("10.83.1.10",)})
+    assert (change.name, change.after) == ("*.shop.example.", ("10.83.3.10",))
 
 
 def test_a_long_spf_record_is_joined_before_it_is_read_and_cut_again_afterwards() -> None:

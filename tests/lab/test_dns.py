@@ -152,6 +152,24 @@ def test_a_switch_reaches_every_server_and_touches_only_what_pointed_at_the_lost
     assert lab.plan() == ()
 
 
+def test_a_wildcard_moves_with_the_names_that_it_answers_for_and_hints_with_them(lab: Lab) -> None:
+    """www has a record of its own with the same address; ghost has none."""
+    hint = f'1 . alpn="h2" ipv4hint="{OLD}"'
+    edits = (Edit("*.shop.example.", "A", (), (OLD,), 60), Edit("shop.example.", "HTTPS", (), (hint,), 60))
+    assert update(Server("ns1", KNOT, lab.port), "shop.example", edits, KEY)
+    shop = lab.estate.vhosts["shop.example"]
+    aliased = replace(shop, aliases=(*shop.aliases, "ghost.shop.example"))
+    mine = replace(lab, estate=replace(lab.estate, vhosts={"shop.example": aliased}))
+    planned = mine.plan()
+    assert lab.at(KNOT, "ghost.shop.example.") == (OLD,)
+    mine.switch(planned)
+    mine.soon(planned)
+    assert {lab.at(BIND, f"{name}.shop.example.") for name in ("www", "ghost", "any")} == {(NEW,)}
+    assert lab.at(BIND, "shop.example.", "HTTPS") == (hint.replace(OLD, NEW),)
+    mine.switch(planned)  # again: it is done, and no conflict
+    assert mine.plan() == ()
+
+
 def test_sent_again_after_its_answer_was_lost_it_is_done_and_no_conflict(lab: Lab) -> None:
     planned = lab.plan()
     lab.switch(planned)
