@@ -23,6 +23,7 @@ from backups.streams.tails import ends
 from effects.clock import now
 from estate.model import Engine, Estate, Host, Side
 from estate.points import FILES, Archive, Kind, kinds_on
+from estate.problem import Problem
 
 Streamed = Mapping[tuple[Engine, Side], datetime]
 
@@ -129,10 +130,13 @@ def own(site: Site, at: datetime) -> Standing:
     return standing(site.estate, site.host, known, at, kept=kept, streamed=_streamed(at))
 
 
-def partners(site: Site) -> Standing:
-    """Of the production host of this twin, out of the repositories and streams on both sides, and of its replicas."""
+def partners(site: Site, listed: tuple[tuple[Archive, ...], tuple[Problem, ...]] | None = None) -> Standing:
+    """Of the production host of this twin, out of the repositories and streams on both sides, and of its replicas.
+
+    `listed`: what `site.archives` says, where that was asked already.
+    """
     kinds = kinds_on(site.estate, site.partner)
-    archives, faults = site.archives(site.partner, kinds)
+    archives, faults = listed or site.archives(site.partner, kinds)
     known = {kind: Known(_newest(archives, kind), None, {}) for kind in kinds}
     streamed, unread = ends(site, site.partner, archives)
     said = tuple(dict.fromkeys([*(fault.what for fault in faults), *unread]))

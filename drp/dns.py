@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from drp.records import REWRITES
-from effects.dns import Edit, Key, Server, query, update
+from effects.dns import Edit, Key, Served, Server, may_update, rrset, update
 from estate.model import Estate, Host, Vhost, Zone
 from estate.problem import Failed, Refused, Unreachable
 
@@ -59,24 +59,30 @@ def changes(estate: Estate, vhost: Vhost, from_host: Host, to_host: Host, observ
     return tuple(found)
 
 
-def look(estate: Estate, *, port: int = 53) -> Observed:
+def look(estate: Estate, *, port: int = 53, ttls: dict[tuple[str, str], int] | None = None) -> Observed:
     """What stands on the first server of a name's zone that answers, the primary first, for `changes`.
 
     Looking must work with a primary down; only the switch needs it. A server that did not answer once is passed over
-    from then on. Raises as `effects.dns.query` does.
+    from then on. `ttls` gets the seconds of what was seen, by name and type. Raises as `effects.dns.rrset` does.
     """
     silent: set[str] = set()
+
+    def served(zone: Zone, name: str, rtype: str) -> Served:
+        *first, last = zone.servers
+        for server in (server for server in first if server not in silent):
+            try:
+                return served_by(estate.hosts[server], name, rtype, port=port)
+            except Unreachable:
+                silent.add(server)
+        return served_by(estate.hosts[last], name, rtype, port=port)
 
     def observed(name: str, rtype: str) -> tuple[str, ...]:
         if (zone := zone_of(estate, name)) is None:
             return ()
-        *first, last = zone.servers
-        for server in (server for server in first if server not in silent):
-            try:
-                return _asked(estate.hosts[server], port, name, rtype)
-            except Unreachable:
-                silent.add(server)
-        return _asked(estate.hosts[last], port, name, rtype)
+        found = served(zone, name, rtype)
+        if ttls is not None and found.ttl is not None:
+            ttls[name, rtype] = found.ttl
+        return found.values
 
     return observed
 
@@ -87,8 +93,7 @@ def switch(estate: Estate, zone: Zone, changes: Sequence[Change], key_secret: st
     Raises Refused where a record is neither as it was nor as it shall be: a conflict for a human. Raises
     Unreachable, Untrusted and Failed as `effects.dns.update` does.
     """
-    primary = estate.hosts[zone.primary]
-    key = Key(zone.tsig.name, zone.tsig.algorithm, key_secret)
+    primary, key = estate.hosts[zone.primary], _key(zone, key_secret)
     missing = _of(zone, changes)
     for _ in range(2):  # the second time for what somebody undid, or did by hand, just before the first
         if not missing or _sent(primary, port, zone.name, missing, key):
@@ -123,6 +128,19 @@ def _below_wildcard(change: Change, others: Sequence[Change]) -> bool:
     above = {".".join(("*", *labels[number:])) for number in range(1, len(labels))} - {change.name}
     same = (change.rtype, change.before, change.after)
     return any(one.name in above and (one.rtype, one.before, one.after) == same for one in others)
+
+
+def switchable(estate: Estate, zone: Zone, key_secret: str, *, port: int = 53) -> int:
+    """Seconds that the clock of the zone's primary is ahead of this one, where it would take a switch from here.
+
+    Changes nothing. Raises as `effects.dns.may_update` does.
+    """
+    key = _key(zone, key_secret)
+    return _at(estate.hosts[zone.primary], port, lambda server: may_update(server, zone.name, key))
+
+
+def _key(zone: Zone, secret: str) -> Key:
+    return Key(zone.tsig.name, zone.tsig.algorithm, secret)
 
 
 def holds(estate: Estate, zone: Zone, changes: Sequence[Change], *, port: int = 53) -> Mapping[str, bool | None]:
@@ -169,8 +187,13 @@ def _missing(primary: Host, port: int, changes: Sequence[Change]) -> tuple[Chang
     return tuple(missing)
 
 
+def served_by(host: Host, name: str, rtype: str, *, port: int = 53) -> Served:
+    """What that one server gives out. Raises as `effects.dns.rrset` does."""
+    return _at(host, port, lambda server: rrset(server, name, rtype))
+
+
 def _asked(host: Host, port: int, name: str, rtype: str) -> tuple[str, ...]:
-    return _at(host, port, lambda server: query(server, name, rtype))
+    return served_by(host, name, rtype, port=port).values
 
 
 def _at(host: Host, port: int, talk: Callable[[Server], T]) -> T:

@@ -46,7 +46,7 @@ def plan_activation(site: Site, *, sizes: bool = True, proven: bool = False) -> 
     verdicts = record.verdicts(production.name)
     if proven:
         archives = tuple(archive for archive in archives if verdicts.get(archive.id))
-    measured = _sizes(site, production, archives) if sizes else {}
+    measured = sizes_of(site, production, archives) if sizes else {}
     after, said = tails(site, production, archives, fetch)
     said = (*(fault.what for fault in faults), *said)
     seen = replace(seen, archives=archives, sizes=measured, faults=said, verdicts=verdicts, tails=after)
@@ -125,7 +125,8 @@ def _dns(site: Site, old: Host, new: Host) -> tuple[dict[str, tuple[dns.Change, 
     return changes, frozenset(at_new)
 
 
-def _sizes(site: Site, client: Host, archives: Iterable[Archive]) -> dict[str, tuple[int, int]]:
+def sizes_of(site: Site, client: Host, archives: Iterable[Archive]) -> dict[str, tuple[int, int]]:
+    """Bytes and files of the newest archive of each kind, by its id."""
     candidates = [found for kind in KINDS if (found := newest(tuple(archives), kind))]
     with ThreadPoolExecutor(max_workers=2) as pool:
         return dict(

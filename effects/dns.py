@@ -19,6 +19,7 @@ import dns.rdatatype
 import dns.tsig
 import dns.update
 
+from effects.clock import now
 from estate.problem import BadEstate, Failed, Unreachable, Untrusted
 
 LIMIT = 3.0  # seconds for one question or one update, connection included
@@ -61,8 +62,21 @@ class Edit:
     ttl: int  # seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One RRset as a server gives it out."""
+
+    values: tuple[str, ...]  # sorted, in presentation format; empty where there is none
+    ttl: int | None  # seconds that others keep it; None where there is none
+
+
 def query(server: Server, name: str, rtype: str, *, timeout: float = LIMIT) -> tuple[str, ...]:
-    """The values of one RRset, sorted, in presentation format; empty where there is none.
+    """The values of one RRset; as `rrset`."""
+    return rrset(server, name, rtype, timeout=timeout).values
+
+
+def rrset(server: Server, name: str, rtype: str, *, timeout: float = LIMIT) -> Served:
+    """One RRset.
 
     Raises Unreachable where nothing answers within `timeout` seconds, Failed where the server does not speak
     for the zone.
@@ -77,7 +91,8 @@ def query(server: Server, name: str, rtype: str, *, timeout: float = LIMIT) -> t
             hint=f"look whether the zone of {name} is loaded there: dig @{server.address} {name} SOA",
         )
     wanted = (dns.name.from_text(name), dns.rdatatype.from_text(rtype))
-    return tuple(sorted(rd.to_text() for rr in answer.answer if (rr.name, rr.rdtype) == wanted for rd in rr))
+    found = [rr for rr in answer.answer if (rr.name, rr.rdtype) == wanted]
+    return Served(tuple(sorted(rd.to_text() for rr in found for rd in rr)), next((rr.ttl for rr in found), None))
 
 
 def update(server: Server, zone: str, edits: tuple[Edit, ...], key: Key, *, timeout: float = LIMIT) -> bool:
@@ -87,16 +102,38 @@ def update(server: Server, zone: str, edits: tuple[Edit, ...], key: Key, *, time
     Untrusted where one side does not accept the other's signature, Failed where the server will not.
     """
     message = _message(zone, edits, key)
-    rcode = _within(server, lambda: _tell(message, server, timeout))
-    if rcode in _NOT_AS_REQUIRED:
+    answer = _within(server, lambda: _tell(message, server, timeout))
+    if answer is not None and answer.rcode() in _NOT_AS_REQUIRED:
         return False
-    if rcode != dns.rcode.NOERROR:
-        said = "an unsigned refusal" if rcode is None else dns.rcode.to_text(rcode)
+    _require_taken(answer, server, zone, key)
+    return True
+
+
+def may_update(server: Server, zone: str, key: Key, *, timeout: float = LIMIT) -> int:
+    """Seconds that the server's clock is ahead of this one, where an update with `key` would be heard. Changes nothing.
+
+    The update has a prerequisite that always holds (the zone's name is in use) and nothing that is to change: RFC 2136,
+    3.2 to 3.4. Knot judges the key's rights first; BIND looks at them only where something is to change, so it
+    vouches for the key alone. A signed answer has the server's time, in whole seconds (RFC 8945, 4.2).
+
+    Raises as `update`.
+    """
+    message = dns.update.UpdateMessage(zone)
+    message.present(dns.name.from_text(zone))
+    message.use_tsig(_signing(key))
+    answer = _within(server, lambda: _tell(message, server, timeout))
+    signed = _require_taken(answer, server, zone, key).tsig
+    return 0 if signed is None else int(signed[0].time_signed - now().timestamp())
+
+
+def _require_taken(answer: dns.message.Message | None, server: Server, zone: str, key: Key) -> dns.message.Message:
+    if answer is None or answer.rcode() != dns.rcode.NOERROR:
+        said = "an unsigned refusal" if answer is None else dns.rcode.to_text(answer.rcode())
         raise Failed(
             f"{server}: {said} to an update of {zone} with the key {key.name}",
             hint="it must be the zone's primary and let that key update it (Knot: acl; BIND: update-policy)",
         )
-    return True
+    return answer
 
 
 def _ask(question: dns.message.Message, server: Server, timeout: float) -> dns.message.Message:
@@ -111,10 +148,10 @@ def _ask(question: dns.message.Message, server: Server, timeout: float) -> dns.m
         return dns.query.tcp(question, where, timeout=timeout * 2 / 3, port=port)
 
 
-def _tell(message: dns.message.Message, server: Server, timeout: float) -> dns.rcode.Rcode | None:
+def _tell(message: dns.message.Message, server: Server, timeout: float) -> dns.message.Message | None:
     """The answer to an update; None where it is not signed, as Knot's is for a zone that it does not have."""
     try:
-        return dns.query.tcp(message, server.address, timeout=timeout, port=server.port).rcode()
+        return dns.query.tcp(message, server.address, timeout=timeout, port=server.port)
     except dns.exception.FormError:
         return None
 

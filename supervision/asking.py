@@ -31,13 +31,15 @@ def everywhere(hosts: Sequence[Host], act: Callable[[Host], T]) -> dict[str, T |
         return dict(zip((host.name for host in hosts), pool.map(one, hosts), strict=True))
 
 
-def ask(remote: Remote, program: str, question: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def ask(
+    remote: Remote, program: str, question: Mapping[str, Any] | None = None, *, limit: float = LIMIT
+) -> dict[str, Any]:
     """What `look` of that program answers there. It travels on standard input, and nothing is left on the host.
 
     Raises Failed where the answer can't be read, and as `Remote`.
     """
     call = f"import json\nprint(json.dumps(look(json.loads({json.dumps(question or {})!r}))))"
-    said = remote.run(["python3", "-"], timeout=LIMIT, stdin=f"{text(program)}\n{call}\n")
+    said = remote.run(["python3", "-"], timeout=limit, stdin=f"{text(program)}\n{call}\n")
     try:
         return dict(json.loads(said))
     except (TypeError, ValueError):

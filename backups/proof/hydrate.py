@@ -61,8 +61,11 @@ class Target:
 
     def holds(self, archive: Archive) -> Counted | None:
         """What was counted when it was filled, where it holds all of `archive`; else None."""
-        if not self.mark.holds(archive, self.top):
-            return None
+        return self.counted if self.mark.holds(archive, self.top) else None
+
+    @property
+    def counted(self) -> Counted | None:
+        """What was counted when it was filled the last time, whatever it was filled with; None where it never was."""
         try:
             return _COUNTED.validate_json((self.index / "counted.json").read_bytes())
         except (OSError, ValidationError):

@@ -57,30 +57,45 @@ def tried(sites: "list[dict[str, str]]") -> "dict[str, bool | None]":
 
 def answers(site: "dict[str, str]") -> bool:
     """200, with the words that a healthy site shows."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with (
-            socket.create_connection(("127.0.0.1", PORT), TIMEOUT) as plain,
-            context.wrap_socket(plain, server_hostname=site["domain"], do_handshake_on_connect=False) as secure,
-        ):
-            # A limit of the socket's own is one for each read: a page that drips would never end. Not the method of
-            # an SSLSocket: that forgets its TLS under the hands of who reads.
-            late = Timer(TIMEOUT, lambda: socket.socket.shutdown(secure, socket.SHUT_RDWR))
-            late.start()
-            try:
-                return asked(secure, site)
-            finally:
-                late.cancel()
-    except (OSError, http.client.HTTPException):
+        return not fault(site, TIMEOUT)
+    except OSError:
         return False
 
 
-def asked(secure: ssl.SSLSocket, site: "dict[str, str]") -> bool:
-    """As `answers`, over a connection that is there."""
+def fault(site: "dict[str, str]", patience: float) -> str:
+    """What is wrong with the answer of a site, here or at its `address`; nothing where it is well.
+
+    Raises OSError where none comes within `patience` seconds.
+    """
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    where = (site.get("address", "127.0.0.1"), PORT)
+    with (
+        socket.create_connection(where, patience) as plain,
+        context.wrap_socket(plain, server_hostname=site["domain"], do_handshake_on_connect=False) as secure,
+    ):
+        # A limit of the socket's own is one for each read: a page that drips would never end. Not the method of
+        # an SSLSocket: that forgets its TLS under the hands of who reads.
+        late = Timer(patience, lambda: socket.socket.shutdown(secure, socket.SHUT_RDWR))
+        late.start()
+        try:
+            return asked(secure, site)
+        except http.client.HTTPException as why:
+            return f"an answer that is none: {type(why).__name__}"
+        finally:
+            late.cancel()
+
+
+def asked(secure: ssl.SSLSocket, site: "dict[str, str]") -> str:
+    """As `fault`, over a connection that is there."""
     secure.do_handshake()
     request = f"GET {site['path']} HTTP/1.1\r\nHost: {site['domain']}\r\nConnection: close\r\n\r\n"
     secure.sendall(request.encode())
     answer = http.client.HTTPResponse(secure)
     answer.begin()
-    return answer.status == 200 and site["expect"] in answer.read(4 << 20).decode("utf-8", "replace")
+    if answer.status != 200:
+        return str(answer.status)
+    return (
+        "" if site["expect"] in answer.read(4 << 20).decode("utf-8", "replace") else f"200 without “{site['expect']}”"
+    )

@@ -11,6 +11,7 @@ from drp.job import JobKind
 from estate.problem import BadEstate, Failed
 from inventory import load
 from seawall import show
+from seawall.commands.drp_looking import look, status
 from seawall.commands.drp_orders import order, sign
 from seawall.options import estate_option, json_option, print_json
 from seawall.ordering import Wish, ordered, wish_options
@@ -19,15 +20,6 @@ from seawall.ordering import Wish, ordered, wish_options
 @click.group(name="drp")
 def command() -> None:
     """Plan, activate, return, report. The work runs on the hosts as systemd units and survives this command."""
-
-
-@command.command()
-@estate_option
-@json_option
-def status(path: Path, as_json: bool) -> None:
-    """Per vhost: from which recovery point it could come back, how old that is, where DNS points."""
-    seen = _asked(path, "status")
-    print_json(seen) if as_json else show.status(seen)
 
 
 @command.command()
@@ -130,5 +122,5 @@ def _end(closed: dict[str, Any], as_json: bool) -> None:
         )
 
 
-for _one in (order, sign):
+for _one in (status, look, order, sign):
     command.add_command(_one)

@@ -11,6 +11,9 @@ from drp import begin, observe, orders, tickets
 from drp import job as jobs
 from drp.outbox import look, sender
 from drp.plan import PLAN, Plan
+from drp.ready import twin as twins
+from drp.ready.comebacks import COMEBACKS
+from drp.ready.findings import FINDINGS
 from drp.status import status as current
 from effects.clock import now
 from effects.run import attempt
@@ -27,6 +30,14 @@ def command() -> None:
 def status() -> None:
     """Recovery points, DNS and jobs, as this host sees them."""
     print_json(current(Site.here()))
+
+
+@command.command()
+def ready() -> None:
+    """What could come back from which loss, and what stands against it, as this twin sees both."""
+    told, found = twins.seen(Site.here())
+    rows = COMEBACKS.dump_python(told, mode="json")
+    print_json({"comebacks": rows, "findings": FINDINGS.dump_python(found, mode="json")})
 
 
 @command.command()

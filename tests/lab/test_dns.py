@@ -177,6 +177,20 @@ def test_sent_again_after_its_answer_was_lost_it_is_done_and_no_conflict(lab: La
     assert lab.holds(planned)["ns1"] is True
 
 
+def test_whether_a_switch_would_be_taken_is_asked_without_changing_anything(lab: Lab) -> None:
+    before = lab.at(KNOT, "shop.example.", "SOA")
+    assert abs(dns.switchable(lab.estate, lab.zone(), SECRET, port=lab.port)) <= 1  # seconds between the clocks
+    with pytest.raises(Untrusted):
+        dns.switchable(lab.estate, lab.zone(), SECRET[::-1].replace("=", "A"), port=lab.port)
+    nowhere = replace(lab.zone(), name="nowhere.example")
+    with pytest.raises(Failed):
+        dns.switchable(lab.estate, nowhere, SECRET, port=lab.port)
+    second = replace(lab.zone(), servers=("ns2", "ns1"))
+    with pytest.raises(Failed, match="ns2"):
+        dns.switchable(lab.estate, second, SECRET, port=lab.port)
+    assert lab.at(KNOT, "shop.example.", "SOA") == before
+
+
 def test_what_a_third_party_changed_meanwhile_is_shown_and_nothing_is_switched(lab: Lab) -> None:
     planned = lab.plan()
     theirs = Edit("www.shop.example.", "A", (OLD,), (FOREIGN,), 60)

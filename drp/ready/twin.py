@@ -1,0 +1,196 @@
+"""What the twin sees: everything that an activation here would need. It looks at much at once, each with a limit."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from backups import paths, restore, standing
+from backups.engines import server
+from backups.proof import record
+from backups.site import Site
+from drp import dns, observe
+from drp import job as jobs
+from drp.incident import ACTIVATE, Run
+from drp.ready import names, standing_by
+from drp.ready.comebacks import Comeback, Known, comebacks
+from drp.ready.durations import Sizes, spans
+from drp.ready.findings import Finding, unknown
+from drp.ready.names import Soa
+from drp.ready.standing_by import Certificate, Room
+from effects import disk, secrets
+from effects.clock import now, wait_until
+from estate.model import Engine, Host, Vhost, Zone
+from estate.points import FILES, Kind, newest
+from estate.problem import Missing, Problem
+
+T = TypeVar("T")
+AT_ONCE = 16
+FOLLOW = 3.0  # seconds that a secondary gets to follow a change of just now
+
+
+def seen(site: Site) -> tuple[tuple[Comeback, ...], tuple[Finding, ...]]:
+    """What could come back, and what stands against it, as this twin sees both."""
+    production, twin = observe.pair(site)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        served = pool.submit(lambda: list(_names(site, production, twin)))
+        known, sizes, found = _saved(site, production)
+        return comebacks(site.estate, production, twin, known), (*found, *_ready(site, sizes, known), *served.result())
+
+
+def _saved(site: Site, production: Host) -> tuple[Known, Sizes, list[Finding]]:
+    listed = site.archives(production, observe.KINDS)
+    archives = record.readable(production.name, listed[0])
+    stands = standing.partners(site, listed)
+    by_id = observe.sizes_of(site, production, archives)
+    sizes = {kind: by_id[found.id] for kind in observe.KINDS if (found := newest(archives, kind))}
+    proofs = record.proofs(production.name)
+    told = spans(site.estate, site.estate.vhosts_on(production), sizes, list(_runs()), proofs)
+    unread = tuple(fault.what for fault in listed[1])
+    return Known(archives, unread, stands.prices, proofs, told), sizes, list(standing_by.unsaved(stands))
+
+
+def _runs() -> Iterator[Run]:
+    """Activations of this host."""
+    for job in jobs.known():
+        if job.kind == ACTIVATE and (entries := job.journal.entries()):
+            yield Run.of(entries)
+
+
+def _ready(site: Site, sizes: Sizes, known: Known) -> Iterator[Finding]:
+    twin = site.host
+    for vhost in site.estate.vhosts_on(twin):
+        yield from standing_by.certificate(twin, vhost, _or_problem(_certificate, vhost), now())
+    yield from standing_by.cramped(twin, rooms(site, sizes))
+    yield from standing_by.unproven(twin, known.proofs, now())
+
+
+def _or_problem(look: Callable[..., T], *of: object) -> T | Problem:
+    try:
+        return look(*of)
+    except Problem as fault:
+        return fault
+
+
+def _certificate(vhost: Vhost) -> Certificate:
+    """As it stands ready here; where the vhost was brought up, as it is shown. Raises Missing."""
+    live = Path(vhost.certificates)
+    ready = restore.target_of(vhost).top / str(live).lstrip("/")
+    folder = ready if ready.exists() else live
+    try:
+        chain = x509.load_pem_x509_certificate((folder / "fullchain.pem").read_bytes())
+    except (OSError, ValueError):
+        raise Missing(
+            f"there is no certificate in {folder}",
+            hint=f"put it on {vhost.host} in {live}, there: seawall backup files; here: seawall backup prove --now",
+        ) from None
+    return Certificate(chain.not_valid_after_utc, _alternative(chain), _fits(chain, folder / "privkey.pem"))
+
+
+def _alternative(chain: x509.Certificate) -> tuple[str, ...]:
+    try:
+        found = chain.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(found.get_values_for_type(x509.DNSName))
+
+
+def _fits(chain: x509.Certificate, path: Path) -> bool:
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError):
+        return False
+    return key.public_key().public_bytes(*form) == chain.public_key().public_bytes(*form)
+
+
+def rooms(site: Site, sizes: Sizes) -> list[Room]:
+    """Per file system on which something of the recovery point has its place. No archive is empty: 0 is not known."""
+    found: dict[int, Room] = {}
+    for kind, (needed, _) in sizes.items():
+        place = _place(site, kind)
+        held = min(needed, _held(site, kind))
+        number = place.stat().st_dev
+        other = found.get(number, Room(str(place), disk.room(place)[0], 0, 0))
+        whole = None if other.needed is None or not needed else other.needed + needed
+        found[number] = Room(other.path, other.free, whole, other.held + held)
+    return list(found.values())
+
+
+def _place(site: Site, kind: Kind) -> Path:
+    """The nearest directory that is there."""
+    wanted = _vhosts(site)[0].directory.parent if kind == FILES else server(Engine(kind)).data.parent
+    return next(path for path in (Path(wanted), *Path(wanted).parents) if path.exists())
+
+
+def _held(site: Site, kind: Kind) -> int:
+    targets = (
+        [restore.target_of(v) for v in _vhosts(site)] if kind == FILES else [restore.data_of(server(Engine(kind)))]
+    )
+    return sum(counted.bytes for target in targets if target.top.exists() and (counted := target.counted))
+
+
+def _vhosts(site: Site) -> tuple[Vhost, ...]:
+    return site.estate.vhosts_on(site.host)
+
+
+def _names(site: Site, production: Host, twin: Host) -> Iterator[Finding]:
+    zones = tuple(site.estate.zones.values())
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = pool.map(lambda zone: _or_problem(_switchable, site, zone), zones)
+        soas = pool.map(lambda zone: _soas(site, zone), zones)
+        moving = _or_problem(_ttls, site, production, twin)
+        for zone, answer, soa in zip(zones, answers, soas, strict=True):
+            yield from names.unswitchable(zone, answer)
+            if isinstance(answer, int):
+                yield from standing_by.clock(zone.primary, answer, twin.name)
+            yield from names.behind(zone, soa)
+    if isinstance(moving, Problem):
+        yield unknown(twin.name, "ttl", moving)
+    yield from names.slow_records(site.estate, {} if isinstance(moving, Problem) else moving)
+
+
+def _switchable(site: Site, zone: Zone) -> int:
+    return dns.switchable(site.estate, zone, secrets.resolve(zone.tsig.secret, base=paths.CONFIG))
+
+
+def _soas(site: Site, zone: Zone) -> Mapping[str, Soa | Problem]:
+    """Looked at again for a moment where they differ: somebody may have changed the zone just now."""
+    found: dict[str, Soa | Problem] = {}
+
+    def agree() -> bool:
+        found.update({name: _or_problem(_soa, site.estate.hosts[name], zone) for name in zone.servers})
+        return len({soa.serial for soa in found.values() if isinstance(soa, Soa)}) <= 1
+
+    late = Missing(f"{zone.name} differs", hint="")
+    with suppress(Missing):
+        wait_until(agree, timeout=FOLLOW, late=late, every=1)
+    return found
+
+
+def _soa(host: Host, zone: Zone) -> Soa:
+    """Raises as `dns.served_by`, and Missing where it has none."""
+    values = dns.served_by(host, f"{zone.name}.", "SOA").values
+    if not values:
+        raise Missing(f"{host.name} has no SOA of {zone.name}", hint=f"dig @{host.ipv4} {zone.name} SOA")
+    _, _, serial, refresh, retry, *_ = values[0].split()
+    return Soa(int(serial), int(refresh), int(retry))
+
+
+def _ttls(site: Site, production: Host, twin: Host) -> dict[tuple[str, str], tuple[str, int]]:
+    """Of the records that a switch would change, whichever of the two serves now."""
+    ttls: dict[tuple[str, str], int] = {}
+    look = cache(dns.look(site.estate, ttls=ttls))
+    pairs = ((production, twin), (twin, production))
+
+    def moving(vhost: Vhost) -> list[dns.Change]:
+        return [change for old, new in pairs for change in dns.changes(site.estate, vhost, old, new, look)]
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = [change for changes in pool.map(moving, _vhosts(site)) for change in changes]
+    return {(c.name, c.rtype): (site.estate.zones[c.zone].primary, ttls[c.name, c.rtype]) for c in found}

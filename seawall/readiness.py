@@ -1,0 +1,78 @@
+"""Could we come back tonight? The twin, the other hosts and the estate are asked at the same time, by one command."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backups.standing import Level
+from drp import drive
+from drp.ready import control, findings
+from drp.ready.comebacks import COMEBACKS, Comeback
+from drp.ready.findings import FINDINGS, Finding
+from estate.model import Estate
+from estate.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """All that is known of it."""
+
+    status: dict[str, Any]  # what `seawall host status` answers on the twin
+    comebacks: tuple[Comeback, ...]
+    findings: tuple[Finding, ...]  # worst first
+
+    @property
+    def level(self) -> Level:
+        """Ready is OK, and nothing else is."""
+        return findings.level(self.findings)
+
+    @property
+    def line(self) -> str:
+        """For a monitor."""
+        told = [f"{one.host}: {one.what}" for one in self.findings]
+        said = "; ".join(told) or "an activation would come to its end"
+        return f"DRP {self.level.name} - {said}".replace("|", "/").replace("\n", " ")
+
+
+def asked(estate: Estate, path: Path) -> Readiness:
+    """Raises as `Hand.ask` does where the twin does not answer; what else does not is unknown, and said."""
+    production, twin = drive.production(estate), drive.twin(estate)
+
+    def on_twin(question: str) -> Any:
+        with drive.Hand(estate, twin) as hand:
+            return hand.ask(question)
+
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        ready = pool.submit(_or_problem, lambda: on_twin("ready"))
+        around = pool.submit(control.seen, estate, path, production, twin)
+        status = on_twin("status")
+        answer, found = ready.result(), around.result()
+    if isinstance(answer, Problem):
+        return Readiness(status, (), findings.worst_first([*found, findings.unknown(twin.name, "readiness", answer)]))
+    comebacks = COMEBACKS.validate_python(answer["comebacks"])
+    told = FINDINGS.validate_python(answer["findings"])
+    return Readiness(status, comebacks, findings.worst_first([*_hopeless(comebacks), *told, *found]))
+
+
+def _or_problem(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except Problem as fault:
+        return fault
+
+
+def _hopeless(comebacks: tuple[Comeback, ...]) -> list[Finding]:
+    """Where production is lost and a site would not come back: for that it all is there."""
+    bad = [one for one in comebacks if not one.goes_on and not one.could]
+    return [
+        Finding(
+            Level.UNKNOWN if one.could is None else Level.CRITICAL,
+            one.domain,
+            "comeback",
+            f"if {one.lost} is lost: {one.why}",
+            "look at: seawall drp plan",
+        )
+        for one in bad
+    ]
