@@ -26,6 +26,7 @@ from estate.points import FILES, Archive, Kind, kinds_on
 from estate.problem import Problem
 
 Streamed = Mapping[tuple[Engine, Side], datetime]
+Listed = tuple[tuple[Archive, ...], tuple[Problem, ...]]
 
 
 class Level(IntEnum):
@@ -130,15 +131,15 @@ def own(site: Site, at: datetime) -> Standing:
     return standing(site.estate, site.host, known, at, kept=kept, streamed=_streamed(at))
 
 
-def partners(site: Site, listed: tuple[tuple[Archive, ...], tuple[Problem, ...]] | None = None) -> Standing:
+def partners(site: Site, listed: Listed | None = None, fetch: tuple[Problem, ...] | None = None) -> Standing:
     """Of the production host of this twin, out of the repositories and streams on both sides, and of its replicas.
 
-    `listed`: what `site.archives` says, where that was asked already.
+    `listed`, `fetch`: what `site.archives` and `tails.fetched` said, where they were asked just now.
     """
     kinds = kinds_on(site.estate, site.partner)
     archives, faults = listed or site.archives(site.partner, kinds)
     known = {kind: Known(_newest(archives, kind), None, {}) for kind in kinds}
-    streamed, unread = ends(site, site.partner, archives)
+    streamed, unread = ends(site, site.partner, archives, fetch)
     said = tuple(dict.fromkeys([*(fault.what for fault in faults), *unread]))
     at = now()  # streams go on while they are read, and replicas while they are looked at: neither may look younger
     followed = replicas(site.estate, site.partner)

@@ -52,14 +52,14 @@ def tails(
 
 
 def ends(
-    site: Site, client: Host, archives: Sequence[Archive]
+    site: Site, client: Host, archives: Sequence[Archive], fetch: Iterable[Problem] | None = None
 ) -> tuple[dict[tuple[Engine, Side], datetime], tuple[str, ...]]:
     """How far each side alone brings each engine beyond its newest snapshot there, as its mirror on this host has it;
-    and why the streams could not be read."""
+    and why the streams could not be read. `fetch` as for `tails`."""
     if WITHOUT.exists():
         return {}, (f"the stream is left out, for {WITHOUT} is there on {site.host.name}",)
     mirror = Mirror.of(client)
-    said = tuple(fault.what for fault in mirror.fetch(site))
+    said = tuple(fault.what for fault in (mirror.fetch(site) if fetch is None else fetch))
     found = dict[tuple[Engine, Side], datetime]()
     for engine, side in product(Engine, Side):
         archive = newest([one for one in archives if one.side is side], engine)

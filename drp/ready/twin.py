@@ -14,6 +14,7 @@ from backups import paths, restore, standing
 from backups.engines import server
 from backups.proof import record
 from backups.site import Site
+from backups.streams.tails import fetched
 from drp import dns, observe
 from drp import job as jobs
 from drp.incident import ACTIVATE, Run
@@ -44,10 +45,12 @@ def seen(site: Site) -> tuple[tuple[Comeback, ...], tuple[Finding, ...]]:
 
 
 def _saved(site: Site, production: Host) -> tuple[Known, Sizes, list[Finding]]:
-    listed = site.archives(production, observe.KINDS)
-    archives = record.readable(production.name, listed[0])
-    stands = standing.partners(site, listed)
-    by_id = observe.sizes_of(site, production, archives)
+    with ThreadPoolExecutor(max_workers=1) as pool:  # with a datacenter gone each of these waits for it
+        streams = pool.submit(fetched, site, production)
+        listed = site.archives(production, observe.KINDS)
+        archives = record.readable(production.name, listed[0])
+        by_id = observe.sizes_of(site, production, archives)
+        stands = standing.partners(site, listed, streams.result())
     sizes = {kind: by_id[found.id] for kind in observe.KINDS if (found := newest(archives, kind))}
     proofs = record.proofs(production.name)
     told = spans(site.estate, site.estate.vhosts_on(production), sizes, list(_runs()), proofs)
