@@ -170,7 +170,7 @@ def test_what_fails_in_its_lane_stops_its_own_vhost_and_no_other(world: World, t
     assert closed == {"ok": False, "failed": ["write shop:files"], "stopped": ["shop"]}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12)
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=6))
 def test_however_often_it_is_killed_with_lanes_it_comes_to_its_end(
     world: World, tmp_path_factory: pytest.TempPathFactory, fuses: list[int]
@@ -227,7 +227,7 @@ def test_killed_at_any_boundary_the_next_run_comes_to_the_same_end(world: World,
     assert world.job.journal.entries()[-1].number == len(events(world))  # the chain is whole
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12)
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=6))
 def test_however_often_it_is_killed_it_comes_to_its_end(
     world: World, tmp_path_factory: pytest.TempPathFactory, fuses: list[int]
