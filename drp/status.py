@@ -1,12 +1,13 @@
 """Could we come back now, from what, and how old is it?"""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 from backups.replicas.promoting import Standby, standbys
 from backups.site import Site
-from backups.streams.tails import tails
+from backups.streams.tails import fetched, tails
 from drp import dns, observe, tickets
 from drp import job as jobs
 from drp.outbox.look import untold
@@ -19,8 +20,10 @@ from estate.problem import Problem
 def status(site: Site) -> dict[str, Any]:
     """JSON types and datetimes only. Per vhost: newest recovery point per kind, its age, where DNS points."""
     production, twin = observe.pair(site)
-    archives, faults = site.archives(production, observe.KINDS)
-    after, said = tails(site, production, archives)
+    with ThreadPoolExecutor(max_workers=1) as pool:  # with a datacenter gone both wait for it
+        streams = pool.submit(fetched, site, production)
+        archives, faults = site.archives(production, observe.KINDS)
+        after, said = tails(site, production, archives, streams.result())
     until = _until(after, standbys(site.estate, production, after.values()))
     look = dns.look(site.estate)  # one for all: it remembers which servers are silent
     served = [(vhost, _points_at(look, vhost, (production, twin))) for vhost in site.estate.vhosts_on(production)]

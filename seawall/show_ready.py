@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from textwrap import shorten
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +14,7 @@ from drp.ready.findings import Finding
 from drp.timeline import lasting
 from seawall.show_standing import COLOURS
 
+LONGEST = 180  # characters that are said of one thing; --json has all
 WORDS = {Level.OK: "READY", Level.WARNING: "ready, but", Level.CRITICAL: "NOT READY", Level.UNKNOWN: "not known"}
 COULD = {True: Text("yes", "green"), False: Text("NO", "bold red"), None: Text("not known", "magenta")}
 PROVEN = {True: "", False: "NO", None: "not yet"}
@@ -72,10 +74,10 @@ def _notes(found: Sequence[Comeback]) -> list[str]:
     for one in (one for one in found if one.why):
         whys.setdefault((one.lost, one.why), []).append(one.domain)
     everybody = {one.domain for one in found}
-    lines = [
-        f"{lost}: {'' if set(domains) == everybody else ', '.join(domains) + ': '}{why}"
-        for (lost, why), domains in whys.items()
-    ]
+    lines = []
+    for (lost, why), domains in whys.items():
+        whose = "" if set(domains) == everybody else f"{', '.join(domains)}: "
+        lines.append(shorten(f"{lost}: {whose}{why}", LONGEST, placeholder=" …"))
     star = ["* production goes on: what an activation could do if it were lost as well"]
     return [*(star if any(one.goes_on for one in found) else []), *lines]
 
@@ -83,5 +85,6 @@ def _notes(found: Sequence[Comeback]) -> list[str]:
 def _findings(found: Iterable[Finding]) -> Table:
     table = Table("", "host", "what", "what to do", box=None, pad_edge=False)
     for one in found:
-        table.add_row(Text(one.level.name.lower(), COLOURS[one.level]), one.host, one.what, one.do)
+        what = shorten(one.what, LONGEST, placeholder=" …")
+        table.add_row(Text(one.level.name.lower(), COLOURS[one.level]), one.host, what, one.do)
     return table
