@@ -33,6 +33,7 @@ HARMLESS = (100, 103, 107)
 SEVERAL = 1
 Start = Callable[[Sequence[str], Mapping[str, str]], Result]  # arguments and environment of borg
 UNREADABLE = re.compile(r"\[Errno (?!2\b)\d+\]")
+FENCED = re.compile(r"fenced: .*? serves since .*? back")  # as the gate says it (effects/onhost/fence.py)
 ALREADY_THERE = 10
 CLOSED = (80, 81)  # there was no connection, or no longer
 # What borg (1.4, BORG_EXIT_CODES=modern) ends with, as what an operator can act on.
@@ -255,6 +256,8 @@ class Repository:
                 f"{self.server.name} ({self.server.ipv4}) shows another host key than the estate pins",
                 hint="if the server was rebuilt, put its new key into the estate and run: seawall install",
             )
+        if fenced := FENCED.search(result.err):
+            raise Refused(f"{where}: {fenced[0]}", hint="on this host, systemctl status seawall-fence says more")
         if "Permission denied (publickey" in result.err:
             raise Untrusted(
                 f"{where}: {self.server.name} does not accept this host's key",

@@ -100,7 +100,7 @@ def known() -> tuple[Job, ...]:
 
 
 def returns() -> int:
-    """How many returns were ordered here, however they ended: the epoch of the next plan."""
+    """How many returns were ordered here, however they ended."""
     return sum(job.kind is JobKind.WITHDRAW for job in known())
 
 
@@ -113,6 +113,11 @@ def incident_of(job: Job) -> str:
         if one.kind is JobKind.REDIRECT and one.seal != job.seal:
             first = ""
     return first or job.id
+
+
+def ended(job: Job) -> bool:
+    """Whether it came to an end, well or not, since it was ordered last."""
+    return any(entry.event == "closed" and entry.at >= job.ordered for entry in job.journal.entries())
 
 
 def closed_well(journal: Journal) -> bool:

@@ -11,7 +11,7 @@ from backups.replicas.promoting import standbys
 from backups.repository import Repository
 from backups.site import Site
 from backups.streams.tails import fetched, tails
-from drp import dns
+from drp import dns, epochs
 from drp import job as jobs
 from drp.plan import PLAN, Observed, Plan, activation, homecoming
 from effects import files
@@ -95,9 +95,9 @@ def plan_return(site: Site) -> Plan:
 
 
 def _seen(site: Site, old: Host, new: Host) -> Observed:
-    """DNS, and how many returns there were; archives are looked for where they are needed."""
+    """DNS, and how many orders there were; archives are looked for where they are needed."""
     changes, served = _dns(site, old, new)
-    return Observed(now(), jobs.returns(), (), {}, changes, served, ())
+    return Observed(now(), epochs.next_plan(pair(site)[0]), (), {}, changes, served, ())
 
 
 def require_seal(plan: Plan, seal: str) -> None:

@@ -70,7 +70,7 @@ class Plan:
     source: str  # the host whose archives are read
     target: str  # the host that will serve
     made: datetime
-    epoch: int  # returns ordered before; so that no two orders ever share a seal
+    epoch: int  # orders that had ended before (drp/epochs.py); so that no two orders ever share a seal
     moves: tuple[Move, ...]
     faults: tuple[str, ...] = ()
     replicas: tuple[Standby, ...] = ()  # where they are good: else the stream brings its snapshot to the same place

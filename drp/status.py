@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+from backups import fencing
 from backups.replicas.promoting import Standby, standbys
 from backups.site import Site
 from backups.streams.tails import fetched, tails
@@ -35,7 +36,22 @@ def status(site: Site) -> dict[str, Any]:
         "vhosts": vhosts,
         "faults": [*(fault.what for fault in faults), *said],
         "untold": untold(tickets.outbox(), site.estate.drp.ways),
+        "fence": _fence(site, production),
         "jobs": [{"job": job.id, "by": job.by, "ordered": job.ordered, "state": _state(job)} for job in jobs.known()],
+    }
+
+
+def _fence(site: Site, production: Host) -> dict[str, Any]:
+    """Who holds the highest epoch, and what each witness says of it."""
+    words = fencing.all_words(site, production)
+    top = max((word.held for word in words), key=lambda held: held.epoch)
+    agree = sum(word.held.epoch == top.epoch for word in words if not word.silent)
+    return {
+        "epoch": top.epoch,
+        "holder": top.holder or production.name,
+        "agree": agree,
+        "witnesses": len(words),
+        "said": [word.said for word in words],
     }
 
 

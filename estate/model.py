@@ -181,6 +181,13 @@ class Tickets:
     command: tuple[str, ...] | None = None
 
 
+class Unwitnessed(StrEnum):
+    """What a production host does that can ask nobody whether its twin serves."""
+
+    SERVE = "serve"
+    HOLD = "hold"
+
+
 @dataclass(frozen=True, slots=True)
 class Drp:
     """Who decides, and how people hear of it."""
@@ -191,6 +198,7 @@ class Drp:
     approvals: int = 1  # how many of them an order needs
     owner: str | None = None  # the data owner, who must be among them; None: nobody must
     channels: Mapping[str, Channel] = field(default_factory=dict)  # by which people are told, beside `tickets`
+    unwitnessed: Unwitnessed = Unwitnessed.SERVE
 
     @property
     def ways(self) -> Mapping[str, Channel]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from estate.model import Drp, Tickets
+from estate.model import Drp, Tickets, Unwitnessed
 from inventory.channels_build import channel, plain_channel
 from inventory.draft import Draft
 from inventory.faults import Fault, did_you_mean, quoted
@@ -33,7 +33,8 @@ def drp(raw: RawDrp) -> Drp:
     assert raw.approvers is not None
     channels = {name: channel(one) for name, one in raw.channels.items()}
     approvers = {name: tuple(keys) for name, keys in raw.approvers.items()}
-    return Drp(approvers, _tickets(raw.tickets), raw.trust, raw.approvals, raw.owner, channels)
+    tickets = _tickets(raw.tickets)
+    return Drp(approvers, tickets, raw.trust, raw.approvals, raw.owner, channels, raw.unwitnessed)
 
 
 def _tickets(raw: RawTickets | None) -> Tickets:
@@ -51,5 +52,6 @@ def plain_drp(it: Drp) -> dict[str, Any]:
         "tickets": {name: value for name, value in asdict(it.tickets).items() if value is not None} or None,
         "channels": {name: plain_channel(one) for name, one in it.channels.items()} or None,
         "trust": it.trust,
+        "unwitnessed": None if it.unwitnessed is Unwitnessed.SERVE else str(it.unwitnessed),
     }
     return {name: value for name, value in whole.items() if value is not None}

@@ -2,8 +2,9 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from estate.model import Unwitnessed
 from inventory import words
 from inventory.raw_channels import RawChannel
 from inventory.raw_policy import Label, PublicKey
@@ -38,3 +39,4 @@ class RawDrp(Table):
     tickets: RawTickets | None = None
     channels: dict[Label, RawChannel] = {}
     trust: AbsolutePath | None = None
+    unwitnessed: Annotated[Unwitnessed, BeforeValidator(words.one_of(Unwitnessed))] = Unwitnessed.SERVE

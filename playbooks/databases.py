@@ -12,7 +12,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from playbooks.operations import File, ask, files, notice
+from playbooks.operations import File, ask, files, held, notice
 from playbooks.watch import known
 from templates import render
 
@@ -40,6 +40,8 @@ def databases() -> None:
 @operation()
 def restarted_mariadb(server_id: int) -> Generator[StringCommand]:
     """Owed as long as the running server does not log under its own number."""
+    if held():
+        return
     if ask(f'mariadb --batch --skip-column-names --execute "{MARIADB_WANTS}"') != [f"1\t{server_id}"]:
         notice("MariaDB is restarted once, to begin its binary log")
         yield StringCommand("systemctl restart mariadb.service")
@@ -48,6 +50,8 @@ def restarted_mariadb(server_id: int) -> Generator[StringCommand]:
 @operation()
 def reloaded_postgresql(keep_mb: int) -> Generator[StringCommand]:
     """Owed as long as the running server goes by another bound."""
+    if held():
+        return
     if ask("runuser -u postgres -- psql -AtX", stdin=POSTGRESQL_HAS) != [str(keep_mb)]:
         yield StringCommand("systemctl reload postgresql.service")
 

@@ -13,7 +13,7 @@ from pyinfra.context import host
 
 from playbooks.install import TOOLKIT
 from playbooks.key_server import home, keepers
-from playbooks.operations import File, ask, files
+from playbooks.operations import File, ask, files, held
 from playbooks.watch import known
 
 ACCOUNT = "replica-twin"
@@ -50,7 +50,7 @@ def followed() -> None:
 @operation()
 def users(engines: Sequence[str]) -> Generator[StringCommand]:
     """Who may replicate, and nothing else; known by the account that comes over the socket."""
-    for engine in engines:
+    for engine in () if held() else engines:
         granted = ask(f"{ASK[engine]} 2> /dev/null || true", stdin=f"{HAS[engine]};\n")
         if not any("REPLICATION" in line for line in granted):
             yield StringCommand(ASK[engine], _stdin=f"{MAKE[engine]};\n")

@@ -16,6 +16,7 @@ from pyinfra.api.exceptions import OperationError
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
+from effects.onhost import fence
 from effects.shell import Shell
 
 LARGEST = "1024k"  # a client may put a file of a terabyte where we look for his directory: it is none of ours
@@ -86,6 +87,11 @@ def ask(script: str, *, stdin: str = "") -> list[str]:
     if not answer.ok:
         raise OperationError(answer.err.strip()[-600:] or f"could not look at the host: {script[:80]}")
     return answer.out.removesuffix("\n").split("\n") if answer.out else []
+
+
+def held() -> bool:
+    """Whether this host's twin serves in its name: then what would serve here does not run, and is not asked."""
+    return bool(ask(f"ls {fence.HELD} 2>/dev/null || true"))
 
 
 def _shell() -> Shell:
@@ -242,12 +248,15 @@ def entered(unit: Mapping[str, str]) -> float:
 def _owed(wanted: Sequence[Unit]) -> list[tuple[Unit, str]]:
     """Units that do not run as they should, each with what systemd has to do."""
     files = [path for unit in wanted for path in (*unit.watches, *unit.restarts, f"{LOADED}/{unit.name}")]
-    states, changed = systemd_and_files([unit.name for unit in wanted], files)
+    states, changed = systemd_and_files([unit.name for unit in wanted], [*files, *fence.FLAGS])
+    barred = {name for path, names in fence.FLAGS.items() if path in changed for name in names}
     found = []
     for now, unit in zip(states, wanted, strict=True):
         read = max(entered(now), changed.get(f"{LOADED}/{unit.name}", 0.0))
         runs = now["ActiveState"] in ("active", "reloading")
         sound = runs and now["UnitFileState"] in ENABLED and now["NeedDaemonReload"] == "no"
+        if not runs and unit.name in barred:
+            continue  # it would not start: playbooks/fence.py
         if not runs:
             found.append((unit, "start"))
         elif any(changed.get(path, 0.0) > read for path in unit.restarts):

@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
+from effects.onhost import fence
 from playbooks.install import FORGET, TOOLKIT, forgotten
-from playbooks.operations import File, files
+from playbooks.operations import Directory, File, directories, files
 from playbooks.pairs import Pair, home, pairs
 from playbooks.third import third_copy
 from playbooks.watch import known
 
 REPOSITORIES = "/srv/borg"
+FENCES = str(fence.ROOT)
 GATE = f"{TOOLKIT}/bin/python -I -m backups.vault.gate"
 Keys = Mapping[str, str]  # "writer", "reader" and "keeper", as in a .pub file
 
@@ -29,12 +31,21 @@ def vault() -> None:
     clients: Mapping[str, Keys] = host.data.clients
     wanted = {client: Pair(*users(client), f"{REPOSITORIES}/{client}", "750") for client in clients}
     pairs(name="backup server: accounts and directories", wanted=wanted)
+    directories(name="backup server: who serves for whom", wanted={
+        FENCES: Directory(), **{f"{FENCES}/{client}": _fence(client) for client in clients},
+    })  # fmt: skip
     files(name="backup server: keys, locks", wanted={
         **authorized(clients, host.data.quotas),
         FORGET: File(forgotten(f"{REPOSITORIES}/*/*")),
     })  # fmt: skip
     third_copy()
     known(name="backup server: this run is known")
+
+
+def _fence(client: str) -> Directory:
+    """Written by the keeper, through the gate; read by the programs of all of the client's accounts."""
+    writer, _ = users(client)
+    return Directory(owner=writer, group=writer)
 
 
 def users(client: str) -> tuple[str, str]:

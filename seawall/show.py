@@ -95,6 +95,10 @@ def status(seen: dict[str, Any]) -> None:
     _faults(seen["faults"])
     for row in seen["untold"]:
         click.echo(f"people don't know yet: {row['key']} by {row['channel']}: {_waits(row)}", err=True)
+    fence = seen["fence"]
+    click.echo(f"{fence['holder']} holds epoch {fence['epoch']}: {fence['agree']} of {fence['witnesses']} witnesses")
+    for said in fence["said"]:
+        click.echo(f"  {said}")
     for job in seen["jobs"]:
         click.echo(f"{job['job']}: {job['state']}, ordered by {job['by']} at {job['ordered']}")
 

@@ -63,7 +63,7 @@ def replicas(estate: Estate, client: Host) -> tuple[Followed, ...]:
 def _followed(client: Host, engine: Engine) -> Followed:
     try:
         replica = Replica.of(engine)
-        known, serving = state.known(replica), tending.away()
+        known, serving = state.known(replica), tending.away(client)
         if known is not None and known.frozen is not None:
             return Followed(engine, replica.runs(), str(known.frozen), None, "an activation has stopped it", rests=True)
         if serving:

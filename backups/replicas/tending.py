@@ -11,6 +11,7 @@ from datetime import timedelta
 from types import ModuleType
 
 from backups import restore
+from backups.fencing import taken_over
 from backups.proof.hydrate import Target, hydrate
 from backups.replicas import mariadb, postgresql, state
 from backups.replicas.look import Act, Look, Situation, judge, lacks
@@ -45,9 +46,9 @@ def locked(engine: Engine) -> AbstractContextManager[None]:
     return files.locked(REPLICAS / f"{engine}.lock", what=f"who tends the replica of {engine}", wait=WAIT)
 
 
-def away() -> bool:
-    """Whether this host does what production does, or is about to."""
-    return attempt(["systemctl", "is-active", "--quiet", *BUSY], timeout=30).ok
+def away(client: Host) -> bool:
+    """Whether this host does what production does, or is about to: then production's log is not followed."""
+    return taken_over(client) or attempt(["systemctl", "is-active", "--quiet", *BUSY], timeout=30).ok
 
 
 def look(replica: Replica) -> Look:
@@ -72,10 +73,10 @@ def tend(site: Site, client: Host, engine: Engine, starts: dict[Engine, int], sa
             seen = replace(seen, broken=True, why=seen.why or "it does not stay up")
         same = known is not None and chain_of(client, engine) in ("", known.chain)
         frozen = known is not None and known.frozen is not None
-        wanted = search and not frozen and (seen.broken or not same) and not away()
+        wanted = search and not frozen and (seen.broken or not same) and not away(client)
         newest = _newest(site, client, engine) if wanted else None
         it = Situation(
-            away=away(),
+            away=away(client),
             frozen=frozen,
             here=known is not None,
             same=same,

@@ -18,6 +18,7 @@ from backups.streams.sending import Sender, Sent
 from backups.streams.sources import source
 from effects import files
 from effects.clock import Stopwatch, now
+from effects.run import attempt
 from estate.model import Engine, Side
 from estate.problem import Failed, Problem
 
@@ -75,6 +76,8 @@ class Shipper:
         """Said once, not every second."""
         if sender.sent[engine].error != what:
             self._say(f"{engine} to {sender.server.name} ({sender.side}): {what}")
+            if " fenced: " in what:  # whoever was only cut off hears of it here first
+                attempt(["systemctl", "start", "--no-block", "seawall-fence.service"], timeout=30)
         sender.sent[engine].error = what
 
     def _release(self, sender: Sender) -> None:

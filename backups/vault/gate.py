@@ -9,7 +9,8 @@ made beside the two that a quota is for. Behind this gate a writer
 * adds. What was there before its session is neither deleted nor replaced; the list of archives alone can be (borg keeps
   it under one fixed id), and that can be made again from the catalogue, since all that it named is still there;
 * sets a key where there is none, and never another; breaks no lock, runs no check, destroys nothing;
-* waits at the door while the keeper works, so that nothing changes between the keeper's look and its act.
+* waits at the door while the keeper works, so that nothing changes between the keeper's look and its act;
+* adds nothing while its twin serves in its name (`backups.vault.fenced`).
 
 The keeper may do what borg can do, except destroy. What a writer was refused is noted beside the repositories.
 """
@@ -32,7 +33,7 @@ from borg.remote import RepositoryServer
 
 from backups import paths
 from backups.segments import transaction
-from backups.vault import unfinished
+from backups.vault import fenced, unfinished
 from effects import clock, files
 from estate.problem import Refused
 
@@ -160,11 +161,13 @@ class Writer(RepositoryServer):  # type: ignore[misc]  # borg has no types
     def _require_lock(self) -> None:
         if not self._locked:
             self._deny("writing past borg's lock")
+        fenced.require(self.client)
 
     def _clear(self, path: bytes | str) -> None:
         """What a creation left that died half way, for another: where nobody else is in, and it is one of the two."""
         mine = Path(self._resolve_path(path))
         if mine in {Path(os.path.realpath(home(self.client) / kind)) for kind in KINDS}:
+            fenced.require_there(self.client, mine)
             with suppress(Refused), files.locked(door(self.client, mine.name), what="a writer"):
                 unfinished.set_aside(mine)
 
@@ -283,6 +286,8 @@ def main(role: str, client: str, *quotas: str) -> None:
             tell(client)
         case ("keeper", "append", at) if at.isdecimal():
             extend(client, at)
+        case ("keeper", "fence", *words):
+            fenced.answer(client, words)
         case ("keeper", "copy"):
             print(copy(client).read_text(encoding="utf-8") if copy(client).exists() else "", end="")
         case _:

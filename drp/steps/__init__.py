@@ -9,6 +9,7 @@ from drp.job import Job, JobKind
 from drp.plan import Move
 from drp.steps.announce import Dns, Ticket
 from drp.steps.data import Database, Files, Save
+from drp.steps.fence import Admit, Fence, Give
 from drp.steps.service import Freeze, Prove, Schedule, Serve
 from estate.model import Engine, Estate, Host
 from estate.points import FILES, kinds_on
@@ -26,6 +27,8 @@ def for_job(job: Job, estate: Estate, host: Host) -> tuple[Step, ...]:
 
 
 def _activate(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
+    domains = frozenset(move.domain for move in job.plan.moves)
+    yield Fence(estate.hosts[job.plan.source], host.name, domains)
     for move in job.plan.moves:
         vhost = estate.vhosts[move.domain]
         yield from _bring(job, estate, move)
@@ -33,7 +36,7 @@ def _activate(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
         yield Prove(vhost, public=True)
         yield Ticket(vhost, "activated", _words(replace(move, replicas=()).loss(job.ordered)))  # one may not be had
         yield Dns(vhost, move.changes)
-    yield Schedule(host.name, on=True)
+    yield Schedule(host.name, on=True, vhosts=domains)  # where nobody serves, nobody is saved
 
 
 def _withdraw(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
@@ -44,10 +47,12 @@ def _withdraw(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
     yield Freeze(vhosts, host.name)
     for kind in reversed(kinds_on(estate, host)):  # files last: their uploads may be named in the databases
         yield Save(kind, domains, vhosts)
+    yield Fence(estate.hosts[job.plan.target], job.plan.target, domains)
 
 
 def _restore(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
     vhosts = tuple(estate.vhosts[move.domain] for move in job.plan.moves)
+    yield Admit(vhosts, host.name)
     yield Schedule(host.name, on=False)
     yield Freeze(vhosts, host.name)
     for move in job.plan.moves:
@@ -55,6 +60,7 @@ def _restore(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
     for vhost in vhosts:
         yield Serve(vhost, public=False)
         yield Prove(vhost, public=False)
+    yield Give(host.name, frozenset(vhost.domain for vhost in vhosts))
     for vhost in vhosts:
         yield Serve(vhost, public=True)
         yield Prove(vhost, public=True)

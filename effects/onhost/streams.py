@@ -11,10 +11,12 @@ The first two are forced commands of sshd. Requests are lines on standard input;
     frame ENGINE LENGTH           + a frame: on the disk (fdatasync) when it is answered
     list                          {"ENGINE/CHAIN/NUMBER": size}
     read PATH OFFSET LENGTH       a line with the number of bytes, then the bytes
+    fence                         who serves in the client's name (effects/onhost/fence.py): both ask, neither sets it
 
 Every answer is a line that begins with "ok" or "no". A file that a connection or a power cut left torn stays as it is:
 its last frame was never acknowledged, and whoever comes next opens the next file. So nothing that may be asked for
 truncates, overwrites, renames or removes, and a path is only ever made of an engine, a chain and a number of our own.
+Of a client whose twin serves in its name nothing is taken.
 """
 
 import hashlib
@@ -26,6 +28,8 @@ import sys
 import time
 from pathlib import Path
 from typing import IO
+
+from effects.onhost import fence
 
 MAGIC = b"SWF1"
 FRAME = struct.Struct(">4sIIBQQI32s32s16s")  # as backups.streams.frames describes it
@@ -101,6 +105,8 @@ class Writer:
         return str(number)
 
     def _room(self, more: int) -> None:
+        if said := fence.fenced(self.root.name, fence.held(self.root.name, fence.ROOT)):
+            raise No(said)
         if self.used + more > self.quota:
             raise No(f"the quota of {self.quota >> 20} MB is used up on the backup server")
         disk = os.statvfs(self.root)
@@ -174,6 +180,8 @@ def _answer(writer: Writer, source: "IO[bytes]", sink: "IO[bytes]") -> None:
                 answer = writer.open(words, _exactly(source, HEADER))
             elif verb == "frame" and len(words) == 2 and words[1].isdigit() and FRAME.size <= int(words[1]) <= LARGEST:
                 answer = writer.frame(words[0], _exactly(source, int(words[1])))
+            elif verb == "fence":
+                answer = fence.shown(fence.held(writer.root.name, fence.ROOT))
             else:
                 _say(sink, "no: there is no such request here")
                 return  # whoever speaks something else is not answered further
@@ -191,6 +199,8 @@ def read(root: Path, source: "IO[bytes]", sink: "IO[bytes]") -> None:
         if verb == "list":
             sizes = {str(path.relative_to(root)): path.stat().st_size for path in sorted(root.glob("*/*/*"))}
             _say(sink, f"ok {json.dumps(sizes)}")
+        elif verb == "fence":
+            _say(sink, f"ok {fence.shown(fence.held(root.name, fence.ROOT))}")
         elif verb == "read" and len(words) == 3 and PATHS.match(words[0]) and (words[1] + words[2]).isdigit():
             try:
                 with (root / words[0]).open("rb") as stream:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from backups import fencing, guarding
 from backups.site import Site
 from drp import begin, observe, orders, tickets
 from drp import job as jobs
@@ -17,7 +18,9 @@ from drp.ready.findings import FINDINGS
 from drp.status import status as current
 from effects.clock import now
 from effects.run import attempt
+from estate.model import Role
 from estate.orders import Aim
+from estate.problem import Refused
 from seawall.options import print_json
 
 
@@ -145,6 +148,20 @@ def journal(job_id: str) -> None:
     running = unit.out.strip() in ("active", "activating", "deactivating")  # the last: killed, a child still ends
     path = job.journal.path
     print_json({"running": running, "text": path.read_text(encoding="utf-8") if path.exists() else ""})
+
+
+@command.command()
+def guard() -> None:
+    """Look at who serves: on production, whether it may; on a twin, whether every witness knows. For seawall-fence."""
+    site = Site.here()
+    if site.host.role is Role.DRP:
+        for word in fencing.spread(site, site.partner):
+            click.echo(word.said)
+        return
+    state, why = guarding.look(site)
+    click.echo(f"{state}: {why}")
+    if state is guarding.State.HELD:
+        raise Refused(f"this host serves nobody and saves nothing: {why}", hint=guarding.TYPE)
 
 
 @command.command(name="jobs")

@@ -70,9 +70,9 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
                 for host in clients
                 if host.role is Role.PRODUCTION
             ]
-            rounds.append(_round(producing, ["schedule", "followed"], progress))
+            rounds.append(_round(producing, ["fence", "schedule", "followed"], progress))
             twins = [full[host.name] | {"follows": _follows(estate, host)} for host in clients if host.role is Role.DRP]
-            rounds.append(_round(twins, ["keep", "follow"], progress))
+            rounds.append(_round(twins, ["fence", "keep", "follow"], progress))
     report(_together(rounds), watch.seconds, as_json=as_json, dry_run=dry_run)
     if not dry_run:
         _into_escrow(estate, path)

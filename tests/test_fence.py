@@ -1,0 +1,312 @@
+"""Who may serve: of two orders one wins, whatever order they come in; and a host that was fenced knows it for good."""
+
+import io
+import json
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from gated import Gated
+from hypothesis import given
+from hypothesis import strategies as st
+from saved_estate import T0, site
+
+from backups import fencing, guarding
+from backups.fencing import Word
+from backups.guarding import Known, State
+from backups.site import Site
+from backups.vault import fenced
+from drp import epochs
+from drp.job import Job, JobKind
+from drp.orders import Signed
+from drp.plan import Plan
+from effects.onhost import fence, streams
+from effects.onhost.fence import NOTHING, Held
+from estate.model import Host, Unwitnessed
+from estate.problem import Refused
+
+SINCE = T0.isoformat()
+TWIN = Held(1, "a" * 64, "twin1", SINCE)
+HOME = Held(2, "b" * 64, "web1", SINCE)
+EVENTS = st.sampled_from(range(1, 5)).flatmap(
+    lambda epoch: st.builds(
+        Held,
+        st.just(epoch),
+        st.sampled_from("abc"),
+        st.just("twin1" if epoch % 2 else "web1"),
+        st.just(SINCE),
+    )
+)
+
+
+@given(st.lists(EVENTS, max_size=12))
+def test_an_epoch_only_rises_and_of_one_epoch_the_first_order_stays(
+    tmp_path_factory: pytest.TempPathFactory, orders: list[Held]
+) -> None:
+    root = tmp_path_factory.mktemp("witness")
+    (root / "web1").mkdir()
+    for order in orders:
+        before = fence.held("web1", root)
+        why = fence.take("web1", order, root)
+        after = fence.held("web1", root)
+        assert after == (order if why is None and order.epoch > before.epoch else before)
+        assert (why is None) == (after == order)
+        assert after.epoch >= before.epoch
+
+
+@given(st.permutations(range(6)))
+def test_two_orders_of_one_epoch_never_both_find_a_majority(turns: list[int]) -> None:
+    orders = [TWIN, replace(TWIN, seal="c" * 64)]
+    witnesses = [NOTHING, NOTHING, NOTHING]
+    for turn in turns:
+        order, place = orders[turn // 3], turn % 3
+        if fence.refusal(witnesses[place], order) is None:
+            witnesses[place] = order
+    words = [Word(str(number), held) for number, held in enumerate(witnesses)]
+    assert sum(fencing.agreed(words, order) for order in orders) == 1
+
+
+@pytest.mark.parametrize(("witnesses", "wanted"), [(1, 1), (2, 2), (3, 2)])
+def test_a_majority_has_a_witness_in_common_with_any_other(witnesses: int, wanted: int) -> None:
+    assert fencing.quorum(witnesses) == wanted
+    assert 2 * wanted > witnesses
+
+
+@pytest.mark.parametrize("word", ["", "two words", "a/b", "x" * 65, "a\nb"])
+def test_what_is_no_epoch_is_not_taken(tmp_path: Path, word: str) -> None:
+    (tmp_path / "web1").mkdir()
+    assert fence.take("web1", replace(TWIN, holder=word), tmp_path)
+    assert fence.take("web1", replace(TWIN, epoch=0), tmp_path)
+    assert fence.held("web1", tmp_path) == NOTHING
+
+
+@pytest.fixture
+def twin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setattr(fencing, "STATE", tmp_path / "fence")
+    return site(tmp_path, "twin1")
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *words: Word) -> list[Held]:
+    """The backup servers say this, whatever they are told; what that was."""
+    told: list[Held] = []
+
+    def tell(_site: Site, _client: Host, wanted: Held) -> tuple[Word, ...]:
+        told.append(wanted)
+        return words
+
+    monkeypatch.setattr(fencing, "tell", tell)
+    monkeypatch.setattr(fencing, "ask", lambda *_: words)
+    return told
+
+
+def test_one_lost_backup_server_does_not_stop_an_order(twin: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, Word("vault-odd", TWIN), Word("vault-even", silent="timed out"))
+    fencing.raise_to(twin, twin.partner, TWIN)
+    assert fencing.mine(twin.partner) == TWIN
+    assert "vault-even does not answer" in str(fencing.taken(twin.partner, TWIN))
+    fencing.raise_to(twin, twin.partner, TWIN)  # again, as after a kill
+
+
+@pytest.mark.parametrize(
+    ("odd", "even"),
+    [
+        (Word("vault-odd", silent="timed out"), Word("vault-even", silent="no route")),
+        (Word("vault-odd", HOME, refused="it holds epoch 2"), Word("vault-even", silent="timed out")),
+        (Word("vault-odd", HOME, refused="it holds epoch 2"), Word("vault-even", HOME, refused="it holds epoch 2")),
+    ],
+)
+def test_without_a_majority_nothing_is_begun_here_and_who_is_missing_is_named(
+    twin: Site, monkeypatch: pytest.MonkeyPatch, odd: Word, even: Word
+) -> None:
+    answer(monkeypatch, odd, even)
+    with pytest.raises(Refused, match=r"vault-odd .*vault-even") as fault:
+        fencing.raise_to(twin, twin.partner, TWIN)
+    assert "seawall drp status" in fault.value.hint
+    assert fencing.mine(twin.partner) == NOTHING
+    assert fencing.taken(twin.partner, TWIN) is None
+
+
+def test_an_order_that_came_second_tells_nobody(twin: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, Word("vault-odd", TWIN), Word("vault-even", TWIN))
+    fencing.raise_to(twin, twin.partner, TWIN)
+    told = answer(monkeypatch)
+    with pytest.raises(Refused, match="a" * 12):
+        fencing.raise_to(twin, twin.partner, replace(TWIN, seal="c" * 64))
+    assert not told
+    assert fencing.mine(twin.partner) == TWIN
+
+
+def test_a_witness_that_was_away_is_told_and_none_that_knows_more(twin: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, Word("vault-odd", TWIN), Word("vault-even", silent="timed out"))
+    fencing.raise_to(twin, twin.partner, TWIN)
+    told = answer(monkeypatch, Word("vault-odd", TWIN), Word("vault-even"))
+    fencing.spread(twin, twin.partner)
+    assert told == [TWIN]
+    told = answer(monkeypatch, Word("vault-odd", HOME), Word("vault-even", TWIN))
+    fencing.spread(twin, twin.partner)
+    assert not told
+    assert fencing.mine(twin.partner) == TWIN  # one server alone does not say who serves
+    assert fencing.heard(twin.partner) == HOME.epoch
+
+
+def job(kind: JobKind, epoch: int, minute: int) -> Job:
+    plan = Plan("activate", "web1", "twin1", T0, epoch, ())
+    return Job(kind, f"{kind}{epoch}{minute}", plan, T0 + timedelta(minutes=minute), Signed(""))
+
+
+def test_each_order_of_a_life_has_a_higher_epoch_than_the_one_before() -> None:
+    first, back = job(JobKind.ACTIVATE, 0, 1), job(JobKind.WITHDRAW, 1, 2)
+    resumed = replace(first, ordered=T0 + timedelta(minutes=3))
+    again, second = job(JobKind.WITHDRAW, 3, 4), job(JobKind.ACTIVATE, 4, 5)
+    known = [resumed, back, again, second]
+    found = [epochs.of_job(one, known) for one in (first, back, resumed, again, second)]
+    assert found == sorted(set(found))
+    assert [epoch % 2 for epoch in found] == [1, 0, 1, 0, 1]
+    assert epochs.of_job(replace(back, kind=JobKind.RESTORE), ()) == epochs.of_job(back, known)
+
+
+@given(st.integers(0, 9), st.integers(0, 9))
+def test_a_twin_that_was_made_anew_begins_above_all_that_the_witnesses_know(returns: int, top: int) -> None:
+    plan = epochs.above(returns, top, under_way=False)
+    assert plan >= returns
+    assert 2 * plan + 1 > top
+    assert 2 * plan + 2 > top
+
+
+def test_a_second_plan_does_not_pass_the_order_that_is_under_way_and_does_once_it_has_ended() -> None:
+    assert 2 * epochs.above(0, TWIN.epoch, under_way=True) + 1 == TWIN.epoch
+    assert 2 * epochs.above(0, TWIN.epoch, under_way=False) + 1 > TWIN.epoch
+    assert 2 * epochs.above(0, TWIN.epoch, under_way=True) + 2 > TWIN.epoch  # a return may
+
+
+def judged(it: Known, *held: Held | None, unwitnessed: Unwitnessed = Unwitnessed.SERVE) -> tuple[Known, State]:
+    """What a look leaves, where each witness holds this; None: it is silent."""
+    words = [Word("v", one) if one is not None else Word("v", silent="no route") for one in held]
+    after = guarding.learned(it, "web1", words)
+    silent = all(word.silent for word in words)
+    return after, guarding.judge(after, silent=silent, unwitnessed=unwitnessed)[0]
+
+
+def test_one_witness_that_knows_of_the_twin_is_enough_to_hold() -> None:
+    known, state = judged(Known(), NOTHING, NOTHING)
+    assert (state, known.given) == (State.SERVING, 0)
+    for words in ((TWIN, NOTHING), (None, TWIN), (TWIN, TWIN)):
+        assert judged(known, *words)[1] is State.HELD
+
+
+@pytest.mark.parametrize("later", [(None, None), (NOTHING, None), (NOTHING, NOTHING), (TWIN, None)])
+def test_what_was_fenced_stays_held_whoever_is_silent_or_behind(later: tuple[Held | None, ...]) -> None:
+    known, _ = judged(Known(given=0), TWIN, None)
+    for unwitnessed in Unwitnessed:
+        assert judged(known, *later, unwitnessed=unwitnessed)[1] is State.HELD
+
+
+def test_handed_back_is_not_restored() -> None:
+    known, _ = judged(Known(given=0), TWIN, None)
+    known, state = judged(known, HOME, HOME)
+    assert state is State.HELD
+    admitted = replace(known, admitted=HOME.epoch)
+    for words in ((HOME, HOME), (None, None), (TWIN, None)):
+        assert judged(admitted, *words)[1] is State.ADMITTED
+    given = replace(admitted, given=HOME.epoch)
+    for words in ((HOME, HOME), (None, None), (TWIN, None)):
+        assert judged(given, *words)[1] is State.SERVING
+    again = replace(TWIN, epoch=3)
+    for known in (admitted, given):
+        assert judged(known, again, HOME)[1] is State.HELD
+
+
+def test_a_host_that_was_off_all_the_while_waits_for_its_restore_and_one_made_anew_does_not() -> None:
+    assert judged(Known(given=0), HOME, HOME)[1] is State.HELD
+    assert judged(Known(), HOME, HOME)[1] is State.SERVING
+    assert judged(Known(), TWIN, TWIN)[1] is State.HELD
+
+
+def test_with_nobody_to_ask_the_estate_decides() -> None:
+    for known in (Known(), Known(given=0), Known(given=2)):
+        assert judged(known, None, None)[1] is State.SERVING
+        assert judged(known, None, None, unwitnessed=Unwitnessed.HOLD)[1] is State.HELD
+        assert judged(known, NOTHING, None, unwitnessed=Unwitnessed.HOLD)[1] is State.SERVING
+
+
+@pytest.fixture
+def witness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(fence, "ROOT", tmp_path / "witness")
+    (tmp_path / "witness/web1").mkdir(parents=True)
+    return tmp_path / "witness"
+
+
+def asked(root: Path, request: bytes, verb: str) -> list[str]:
+    sink = io.BytesIO()
+    source = io.BytesIO(request)
+    streams.read(root, source, sink) if verb == "read" else streams.write(root, 1 << 20, source, sink)
+    return sink.getvalue().decode().splitlines()
+
+
+def test_a_fenced_clients_stream_is_refused_in_words_and_can_still_be_read(witness: Path, tmp_path: Path) -> None:
+    root = tmp_path / "streams" / "web1"
+    root.mkdir(parents=True)
+    opened = b"open mariadb 20261122T031400Z-1f2e3d\n" + b"SWS1" + bytes(32)
+    assert asked(root, opened, "write") == ["ok 000001"]
+    assert fence.take("web1", TWIN, witness) is None
+    said = asked(root, opened, "write")
+    assert said == [f"no: fenced: twin1 serves since {SINCE}; seawall drp return brings web1 back"]
+    for verb in ("read", "write"):
+        assert fence.parse(asked(root, b"fence\n", verb)[0].removeprefix("ok ")) == TWIN
+        assert asked(root, b"fence 9 aaaa web1 now\n", verb)
+        assert fence.held("web1", witness) == TWIN
+    assert len(json.loads(asked(root, b"list\n", "read")[0][3:])) == 1
+    assert fence.take("web1", HOME, witness) is None
+    assert asked(root, opened, "write") == ["ok 000002"]
+
+
+class FencedGate(Gated):
+    """The gate of a backup server whose witness stands in the same folder."""
+
+    def way_in(self, role: str, *quotas: str) -> list[str]:
+        python, c, rest = super().way_in(role, *quotas)
+        code = f"from effects.onhost import fence; import pathlib; fence.ROOT = pathlib.Path({str(self.folder)!r}); "
+        return [python, c, code + rest]
+
+
+def told(gate: FencedGate, role: str, command: str) -> str:
+    with gate.session(role, command) as session:
+        assert session.process.stdout
+        assert session.process.stdin
+        session.process.stdin.close()
+        text: bytes = session.process.stdout.read()
+        return text.decode()
+
+
+def test_a_fenced_client_reads_its_archives_and_adds_none(tmp_path: Path) -> None:
+    gate = FencedGate(tmp_path)
+    for folder in ("borg/web1", "live", "web1"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "live/a.txt").write_text("worth keeping\n", encoding="utf-8")
+    live = str(tmp_path / "live")
+    assert gate.borg("init", "--encryption=repokey", "--append-only", "URL").ok
+    assert gate.borg("create", "URL::before", live).ok
+    raised = json.loads(told(gate, "keeper", f"fence 1 {TWIN.seal} twin1 {SINCE}"))
+    assert (raised["refused"], fence.parse(raised["held"])) == (None, TWIN)
+    (tmp_path / "live/b.txt").write_text("written alone\n", encoding="utf-8")
+    said = gate.borg("create", "URL::after", live)
+    assert not said.ok
+    assert f"fenced: twin1 serves since {SINCE}; seawall drp return brings web1 back" in said.err
+    assert not gate.borg("delete", "URL::before").ok
+    assert gate.borg("list", "--short", "URL").out.split() == ["before"]
+    assert not (tmp_path / "borg/web1/.refused").exists()  # it is no attack
+    assert gate.borg("init", "--encryption=repokey", "--append-only", "URL").code == 10
+    shutil.rmtree(tmp_path / "borg/web1/files")
+    assert "fenced: " in gate.borg("init", "--encryption=repokey", "--append-only", "URL").err
+    lowered = json.loads(told(gate, "keeper", f"fence 1 {'c' * 64} web1 {SINCE}"))
+    assert "it holds epoch 1" in lowered["refused"]
+    assert fence.held("web1", tmp_path) == TWIN
+
+
+@pytest.mark.parametrize("words", ["fence", "fence x a b c", "fence 9 a", "fence 9 a b c d", "fence 9 a ../b c"])
+def test_a_faulty_verb_fences_nobody(witness: Path, capsys: pytest.CaptureFixture[str], words: str) -> None:
+    fenced.answer("web1", words.split()[1:])
+    assert json.loads(capsys.readouterr().out)["refused"]
+    assert fence.held("web1", witness) == NOTHING
