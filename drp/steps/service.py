@@ -118,6 +118,8 @@ class Schedule:
 
     def proof(self, world: World) -> str | None:
         runs = [attempt(["systemctl", "is-active", "--quiet", unit], timeout=30).ok for unit in UNITS]
+        if not self.on:  # one that only waits would begin by itself, at a boot or when it is held no more
+            runs += [attempt(["systemctl", "is-enabled", "--quiet", unit], timeout=30).ok for unit in UNITS]
         return f"{', '.join(UNITS)}: {'run' if self.on else 'stopped'}" if set(runs) == {self.on} else None
 
     def act(self, world: World) -> None:
