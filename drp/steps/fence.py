@@ -20,7 +20,7 @@ class Fence:
     holder: str
     vhosts: frozenset[str]
     kind = "fence"
-    lane: str | None = None
+    lane = None
 
     @property
     def subject(self) -> str:
@@ -40,7 +40,7 @@ class Admit:
     moved: tuple[Vhost, ...]
     subject: str
     kind = "fence"
-    lane: str | None = None
+    lane = None
 
     @property
     def vhosts(self) -> frozenset[str]:
@@ -64,7 +64,7 @@ class Give:
     subject: str
     vhosts: frozenset[str]
     kind = "fence"
-    lane: str | None = None
+    lane = None
 
     def proof(self, world: World) -> str | None:
         epoch = epochs.of_job(world.job, ())
