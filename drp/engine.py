@@ -57,6 +57,15 @@ class Reaching(Protocol):
         """All that was committed before is there."""
 
 
+@runtime_checkable
+class Following(Protocol):
+    """A step that says how far a vhost has come: it has nothing to say where that was stopped before."""
+
+    @property
+    def after(self) -> frozenset[str]:
+        """The domains that it speaks of."""
+
+
 def carry_out(steps: Sequence[Step], world: World, journal: Journal) -> bool:
     """Whether all of it holds. A step that fails stops its own vhosts and no other."""
     _open(world, journal)
@@ -64,10 +73,10 @@ def carry_out(steps: Sequence[Step], world: World, journal: Journal) -> bool:
     failed: list[str] = []
     with Ahead(world, journal) as ahead:
         for number, step in enumerate(steps):
-            if step.vhosts and step.vhosts <= stopped:
+            if _idle(step, stopped):
                 continue
             if step.lane and not ahead.begun:
-                ahead.begin([one for one in steps[number:] if not (one.vhosts and one.vhosts <= stopped)])
+                ahead.begin([one for one in steps[number:] if not _idle(one, stopped)])
             try:
                 ahead.hold(step)
             except Problem:
@@ -75,6 +84,12 @@ def carry_out(steps: Sequence[Step], world: World, journal: Journal) -> bool:
                 failed.append(f"{step.kind} {step.subject}")
     journal.write("closed", ok=not failed, failed=failed, stopped=sorted(stopped))
     return not failed
+
+
+def _idle(step: Step, stopped: set[str]) -> bool:
+    """Whether nobody needs it any more, or it has nothing to say."""
+    about = step.after if isinstance(step, Following) else step.vhosts
+    return bool(about) and about <= stopped
 
 
 def _open(world: World, journal: Journal) -> None:

@@ -12,6 +12,7 @@ from drp.outbox.delivery import Ways
 from drp.outbox.message import Message
 from effects.clock import now
 from estate.model import Estate
+from estate.people import call_tree
 from estate.problem import Failed
 from templates import render
 
@@ -37,7 +38,7 @@ def send(  # one message, every part of it named
     `kind` is activated, returned (`values` are domain, source, target, at, loss, by, seal), credential or alarm.
     Raises Failed where it can't be written.
     """
-    text = render(f"ticket-{kind}.txt.j2", key=key, **values)
+    text = render(f"ticket-{kind}.txt.j2", key=key, **values) + _call_tree(estate)
     title = text.partition("\n")[0]
     message = Message(key, thread or key, topic or title, kind, text, now(), host, estate.name)
     try:
@@ -48,6 +49,11 @@ def send(  # one message, every part of it named
             hint="make room or mend rights there, then run the same command again; meanwhile tell people yourself",
         ) from None
     return _evidence(key)
+
+
+def _call_tree(estate: Estate) -> str:
+    tree = call_tree(estate.drp.people)
+    return "\n" + render("call-tree.txt.j2", tree=tree) if tree else ""
 
 
 def sent(box: Outbox, key: str) -> str | None:

@@ -32,7 +32,7 @@ class MailServer:
         Raises Later, Untrusted, or Failed, where it has not taken it for anybody, or nobody knows.
         """
         try:
-            with self._line() as line:
+            with self._line(sender.rpartition("@")[2]) as line:
                 if self.login is not None:
                     line.login(*self.login)
                 refused = line.sendmail(sender, list(to), message.as_bytes())
@@ -43,12 +43,13 @@ class MailServer:
         return {who: _said(*why) for who, why in refused.items()}
 
     @contextmanager
-    def _line(self) -> Iterator[smtplib.SMTP]:
+    def _line(self, me: str) -> Iterator[smtplib.SMTP]:
+        """`me`: what we say we are; smtplib would ask DNS, which may be what is down."""
         context = trusting(self.trust)
         if self.security is Security.TLS:
-            line: smtplib.SMTP = smtplib.SMTP_SSL(self.name, self.port, timeout=LIMIT, context=context)
+            line: smtplib.SMTP = smtplib.SMTP_SSL(self.name, self.port, me, timeout=LIMIT, context=context)
         else:
-            line = smtplib.SMTP(self.name, self.port, timeout=LIMIT)
+            line = smtplib.SMTP(self.name, self.port, me, timeout=LIMIT)
         try:
             if self.security is Security.STARTTLS:
                 line.starttls(context=context)  # a server that has none is refused, not talked to in the open

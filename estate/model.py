@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from estate.backups import BackupPolicy, Freshness
 from estate.channels import Channel, Command, File
 from estate.escrow import Escrow
+from estate.people import Contact
 from estate.policy import Limits, Php, Policy
 from estate.secret import Secret
 from estate.third import ThirdCopy
@@ -199,6 +200,7 @@ class Drp:
     owner: str | None = None  # the data owner, who must be among them; None: nobody must
     channels: Mapping[str, Channel] = field(default_factory=dict)  # by which people are told, beside `tickets`
     unwitnessed: Unwitnessed = Unwitnessed.SERVE
+    people: Mapping[str, Contact] = field(default_factory=dict)  # whom to call, in this order
 
     @property
     def ways(self) -> Mapping[str, Channel]:

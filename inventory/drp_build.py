@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from estate.model import Drp, Tickets, Unwitnessed
+from estate.people import Contact
 from inventory.channels_build import channel, plain_channel
 from inventory.draft import Draft
 from inventory.faults import Fault, did_you_mean, quoted
@@ -12,8 +13,13 @@ from inventory.raw_drp import RawDrp, RawTickets
 
 
 def check_drp(draft: Draft) -> Iterator[Fault]:
-    """Every fault in who decides."""
+    """Every fault in who decides, and in who is called."""
     raw = draft.raw.drp
+    people = raw.people if raw is not None else {}
+    for name, one in people.items():
+        if one.alternate is not None and (one.alternate not in people or one.alternate == name):
+            what = f"nobody else of that name is called; {did_you_mean(one.alternate, set(people) - {name})}"
+            yield Fault(("drp", "people", name, "alternate"), what)
     if raw is None or raw.approvers is None:
         return
     if raw.approvals > len(raw.approvers):
@@ -31,10 +37,11 @@ def check_drp(draft: Draft) -> Iterator[Fault]:
 def drp(raw: RawDrp) -> Drp:
     """Of a table in which no fault was found."""
     assert raw.approvers is not None
+    people = {name: Contact(name, str(one.role), str(one.phone), one.alternate) for name, one in raw.people.items()}
     channels = {name: channel(one) for name, one in raw.channels.items()}
     approvers = {name: tuple(keys) for name, keys in raw.approvers.items()}
     tickets = _tickets(raw.tickets)
-    return Drp(approvers, tickets, raw.trust, raw.approvals, raw.owner, channels, raw.unwitnessed)
+    return Drp(approvers, tickets, raw.trust, raw.approvals, raw.owner, channels, raw.unwitnessed, people)
 
 
 def _tickets(raw: RawTickets | None) -> Tickets:
@@ -51,7 +58,13 @@ def plain_drp(it: Drp) -> dict[str, Any]:
         "owner": it.owner,
         "tickets": {name: value for name, value in asdict(it.tickets).items() if value is not None} or None,
         "channels": {name: plain_channel(one) for name, one in it.channels.items()} or None,
+        "people": {name: _contact(one) for name, one in it.people.items()} or None,
         "trust": it.trust,
         "unwitnessed": None if it.unwitnessed is Unwitnessed.SERVE else str(it.unwitnessed),
     }
     return {name: value for name, value in whole.items() if value is not None}
+
+
+def _contact(one: Contact) -> dict[str, str]:
+    known = {"role": one.role, "phone": one.phone, "alternate": one.alternate}
+    return {name: value for name, value in known.items() if value is not None}

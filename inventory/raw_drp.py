@@ -29,6 +29,15 @@ class RawTickets(Table):
         return self
 
 
+class RawContact(Table):
+    """[drp.people.NAME]"""
+
+    needs: ClassVar[tuple[str, ...]] = ("role", "phone")
+    role: Annotated[str, AfterValidator(words.sentence)] | None = None
+    phone: Annotated[str, AfterValidator(words.phone)] | None = None
+    alternate: str | None = None
+
+
 class RawDrp(Table):
     """[drp]"""
 
@@ -38,5 +47,6 @@ class RawDrp(Table):
     owner: str | None = None
     tickets: RawTickets | None = None
     channels: dict[Label, RawChannel] = {}
+    people: dict[Name, RawContact] = {}
     trust: AbsolutePath | None = None
     unwitnessed: Annotated[Unwitnessed, BeforeValidator(words.one_of(Unwitnessed))] = Unwitnessed.SERVE

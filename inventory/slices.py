@@ -68,7 +68,11 @@ def cut(estate: Estate, host: Host) -> Estate:
             heartbeat=_kept(HEARTBEAT) if HEARTBEAT in told else None,
             notify=_kept(NOTIFY) if NOTIFY in told else None,
         ),
-        drp=replace(estate.drp, channels=kept_at(SECRETS, _channels(estate, host))),
+        drp=replace(
+            estate.drp,
+            channels=kept_at(SECRETS, _channels(estate, host)),
+            people=estate.drp.people if host.role is Role.DRP else {},
+        ),
         policy=Policy(),
         escrow=Escrow(),
         third_copy=None,

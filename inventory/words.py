@@ -23,6 +23,7 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _USER = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _DATABASE = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _PERSON = re.compile(r"[a-z][a-z0-9._@-]{0,63}")
+_PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{1,30}[0-9]")
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 # A server's own: restored on a twin, they would lock everybody out of it; served, they would leak.
 _SERVERS_OWN = (
@@ -138,6 +139,13 @@ def mailbox(value: str) -> str:
     """An e-mail address (RFC 5321), without a name."""
     if not _MAILBOX.fullmatch(value):
         raise ValueError(f'{quoted(value)} is no e-mail address; write it as "oncall@example.com"')
+    return value
+
+
+def phone(value: str) -> str:
+    """A number that can be dialled, written as people do."""
+    if not _PHONE.fullmatch(value):
+        raise ValueError(f'{quoted(value)} is no telephone number; write it as "+31 20 123 4567"')
     return value
 
 

@@ -104,17 +104,24 @@ def status(seen: dict[str, Any]) -> None:
 
 
 def tickets(found: list[dict[str, Any]]) -> None:
-    """Per message and channel: told, or what it waits for."""
-    table = Table("said at", "message", "channel", "", box=None, pad_edge=False)
+    """Per message and channel: told, or what it waits for. Lines, not a table: a key that is cut can't be typed."""
     for row in found:
-        table.add_row(row["at"][:19], row["key"], row["channel"], row["told"] or _waits(row))
+        click.echo(f"{row['at'][:19]} {row['key']} by {row['channel']}: {row['told'] or _waits(row)}")
+
+
+def people(tree: list[list[dict[str, Any]]]) -> None:
+    """A line for each role: who, and who else."""
+    table = Table("role", "call", "else", box=None, pad_edge=False)
+    for first, *others in tree:
+        said = [f"{one['name']} {one['phone']}" for one in (first, *others)]
+        table.add_row(first["role"], said[0], "\n".join(said[1:]))
     Console().print(table)
 
 
 def _waits(row: dict[str, Any]) -> str:
     if row["error"] is None:
         return "WAITS, not tried yet"
-    return f"WAITS after {row['tries']} tries: {row['error']}; tried again at {row['next'][11:19]} UTC"
+    return f"WAITS: try {row['tries']} failed: {row['error']}; the next is at {row['next'][11:19]} UTC"
 
 
 def _faults(faults: list[str]) -> None:

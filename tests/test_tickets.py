@@ -1,20 +1,27 @@
 """What people are told is written down at once, and what it says."""
 
-from dataclasses import replace
+import json
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from ordered import ordered
-from saved_estate import T0, lab_estate
+from saved_estate import T0, lab_estate, site
 
 from drp import job as jobs
 from drp import tickets
+from drp.engine import World, carry_out
 from drp.job import Job, JobKind, incident_of
+from drp.outbox import look, sender
 from drp.outbox.box import Outbox
+from drp.outbox.delivery import Ways
 from drp.plan import Plan
+from drp.steps.announce import Ticket
+from estate.channels import Command
 from estate.model import Estate
 from estate.problem import Failed
+from seawall import show
 
 VALUES = {
     "domain": "shop.example",
@@ -93,3 +100,61 @@ def test_an_activation_and_its_return_are_one_incident(
     first, second = known[0].id, known[4].id
     assert [incident_of(job) for job in known] == [first, first, first, first, second, second]
     assert incident_of(replace(known[0], ordered=known[2].ordered)) == first  # it was resumed
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """An activation on a twin whose outbox and jobs are the test's own."""
+    monkeypatch.setattr(jobs, "DIRECTORY", tmp_path / "jobs")
+    monkeypatch.setattr(tickets, "OUTBOX", tmp_path / "outbox")
+    here = site(tmp_path, "twin1")
+    plan = Plan("activate", "web1", "twin1", T0, 0, ())
+    job = Job(JobKind.ACTIVATE, plan.seal, plan, T0, ordered(here.estate, plan, T0))
+    job.save()
+    return World(here, job)
+
+
+def told_of_each(world: World) -> list[Ticket]:
+    return [Ticket(vhost, "activated", "an hour") for vhost in world.site.estate.vhosts.values()]
+
+
+def test_a_job_says_what_it_did_and_is_done_however_unreachable_people_are(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert carry_out(told_of_each(world), world, world.job.journal)
+    box, ways = tickets.outbox(), Ways({"desk": Command(("false",))}, tmp_path)
+    sender.run(box, ways, once=True)
+    rows = json.loads(json.dumps(look.untold(box, ways.channels), default=str))
+    assert [row["key"] for row in rows] == [f"{world.job.id}.{domain}" for domain in world.site.estate.vhosts]
+    assert {one.thread for one in box.waiting()} == {world.job.id}
+    show.tickets(rows)
+    said = capsys.readouterr().out
+    assert f"{rows[0]['key']} by desk: WAITS: try 1 failed: false" in said  # whole, for it is typed
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A step that never holds."""
+
+    subject: str
+    kind = "serve"
+    lane: str | None = None
+
+    @property
+    def vhosts(self) -> frozenset[str]:
+        return frozenset({self.subject})
+
+    def proof(self, world: World) -> str | None:
+        return None
+
+    def act(self, world: World) -> None:
+        raise Failed("no such site", hint="mend it")
+
+
+def test_nobody_is_told_that_a_site_is_served_which_is_not(world: World) -> None:
+    told = told_of_each(world)
+    assert not carry_out([Broken("shop.example"), *told], world, world.job.journal)
+    assert [one.key.partition(".")[2] for one in tickets.outbox().waiting()] == ["ledger.example", "docs.example"]
+    assert carry_out(told, world, world.job.journal)  # mended, and typed again
+    assert len(tickets.outbox().waiting()) == 3

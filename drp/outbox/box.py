@@ -61,11 +61,12 @@ class Outbox:
         return tuple(sorted((*_read(self._sent), *_read(self._waiting)), key=_age))
 
     def settle(self, channels: Collection[str]) -> None:
-        """What each of them has told waits no longer."""
+        """What each of them has told waits no longer; where there is none, nobody has told anything."""
         for message in self.waiting():
-            if all(self.evidence(name, message) is not None for name in channels):
+            if channels and all(self.evidence(name, message) is not None for name in channels):
                 self._made(self._sent)
-                (self._waiting / f"{message.name}.json").rename(self._sent / f"{message.name}.json")
+                with suppress(FileNotFoundError):  # who gave it up has moved it
+                    (self._waiting / f"{message.name}.json").rename(self._sent / f"{message.name}.json")
                 for place in (self._sent, self._waiting):
                     files.sync_directory(place)
 

@@ -21,6 +21,10 @@ class Ticket(OfVhost):
     kind = "ticket"
     vhosts: frozenset[str] = frozenset()
 
+    @property
+    def after(self) -> frozenset[str]:
+        return frozenset({self.vhost.domain})
+
     def _key(self, world: World) -> str:
         return f"{world.job.id}.{self.vhost.domain}"
 

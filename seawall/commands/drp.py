@@ -1,5 +1,6 @@
 """`seawall drp`: what an operator types. On the control machine these drive the hosts; the work is done there."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 from drp import drive
 from drp import report as reports
 from drp.job import JobKind
+from estate.people import call_tree
 from estate.problem import BadEstate, Failed
 from inventory import load
 from seawall import show
@@ -84,6 +86,15 @@ def tickets(path: Path, again: bool, give_up: str, by: str, as_json: bool) -> No
         raise BadEstate("who gives it up is not said", hint="add --by NAME")
     found = _asked(path, "tickets", *(["--again"] if again else []), f"--give-up={give_up}", f"--by={by}")
     print_json(found) if as_json else show.tickets(found)
+
+
+@command.command()
+@estate_option
+@json_option
+def people(path: Path, as_json: bool) -> None:
+    """Whom to call, and whom where they do not answer: as the estate file says, with every host and network gone."""
+    tree = [[asdict(one) for one in called] for called in call_tree(load(path).drp.people)]
+    print_json(tree) if as_json else show.people(tree)
 
 
 @command.command()
