@@ -20,6 +20,7 @@ from backups.site import Site
 from backups.streams.tails import tails
 from drp.engine import World
 from drp.job import Job, JobKind
+from drp.orders import Signed
 from drp.plan import Plan
 from drp.steps.data import Database
 from effects.clock import now
@@ -31,7 +32,7 @@ archive = newest(archives, engine)
 tail = tails(site, site.partner, archives)[0][archive.id]
 found = standbys(site.estate, site.partner, [tail])
 plan = Plan("activate", site.partner.name, site.host.name, now(), 0, (), (), found)
-world = World(site, Job(JobKind.ACTIVATE, sys.argv[2] * 64, plan, "alice", now()))
+world = World(site, Job(JobKind.ACTIVATE, sys.argv[2] * 64, plan, now(), Signed("{}")))
 names = frozenset(db.name for db in site.estate.databases.values() if db.engine is engine)
 step = Database(engine, archive, frozenset(), names, tail, bool(plan.replicas))
 if not step.proof(world):
