@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,13 @@ class Readiness:
     """All that is known of it."""
 
     status: dict[str, Any]  # what `seawall host status` answers on the twin
-    comebacks: tuple[Comeback, ...]
+    comebacks: tuple[Comeback, ...]  # of vhosts that the twin does not serve
     findings: tuple[Finding, ...]  # worst first
+
+    @property
+    def away(self) -> tuple[str, ...]:
+        """Vhosts that visitors find at the twin: they have come back already."""
+        return tuple(row["domain"] for row in self.status["vhosts"] if row["dns"] == self.status["twin"])
 
     @property
     def level(self) -> Level:
@@ -51,9 +56,10 @@ def asked(estate: Estate, path: Path) -> Readiness:
         answer, found = ready.result(), around.result()
     if isinstance(answer, Problem):
         return Readiness(status, (), findings.worst_first([*found, findings.unknown(twin.name, "readiness", answer)]))
-    comebacks = COMEBACKS.validate_python(answer["comebacks"])
-    told = FINDINGS.validate_python(answer["findings"])
-    return Readiness(status, comebacks, findings.worst_first([*_hopeless(comebacks), *told, *found]))
+    bare = Readiness(status, (), ())
+    comebacks = tuple(one for one in COMEBACKS.validate_python(answer["comebacks"]) if one.domain not in bare.away)
+    told = [*_hopeless(comebacks), *FINDINGS.validate_python(answer["findings"]), *found]
+    return replace(bare, comebacks=comebacks, findings=findings.worst_first(told))
 
 
 def _or_problem(ask: Callable[[], Any]) -> Any:

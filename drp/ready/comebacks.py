@@ -113,7 +113,11 @@ def _could(
         do = "make another server the primary of its zone, in the estate too (docs/dns.md)"
         return False, f"nobody can be sent to what comes up: {primaries[0]} is gone; {do}"
     if not point:
-        return (None, f"could not look: {known.unread[0]}") if known.unread else (False, "it was never saved there")
+        return (
+            (None, f"could not look: {known.unread[0]}")
+            if known.unread
+            else (False, "nothing of it is saved on any side that is left: seawall backup status")
+        )
     by_hand = [name for name in vhost.names if dns.zone_of(estate, name) is None]
     return True, f"to be pointed there by hand: {', '.join(by_hand)}" if by_hand else ""
 

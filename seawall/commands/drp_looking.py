@@ -11,7 +11,7 @@ from drp.ready.comebacks import COMEBACKS
 from drp.verdict import Verdict, evidence
 from inventory import load
 from seawall import show, show_look, show_ready
-from seawall.options import estate_option, json_option, print_json
+from seawall.options import estate_option, json_option, print_json, say
 from seawall.readiness import Readiness, asked
 
 
@@ -25,6 +25,7 @@ def status(path: Path, check: bool, as_json: bool) -> int | None:
     Exit code 0 means that this could be told, whatever it is; with --check that an activation would come to its end (1:
     something is to be done, 2: a site would not come back, 3: something could not be looked at).
     """
+    say("asking the twin, production, backup servers and name servers")
     found = asked(load(path), path)
     if check:
         click.echo(found.line)
@@ -33,6 +34,8 @@ def status(path: Path, check: bool, as_json: bool) -> int | None:
         print_json(_document(found))
     else:
         show.status(found.status)
+        if found.away:
+            click.echo(f"{', '.join(found.away)}: served by {found.status['twin']} now, which is what is backed up")
         show_ready.show(found.comebacks, found.findings, found.level)
     return None
 
@@ -52,6 +55,7 @@ def look(path: Path, as_json: bool) -> None:
     It only tells: a human decides. Exit code 0 means that it could look.
     """
     estate = load(path)
+    say("looking from here, the twin and both backup servers")
     seen = probes.look(estate, drive.production(estate), drive.twin(estate))
     print_json(_as_json(seen)) if as_json else show_look.show(seen)
 
