@@ -257,7 +257,7 @@ class Repository:
                 hint="if the server was rebuilt, put its new key into the estate and run: seawall install",
             )
         if fenced := FENCED.search(result.err):
-            raise Refused(f"{where}: {fenced[0]}", hint="on this host, systemctl status seawall-fence says more")
+            raise Refused(f"{where}: {fenced[0]}", hint="on this host, systemctl status 'seawall-fence*' says more")
         if "Permission denied (publickey" in result.err:
             raise Untrusted(
                 f"{where}: {self.server.name} does not accept this host's key",
