@@ -18,7 +18,8 @@ KNOT = "/etc/knot/knot.conf"
 PROOFS = "/var/lib/seawall/proofs"
 TSIG = "/etc/seawall/secrets/tsig.docs.example"
 WRONG = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-READY = "/srv/vhosts/.seawall-hydrated/shop.example/etc/seawall/tls/shop.example"
+LIVE = "/etc/seawall/tls/shop.example"  # where the twin has served before, it would show this one instead
+READY = f"/srv/vhosts/.seawall-hydrated/shop.example{LIVE}"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -72,6 +73,7 @@ SPOIL = (
     ("ns1", f"cp -p {KNOT} {KNOT}.good; sed -i 's/^    file: .*/&\\n    {LINE}/' {KNOT}", f"mv {KNOT}.good {KNOT}"),
     ("ns2", "systemctl stop named", "systemctl start named"),
     ("twin1", f"mv {READY} {READY}.away", f"mv {READY}.away {READY}"),
+    ("twin1", f"mkdir -p {LIVE} && mv {LIVE} {LIVE}.away", f"mv {LIVE}.away {LIVE}; rmdir {LIVE} 2> /dev/null || true"),
     ("twin1", f"mv {PROOFS} {PROOFS}.away", f"mv {PROOFS}.away {PROOFS}"),
     (
         "twin1",
