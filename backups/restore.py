@@ -9,7 +9,6 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Lock
 
 from backups.engines import Server
 from backups.mark import Beyond, Mark
@@ -23,7 +22,6 @@ from estate.points import Archive
 from estate.problem import Failed, Refused
 
 STAGE = ".seawall-hydrated"  # in the directory of the vhosts
-SWAPPING = Lock()  # held while something takes its place: nobody may look at it halfway, and names stay free
 COPY = 4 * 3600.0  # seconds; a limit, not an expectation
 
 
@@ -90,7 +88,7 @@ def put(top: Path, vhost: Vhost, kept: Path) -> None:
 
     What is no longer there has its place already: a run that died is continued.
     """
-    with SWAPPING:
+    with files.SWAPPING:
         _put(top, vhost, kept)
 
 

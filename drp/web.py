@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backups import paths
-from backups.restore import SWAPPING
+from effects.files import SWAPPING
 from effects.run import attempt, run
 from estate.model import Runtime, Vhost
 from estate.problem import Missing

@@ -5,12 +5,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import IO
 
 from effects.clock import wait_until
 from effects.run import run
 from estate.problem import Refused
+
+# Of this process's threads: held while a tree takes another's place, for nobody may look at it halfway.
+SWAPPING = Lock()
 
 
 def sync_directory(path: Path) -> None:
