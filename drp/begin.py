@@ -9,12 +9,12 @@ from drp import job as jobs
 from drp import observe, web
 from drp.engine import World, carry_out
 from drp.job import Job, JobKind
-from drp.orders import Signed, require, signers
+from drp.orders import Signed, require, require_decided
 from drp.plan import Plan
 from drp.steps import for_job
 from effects import files
 from effects.clock import now
-from estate.orders import Aim, lacking
+from estate.orders import Aim
 from estate.points import recovery_point
 from estate.problem import Missing, Refused
 
@@ -131,7 +131,7 @@ def accept(site: Site, text: str) -> Job:
     What is done to this host must have been ordered by people too: whoever is root on the other can't invent it.
     """
     job = jobs.JOB.validate_json(text)
-    require_signed(site, job)
+    require_decided(site.estate, job.signed, "return", job.seal)
     with files.locked(paths.STATE / "begin.lock", what="another order"):
         here = next((known for known in jobs.known() if known.id == job.id), None)
         if here is not None and here.ordered != job.ordered:
@@ -139,16 +139,6 @@ def accept(site: Site, text: str) -> Job:
         if here is None or not jobs.closed_well(here.journal):
             job.save()
     return job
-
-
-def require_signed(site: Site, job: Job) -> None:
-    """Raise Refused or Untrusted unless people ordered what `job` is a part of; it was still valid when it began."""
-    order = job.signed.order
-    drp = site.estate.drp
-    if (order.estate, order.aim, order.seal) != (site.estate.name, "return", job.seal) or lacking(
-        drp, order, signers(drp, job.signed)
-    ):
-        raise Refused(f"nobody ordered {job.id}", hint="order it: seawall drp return --by NAME --yes")
 
 
 def _order(kind: JobKind, plan: Plan, signed: Signed, ordered: datetime) -> Job:

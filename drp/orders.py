@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from drp.plan import Move, Plan
 from effects import signatures
 from estate.model import Drp, Estate
-from estate.orders import Order, lacking
+from estate.orders import Aim, Order, lacking
 from estate.problem import BadEstate, Refused, Untrusted
 
 NAMESPACE = "order@seawall"  # a signature made for anything else is none here
@@ -79,11 +79,7 @@ def signers(drp: Drp, signed: Signed) -> tuple[str, ...]:
 def require(estate: Estate, signed: Signed, plan: Plan, at: datetime) -> None:
     """Raise Refused or Untrusted unless that order, with those signatures, is for exactly that plan, now."""
     order = signed.order
-    if (order.estate, order.aim, order.seal) != (estate.name, plan.aim, plan.seal):
-        raise Refused(
-            f"the order is for the plan {order.seal[:12]} to {order.aim} in {order.estate}, not for {plan.seal[:12]}",
-            hint="look at what would be done now, and order that: seawall drp plan",
-        )
+    _require_for(estate, order, plan.aim, plan.seal)
     if not order.at - AHEAD <= at < order.until or order.until - order.at > LONGEST:
         raise Refused(
             f"the order is valid from {order.at:%Y-%m-%d %H:%M} to {order.until:%Y-%m-%d %H:%M}, "
@@ -91,6 +87,25 @@ def require(estate: Estate, signed: Signed, plan: Plan, at: datetime) -> None:
             hint="order it anew: seawall drp order --seal SEAL --by NAME; and look at the clocks",
         )
     _require_no_more_loss(order, plan.moves)
+    _require_enough(estate, signed)
+
+
+def require_decided(estate: Estate, signed: Signed, aim: Aim, seal: str) -> None:
+    """Raise as `require` unless enough people ordered that; when, and upon which loss, was looked at when it began."""
+    _require_for(estate, signed.order, aim, seal)
+    _require_enough(estate, signed)
+
+
+def _require_for(estate: Estate, order: Order, aim: Aim, seal: str) -> None:
+    if (order.estate, order.aim, order.seal) != (estate.name, aim, seal):
+        raise Refused(
+            f"the order is for the plan {order.seal[:12]} to {order.aim} in {order.estate}, not for {seal[:12]}",
+            hint="look at what would be done now, and order that: seawall drp plan",
+        )
+
+
+def _require_enough(estate: Estate, signed: Signed) -> None:
+    order = signed.order
     if missing := lacking(estate.drp, order, signers(estate.drp, signed)):
         raise Refused(
             f"the order of {order.by} is not enough: {missing}",
