@@ -13,10 +13,9 @@ from backups import paths, standing
 from backups.metrics import exposition
 from backups.site import Site
 from backups.standing import Standing
-from effects import files
+from effects import apprise, files
 from effects.clock import now
 from effects.ping import ping
-from effects.run import attempt
 from effects.secrets import resolve
 from estate.problem import Problem
 
@@ -62,13 +61,13 @@ def notify(site: Site, subject: str, trouble: str, *, same: str | None = None) -
         if told.get(subject, "") == (kept := trouble if same is None else same):
             return None
         title = f"{site.host.name}: {subject}: {'trouble' if trouble else 'all is well again'}"
-        argv = ["apprise", f"--config={site.estate.backup.notify.file}", f"--title={title}"]
+        text, config = trouble or "It is saved as promised.", site.estate.backup.notify.file
         try:
-            said = attempt(argv, timeout=LIMIT, stdin=trouble or "It is saved as promised.")
+            said = apprise.notify(config, title, text, timeout=LIMIT)
         except Problem as fault:
             return f"nobody could be told: {fault.what}; {fault.hint}"
         if not said.ok:
-            return f"nobody could be told: apprise ended with {said.code}"  # what it says may hold a URL
+            return f"nobody could be told: apprise ended with {said.code}"
         files.write(TOLD, json.dumps(told | {subject: kept}, indent=1), mode=0o600)
     return None
 

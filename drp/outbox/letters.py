@@ -14,9 +14,9 @@ from email.policy import SMTP
 from pathlib import Path
 
 from drp.outbox.message import Message
-from effects import files
+from effects import apprise, files
 from effects.rest import Service
-from effects.run import attempt, run
+from effects.run import run
 from estate import channels
 from estate.problem import Failed, Missing
 
@@ -75,11 +75,10 @@ def to_webhook(service: Service, message: Message, key: str | None) -> str:
 
 
 def to_apprise(channel: channels.Apprise, message: Message) -> str:
-    """Through Debian's apprise, which reads its URLs from the file itself: none is on a command line."""
+    """Whatever apprise knows how to reach."""
     if channel.address.file is None:
         raise Missing("apprise reads its URLs from a file", hint='set address = { file = "secrets/NAME" }')
-    argv = ["apprise", f"--config={channel.address.file}", f"--title={message.title}"]
-    said = attempt(argv, timeout=LIMIT, stdin=message.text)
+    said = apprise.notify(channel.address.file, message.title, message.text, timeout=LIMIT)
     if not said.ok:
         raise Failed(f"apprise ended with {said.code}", hint="try its URLs by hand: apprise --config=FILE --body=test")
-    return "taken by apprise"  # what it says may hold a URL
+    return "taken by apprise"
