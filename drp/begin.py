@@ -7,10 +7,11 @@ from backups import paths
 from backups.site import Site
 from drp import job as jobs
 from drp import observe, web
-from drp.engine import World, carry_out
+from drp.engine import carry_out
 from drp.job import Job, JobKind
 from drp.orders import Signed, require, require_decided
 from drp.plan import Plan
+from drp.step import World
 from drp.steps import for_job
 from effects import files
 from effects.clock import now

@@ -4,7 +4,7 @@ The site files are the hardening playbook's; here they are only switched. `/etc/
 makes the web server answer 503 with Retry-After to all but loopback.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,12 +60,30 @@ def loaded(server: WebServer, *vhosts: Vhost) -> bool:
     Certificates of `vhosts` count too: brought back by a rename, they are read at the next reload and not before. So
     do their directories, which the sandbox of a PHP service holds on to from its start.
     """
+    return _since(server) is not None and len(those_loaded(server, vhosts)) == len(vhosts)
+
+
+def those_loaded(server: WebServer, vhosts: Collection[Vhost]) -> frozenset[str]:
+    """The domains of `vhosts` for which nothing is owed; as `loaded`, and asked in one go."""
+    since = _since(server)
+    if since is None:
+        return frozenset()
+    read = [vhost for vhost in vhosts if _older(Path(vhost.certificates), since)]
+    pids = _pids([vhost.service for vhost in read if vhost.service is not None])
+    return frozenset(vhost.domain for vhost in read if vhost.service is None or _sees(vhost, pids[vhost.service]))
+
+
+def _since(server: WebServer) -> int | None:
+    """When the servers were reloaded, in nanoseconds; None where a site was switched since."""
     try:
         since = RELOADED.stat().st_mtime_ns
     except FileNotFoundError:
-        return False
-    switches = [Path(server.sites), paths.MAINTENANCE, *(Path(vhost.certificates) for vhost in vhosts)]
-    return all(path.stat().st_ctime_ns <= since for path in switches if path.exists()) and all(map(_sees, vhosts))
+        return None
+    return since if all(_older(path, since) for path in (Path(server.sites), paths.MAINTENANCE)) else None
+
+
+def _older(path: Path, since: int) -> bool:
+    return not path.exists() or path.stat().st_ctime_ns <= since
 
 
 def reload(server: WebServer, *vhosts: Vhost) -> None:
@@ -97,12 +115,19 @@ def _shared(vhosts: Iterable[Vhost]) -> list[str]:
     return [line.split()[0] for line in listed.out.splitlines() if line.strip()]
 
 
-def _sees(vhost: Vhost) -> bool:
+def _pids(services: Sequence[str]) -> dict[str, str]:
+    """Of each its main process; 0 where it does not run."""
+    if not services:
+        return {}
+    shown = attempt(["systemctl", "show", "--property=Id,MainPID", *services], timeout=30).out
+    found = [dict(line.split("=", 1) for line in unit.splitlines() if line) for unit in shown.split("\n\n")]
+    known = {unit["Id"]: unit["MainPID"] for unit in found if unit}
+    return {service: known.get(service, "0") for service in services}
+
+
+def _sees(vhost: Vhost, pid: str) -> bool:
     """Whether its own PHP service runs on the directory that stands there now, and not on one that was moved aside."""
-    if vhost.service is None:
-        return True
-    pid = attempt(["systemctl", "show", "--property=MainPID", "--value", vhost.service], timeout=30).out.strip()
-    inside = Path("/proc", pid or "0", "root", str(vhost.directory).lstrip("/"))
+    inside = Path("/proc", pid, "root", str(vhost.directory).lstrip("/"))
     try:
         return inside.stat().st_ino == Path(vhost.directory).stat().st_ino
     except OSError:

@@ -11,12 +11,13 @@ from saved_estate import T0, lab_estate, site
 
 from drp import job as jobs
 from drp import tickets
-from drp.engine import World, carry_out
+from drp.engine import carry_out
 from drp.job import Job, JobKind, incident_of
 from drp.outbox import look, sender
 from drp.outbox.box import Outbox
 from drp.outbox.delivery import Ways
 from drp.plan import Plan
+from drp.step import World
 from drp.steps.announce import Ticket
 from estate.channels import Command
 from estate.model import Estate

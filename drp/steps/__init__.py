@@ -1,12 +1,14 @@
-"""The steps of every job, in order. Most valuable vhost first, each to its end before the next begins."""
+"""The steps of every job, in order; where vhosts flow, the most valuable first."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from drp.engine import Step
+from drp.engine import Act
+from drp.flow import Flow
 from drp.job import Job, JobKind
 from drp.plan import Move
+from drp.step import Step
 from drp.steps.announce import Dns, Ticket
 from drp.steps.data import Database, Files, Save
 from drp.steps.fence import Admit, Fence, Give
@@ -15,7 +17,7 @@ from estate.model import Engine, Estate, Host
 from estate.points import FILES, kinds_on
 
 
-def for_job(job: Job, estate: Estate, host: Host) -> tuple[Step, ...]:
+def for_job(job: Job, estate: Estate, host: Host) -> tuple[Act, ...]:
     """What one host does for a job."""
     by_kind = {
         JobKind.ACTIVATE: _activate,
@@ -26,20 +28,14 @@ def for_job(job: Job, estate: Estate, host: Host) -> tuple[Step, ...]:
     return tuple(by_kind[job.kind](job, estate, host))
 
 
-def _activate(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
+def _activate(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
     domains = frozenset(move.domain for move in job.plan.moves)
     yield Fence(estate.hosts[job.plan.source], host.name, domains)
-    for move in job.plan.moves:
-        vhost = estate.vhosts[move.domain]
-        yield from _bring(job, estate, move)
-        yield Serve(vhost, public=True)
-        yield Prove(vhost, public=True)
-        yield Ticket(vhost, "activated", _words(replace(move, replicas=()).loss(job.ordered)))  # one may not be had
-        yield Dns(vhost, move.changes)
+    yield _flow(job, lambda move: _activated(job, estate, move))
     yield Schedule(host.name, on=True, vhosts=domains)  # where nobody serves, nobody is saved
 
 
-def _withdraw(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
+def _withdraw(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
     vhosts = tuple(estate.vhosts[move.domain] for move in job.plan.moves)
     domains = frozenset(vhost.domain for vhost in vhosts)
     yield Schedule(host.name, on=False)
@@ -50,28 +46,41 @@ def _withdraw(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
     yield Fence(estate.hosts[job.plan.target], job.plan.target, domains)
 
 
-def _restore(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
+def _restore(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
     vhosts = tuple(estate.vhosts[move.domain] for move in job.plan.moves)
     yield Admit(vhosts, host.name)
     yield Schedule(host.name, on=False)
     yield Freeze(vhosts, host.name)
-    for move in job.plan.moves:
-        yield from _bring(job, estate, move)
-    for vhost in vhosts:
-        yield Serve(vhost, public=False)
-        yield Prove(vhost, public=False)
+    yield _flow(job, lambda move: (*_bring(job, estate, move), *_served(estate, move, public=False)))
     yield Give(host.name, frozenset(vhost.domain for vhost in vhosts))
-    for vhost in vhosts:
-        yield Serve(vhost, public=True)
-        yield Prove(vhost, public=True)
+    yield _flow(job, lambda move: _served(estate, move, public=True))
     yield Schedule(host.name, on=True)
 
 
-def _redirect(job: Job, estate: Estate, host: Host) -> Iterator[Step]:
-    for move in job.plan.moves:
-        vhost = estate.vhosts[move.domain]
-        yield Ticket(vhost, "returned", "nothing: writes were frozen before the last copy")
-        yield Dns(vhost, move.changes)
+def _redirect(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
+    yield _flow(job, lambda move: _redirected(estate, move))
+
+
+def _flow(job: Job, way: Callable[[Move], Iterable[Step]]) -> Flow:
+    return Flow(tuple(tuple(way(move)) for move in job.plan.moves))
+
+
+def _activated(job: Job, estate: Estate, move: Move) -> Iterator[Step]:
+    yield from _bring(job, estate, move)
+    yield from _served(estate, move, public=True)
+    loss = replace(move, replicas=()).loss(job.ordered)  # one may not be had
+    yield Ticket(estate.vhosts[move.domain], "activated", _words(loss))
+    yield Dns(estate.vhosts[move.domain], move.changes)
+
+
+def _served(estate: Estate, move: Move, *, public: bool) -> Iterator[Step]:
+    yield Serve(estate.vhosts[move.domain], public=public)
+    yield Prove(estate.vhosts[move.domain], public=public)
+
+
+def _redirected(estate: Estate, move: Move) -> Iterator[Step]:
+    yield Ticket(estate.vhosts[move.domain], "returned", "nothing: writes were frozen before the last copy")
+    yield Dns(estate.vhosts[move.domain], move.changes)
 
 
 def _bring(job: Job, estate: Estate, move: Move) -> Iterator[Step]:

@@ -1,11 +1,12 @@
 """Steps by which the world hears of it: tickets for people, DNS for visitors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backups import paths
 from drp import dns, tickets
-from drp.engine import World
 from drp.job import incident_of
+from drp.step import Each, World
 from drp.steps.base import OfVhost
 from effects import secrets
 from effects.clock import now, wait_until
@@ -19,11 +20,15 @@ class Ticket(OfVhost):
     word: str  # activated, returned
     loss: str
     kind = "ticket"
+    abreast = 1  # the first of an incident opens it, and the others refer to that
     vhosts: frozenset[str] = frozenset()
 
     @property
     def after(self) -> frozenset[str]:
         return frozenset({self.vhost.domain})
+
+    def gathered(self, steps: Sequence["Ticket"]) -> Each:
+        return Each(steps)
 
     def _key(self, world: World) -> str:
         return f"{world.job.id}.{self.vhost.domain}"

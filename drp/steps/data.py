@@ -10,7 +10,7 @@ from backups.memory import Taken
 from backups.replicas.promoting import promote
 from backups.streams.forward import forward
 from drp import web
-from drp.engine import World
+from drp.step import World
 from drp.steps.base import OfVhost
 from effects.clock import now, wait_until
 from effects.run import attempt

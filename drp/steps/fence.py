@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from backups import fencing, guarding
 from drp import epochs, web
-from drp.engine import World
+from drp.step import World
 from estate.model import Host, Vhost
 
 

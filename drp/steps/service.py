@@ -1,12 +1,13 @@
 """Steps about who serves: enabled, answering, frozen, backed up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backups import memory
 from drp import web
-from drp.engine import World
-from drp.steps.base import OfVhost
+from drp.step import World, tried
+from drp.steps.base import OfVhost, Together
 from effects import http
 from effects.clock import wait_until
 from effects.run import attempt, run
@@ -23,26 +24,46 @@ def server_of(world: World) -> WebServer:
 
 
 @dataclass(frozen=True, slots=True)
-class Serve(OfVhost):
+class Serve(Together):
     """The web server answers for the vhost: enabled, and not in maintenance where `public`."""
 
     public: bool
     kind = "serve"
 
-    def proof(self, world: World) -> str | None:
-        server = server_of(world)
-        ready = (
-            web.enabled(server, self.vhost)
-            and not (self.public and web.in_maintenance(self.vhost))
-            and web.loaded(server, self.vhost)
-        )
-        return "enabled" + (" and open" if self.public else "") if ready else None
+    def gathered(self, steps: Sequence["Serve"]) -> "Serving":
+        return Serving(steps)
 
-    def act(self, world: World) -> None:
+    @property
+    def said(self) -> str:
+        """Where it holds."""
+        return "enabled" + (" and open" if self.public else "")
+
+    def switched(self, world: World) -> bool:
+        """Whether the next reload serves it."""
+        return web.enabled(server_of(world), self.vhost) and not (self.public and web.in_maintenance(self.vhost))
+
+    def switch(self, world: World) -> None:
+        """Have the next reload serve it."""
         web.enable(server_of(world), self.vhost)
         if self.public:
             web.set_maintenance(self.vhost, on=False)
-        web.reload(server_of(world), self.vhost)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Vhosts that one reload serves. One whose site is not there keeps no other from it."""
+
+    steps: Sequence[Serve]
+
+    def proofs(self, world: World) -> list[str | Problem | None]:
+        switched = [step.vhost for step in self.steps if step.switched(world)]
+        there = web.those_loaded(server_of(world), switched)
+        return [step.said if step.vhost.domain in there else None for step in self.steps]
+
+    def act(self, world: World) -> list[Problem | None]:
+        faults = [tried(step.switch, world) for step in self.steps]
+        web.reload(server_of(world), *(step.vhost for step, fault in zip(self.steps, faults, strict=True) if not fault))
+        return faults
 
 
 @dataclass(frozen=True, slots=True)

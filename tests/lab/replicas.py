@@ -18,7 +18,7 @@ import json, sys
 from backups.replicas.promoting import standbys
 from backups.site import Site
 from backups.streams.tails import tails
-from drp.engine import World
+from drp.step import World
 from drp.job import Job, JobKind
 from drp.orders import Signed
 from drp.plan import Plan
