@@ -6,7 +6,7 @@ an order that found no majority leaves nothing behind that could be told to them
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from backups import paths
@@ -24,6 +24,7 @@ from estate.problem import Failed, Problem, Refused
 STATE = paths.STATE / "fence"  # the twin's own word, as the others keep theirs
 ANSWER = 5.0  # seconds for one witness; a boot waits for it
 TELL = 20.0
+LATE = "not waited for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Word:
     @property
     def said(self) -> str:
         """For people."""
+        if self.silent == LATE:
+            return f"{self.witness} was {LATE}"
         if self.silent:
             return f"{self.witness} does not answer ({self.silent})"
         if self.refused:
@@ -99,6 +102,23 @@ def tell(site: Site, client: Host, wanted: Held) -> tuple[Word, ...]:
     return _each(others(site, client), lambda server: _told(server, client, wanted))
 
 
+def _most(site: Site, client: Host, wanted: Held) -> tuple[Word, ...]:
+    """As `tell`, without waiting for who can't change the outcome any more: with a datacenter lost, that is seconds.
+
+    This host's own word counts as given, for nothing is asked where it is not.
+    """
+    pool = ThreadPoolExecutor(max_workers=2)
+    asked = {server.name: pool.submit(_told, server, client, wanted) for server in others(site, client)}
+    try:
+        for _ in as_completed(asked.values()):
+            words = tuple(one.result() if one.done() else Word(name, silent=LATE) for name, one in asked.items())
+            if agreed([Word(site.host.name, wanted), *words], wanted):
+                break
+        return words
+    finally:
+        pool.shutdown(wait=False)  # it is still told, and else by the look a minute later
+
+
 def _told(server: Host, client: Host, wanted: Held) -> Word:
     door = ["-p", str(server.ssh_port), f"borg-{client.name}@{server.ipv4}"]
     verb = ["fence", str(wanted.epoch), wanted.seal, wanted.holder, wanted.since]
@@ -134,7 +154,7 @@ def raise_to(site: Site, client: Host, wanted: Held) -> None:
     Killed in between, the next run says the same to all.
     """
     own = fence.refusal(mine(client), wanted) or ""
-    words = () if own else tell(site, client, wanted)
+    words = () if own else _most(site, client, wanted)
     here = Word(site.host.name, mine(client) if own else wanted, refused=own)
     learn(client, [here, *words])
     if own or not agreed([here, *words], wanted):
