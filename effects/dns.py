@@ -20,7 +20,7 @@ import dns.tsig
 import dns.update
 
 from effects.clock import now
-from estate.problem import BadEstate, Failed, Unreachable, Untrusted
+from estate.problem import BadEstate, Failed, Problem, Unreachable, Untrusted
 
 LIMIT = 3.0  # seconds for one question or one update, connection included
 
@@ -83,7 +83,11 @@ def rrset(server: Server, name: str, rtype: str, *, timeout: float = LIMIT) -> S
     """
     question = dns.message.make_query(name, rtype)
     question.flags &= ~dns.flags.RD
-    answer = _within(server, lambda: _ask(question, server, timeout))
+    return read(_within(server, lambda: _ask(question, server, timeout)), server, name, rtype)
+
+
+def read(answer: dns.message.Message, server: Server, name: str, rtype: str) -> Served:
+    """The RRset in an answer to a question for it. Raises Failed where the server does not speak for the zone."""
     if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not answer.flags & dns.flags.AA:
         said = dns.rcode.to_text(answer.rcode()) if answer.rcode() else "no authority"
         raise Failed(
@@ -103,6 +107,11 @@ def update(server: Server, zone: str, edits: tuple[Edit, ...], key: Key, *, time
     """
     message = _message(zone, edits, key)
     answer = _within(server, lambda: _tell(message, server, timeout))
+    return taken(answer, server, zone, key)
+
+
+def taken(answer: dns.message.Message | None, server: Server, zone: str, key: Key) -> bool:
+    """Whether an update happened, by its answer; None is one that is not signed. Raises Failed as `update`."""
     if answer is not None and answer.rcode() in _NOT_AS_REQUIRED:
         return False
     _require_taken(answer, server, zone, key)
@@ -120,7 +129,7 @@ def may_update(server: Server, zone: str, key: Key, *, timeout: float = LIMIT) -
     """
     message = dns.update.UpdateMessage(zone)
     message.present(dns.name.from_text(zone))
-    message.use_tsig(_signing(key))
+    message.use_tsig(signing(key))
     answer = _within(server, lambda: _tell(message, server, timeout))
     signed = _require_taken(answer, server, zone, key).tsig
     return 0 if signed is None else int(signed[0].time_signed - now().timestamp())
@@ -167,14 +176,15 @@ def _message(zone: str, edits: tuple[Edit, ...], key: Key) -> dns.update.UpdateM
             message.replace(edit.name, edit.ttl, edit.rtype, *edit.after)
         else:
             message.delete(edit.name, edit.rtype)
-    message.use_tsig(_signing(key))
+    message.use_tsig(signing(key))
     return message
 
 
-def _signing(key: Key) -> dns.tsig.Key:
+def signing(key: Key) -> dns.tsig.Key:
+    """The key as dnspython uses it. Raises BadEstate where it can be none."""
     try:
-        signing = dns.tsig.Key(key.name, base64.b64decode(key.secret, validate=True), key.algorithm)
-        dns.tsig.get_context(signing)  # type: ignore[no-untyped-call]
+        made = dns.tsig.Key(key.name, base64.b64decode(key.secret, validate=True), key.algorithm)
+        dns.tsig.get_context(made)  # type: ignore[no-untyped-call]
     except ValueError:
         raise BadEstate(
             f"the secret of the TSIG key {key.name} is not base64",
@@ -185,30 +195,35 @@ def _signing(key: Key) -> dns.tsig.Key:
             f"the TSIG key {key.name} has an unknown algorithm: {key.algorithm}",
             hint="hmac-sha256 is what both Knot and BIND take",
         ) from None
-    return signing
+    return made
 
 
 def _within(server: Server, talk: Callable[[], T]) -> T:
     """What `talk` says; what goes wrong in it gets a name and the server's."""
     try:
         return talk()
-    except _CLOCK as fault:
-        raise Untrusted(
+    except (OSError, EOFError, dns.exception.DNSException) as fault:
+        raise problem(server, fault) from None
+
+
+def problem(server: Server, fault: Exception) -> Problem:
+    """What went wrong between `server` and us, in words."""
+    if isinstance(fault, _CLOCK):
+        return Untrusted(
             f"{server}: the clocks of this machine and that server differ too much ({fault})",
             hint="compare date -u on both; set right the one that is wrong, then run the same command again",
-        ) from None
-    except (dns.tsig.PeerError, dns.tsig.BadSignature, dns.tsig.BadKey, dns.message.UnknownTSIGKey) as fault:
-        raise Untrusted(
+        )
+    if isinstance(fault, (dns.tsig.PeerError, dns.tsig.BadSignature, dns.tsig.BadKey, dns.message.UnknownTSIGKey)):
+        return Untrusted(
             f"{server}: the TSIG key is not the one expected ({fault})",
             hint="compare the key's name, algorithm and secret with the server's, and what it lets that key do",
-        ) from None
-    except (dns.exception.Timeout, OSError, EOFError) as fault:
-        raise Unreachable(
+        )
+    if isinstance(fault, (dns.exception.Timeout, OSError, EOFError)):
+        return Unreachable(
             f"{server}: no answer to a DNS message: {fault}",
             hint=f"look whether it runs and port {server.port} is open for UDP and TCP, then run it again",
-        ) from None
-    except dns.exception.DNSException as fault:
-        raise Failed(
-            f"{server}: an answer that is none: {type(fault).__name__}: {fault}",
-            hint=f"look at what answers there: dig @{server.address} -p {server.port} . SOA",
-        ) from None
+        )
+    return Failed(
+        f"{server}: an answer that is none: {type(fault).__name__}: {fault}",
+        hint=f"look at what answers there: dig @{server.address} -p {server.port} . SOA",
+    )

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from time import monotonic, time
 
+import name_servers
 import pytest
 from dns_estate import BIND_CONF, KNOT_CONF, SECRET, WEB1, ZONE, estate_of
 
@@ -17,10 +18,8 @@ from drp import dns
 from drp.dns import Change
 from effects.clock import wait_until
 from effects.dns import Edit, Key, Server, query, update
-from effects.run import run
 from estate.model import Estate, Zone
 from estate.problem import BadEstate, Failed, Problem, Refused, Unreachable, Untrusted
-from lab import image
 
 pytestmark = pytest.mark.lab
 
@@ -86,20 +85,8 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The lab's image, writable and thrown away: its Knot and its BIND run from there as plain processes."""
-    disk, base = tmp_path_factory.mktemp("tree"), tmp_path_factory.getbasetemp()
-    for name in ("upper", "work", "root"):
-        (disk / name).mkdir()
-    layers = f"lowerdir={image.base(image.own_suite(), print)},upperdir={disk}/upper,workdir={disk}/work"
-    run(["mount", "-t", "overlay", "overlay", "-o", layers, str(disk / "root")], timeout=30)
-    inside = disk / "root" / str(base).lstrip("/")
-    inside.mkdir(parents=True)
-    try:
-        run(["mount", "--bind", str(base), str(inside)], timeout=30)
-        yield disk / "root"
-        run(["umount", str(inside)], timeout=30)
-    finally:
-        run(["umount", "--recursive", str(disk / "root")], timeout=30)
+    with name_servers.tree(tmp_path_factory.mktemp("tree"), tmp_path_factory.getbasetemp()) as root:
+        yield root
 
 
 @pytest.fixture
@@ -112,25 +99,14 @@ def lab(tmp_path: Path, tree: Path) -> Iterator[Lab]:
         (tmp_path / f"{name}.zone").write_text(f"$ORIGIN {name}.\n{ZONE}")
     pids: dict[str, int] = {}
     try:
-        run(["chroot", str(tree), "knotd", "-d", "-c", str(tmp_path / "knot.conf")], timeout=20)
-        pids["ns1"] = pid_in(tmp_path / "knot.pid")
-        run(["chroot", str(tree), "named", "-c", str(tmp_path / "named.conf")], timeout=20)
-        pids["ns2"] = pid_in(tmp_path / "named.pid")
+        pids["ns1"] = name_servers.knotd(tree, tmp_path)
+        pids["ns2"] = name_servers.named(tree, tmp_path)
         made = Lab(estate_of({"ns1": KNOT, "ns2": BIND}), port, pids)
         late = Failed("the name servers do not serve", hint=f"look into {tmp_path}")
         wait_until(lambda: serve(made), timeout=20, late=late)
         yield made
     finally:
-        for pid in pids.values():
-            os.kill(pid, signal.SIGKILL)
-        late = Failed("a killed server does not go", hint="look at its process")
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids.values()), timeout=20, late=late)
-
-
-def pid_in(path: Path) -> int:
-    late = Failed(f"{path} does not appear", hint="look beside it")
-    wait_until(lambda: path.exists() and path.read_text().strip() != "", timeout=20, late=late)
-    return int(path.read_text())
+        name_servers.end(*pids.values())
 
 
 def serve(lab: Lab) -> bool:
