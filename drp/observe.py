@@ -6,18 +6,22 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from backups.engines import server
+from backups.mark import Mark
 from backups.proof import record
 from backups.replicas.promoting import standbys
 from backups.repository import Repository
 from backups.site import Site
-from backups.streams.tails import fetched, tails
+from backups.streams.tails import fetched, reaching, tails
 from drp import dns, epochs
 from drp import job as jobs
+from drp.asked import recalled
 from drp.plan import PLAN, Observed, Plan, activation, homecoming
+from drp.scope import EVERYTHING, Scope
 from effects import files
 from effects.clock import now
 from estate.model import Engine, Host, Role
-from estate.points import FILES, Archive, Kind, newest
+from estate.points import FILES, Archive, Kind, Tail, newest
 from estate.problem import BadEstate, Problem, Refused
 
 KINDS: tuple[Kind, ...] = (FILES, *Engine)
@@ -31,12 +35,8 @@ def pair(site: Site) -> tuple[Host, Host]:
     return (here, there) if here.role is Role.PRODUCTION else (there, here)
 
 
-def plan_activation(site: Site, *, sizes: bool = True, proven: bool = False) -> Plan:
-    """The plan to bring production up here. Without `sizes` its estimates are empty; the seal is the same.
-
-    From the newest of each kind, or with `proven` from the newest that came up whole in the proof room: which one is
-    the operator's choice, and part of the seal.
-    """
+def plan_activation(site: Site, scope: Scope = EVERYTHING, *, sizes: bool = True) -> Plan:
+    """The plan to bring up here what `scope` asks for. Without `sizes` estimates are empty; the seal is the same."""
     production, twin = pair(site)
     with ThreadPoolExecutor(max_workers=2) as pool:  # with a datacenter gone each of these waits for it
         streams, names = pool.submit(fetched, site, production), pool.submit(_seen, site, production, twin)
@@ -44,24 +44,42 @@ def plan_activation(site: Site, *, sizes: bool = True, proven: bool = False) -> 
         fetch, seen = streams.result(), names.result()
     archives = record.readable(production.name, listed)
     verdicts = record.verdicts(production.name)
-    if proven:
+    if scope.proven:
         archives = tuple(archive for archive in archives if verdicts.get(archive.id))
+    if scope.at is not None:
+        archives = reaching(site, production, archives, scope.at)
+    archives, standing = _standing(seen.served, archives)
     measured = sizes_of(site, production, archives) if sizes else {}
     after, said = tails(site, production, archives, fetch)
     said = (*(fault.what for fault in faults), *said)
+    after = {key: _ended(tail, scope.at, standing) for key, tail in after.items()}
     seen = replace(seen, archives=archives, sizes=measured, faults=said, verdicts=verdicts, tails=after)
-    if not proven:  # an older point was asked for, and the replica is the newest
+    if not scope.proven and scope.at is None:  # else an older point is wanted, and the replica is the newest
         seen = replace(seen, replicas=standbys(site.estate, production, after.values()))
-    return activation(site.estate, production, twin, seen)
+    return activation(site.estate, production, twin, replace(seen, standing=standing), scope)
+
+
+def _standing(served: frozenset[str], archives: tuple[Archive, ...]) -> tuple[tuple[Archive, ...], frozenset[Kind]]:
+    """Database servers that this host serves a part of their vhosts from: the rest is in them as well, as they were
+    brought. Of their archives that one is left, and nothing newer: it would replace what was written here since."""
+    earlier = [job.plan for job in jobs.known() if job.kind is jobs.JobKind.ACTIVATE]
+    brought = [a for plan in earlier for move in plan.moves if move.domain in served for a in move.archives]
+    last = {archive.kind: archive for archive in brought if archive.kind != FILES}
+    there = {kind: one for kind, one in last.items() if Mark(kind).holds(one, server(Engine(kind)).data)}
+    rest = tuple(archive for archive in archives if archive.kind not in there)
+    return (*rest, *there.values()), frozenset(there)
+
+
+def _ended(tail: Tail, at: datetime | None, standing: frozenset[Kind]) -> Tail:
+    """Up to where it is to be used: to that instant, or to where it was."""
+    beyond = Mark(tail.engine).beyond if tail.engine in standing else None
+    ends = [beyond.until] if beyond is not None else [tail.until] if at is None else [tail.until, at]
+    return replace(tail, until=min(ends))
 
 
 def plan_with_seal(site: Site, seal: str) -> Plan:
-    """The plan that was approved, made anew: of the newest, or of the newest proven. Raises as `require_seal`."""
-    plan = plan_activation(site, sizes=False)
-    if len(seal) >= SHORTEST and not plan.seal.startswith(seal):
-        with suppress(Refused):
-            other = plan_activation(site, sizes=False, proven=True)
-            plan = other if other.seal.startswith(seal) else plan
+    """The plan that was approved, made anew of what was asked for then. Raises as `require_seal`."""
+    plan = plan_activation(site, recalled(seal), sizes=False)
     require_seal(plan, seal)
     return plan
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from backups.replicas.promoting import Standby
 from drp.dns import Change
+from drp.scope import EVERYTHING, Scope
 from estate.model import Estate, Host, Vhost
 from estate.orders import Aim
 from estate.points import FILES, Archive, Kind, Tail, kinds_of, recovery_point
@@ -36,6 +37,7 @@ class Observed:
     verdicts: Mapping[str, bool] = field(default_factory=dict)  # archive id: whether a proof that was made of it held
     tails: Mapping[str, Tail] = field(default_factory=dict)  # archive id: the stream after that snapshot
     replicas: tuple[Standby, ...] = ()  # that follow the log of those streams
+    standing: frozenset[Kind] = frozenset()  # engines that the target serves other vhosts from, as those archives are
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Move:
     proven: bool | None = None  # whether all of it came up whole in the proof room; None: not all of it was there yet
     tails: tuple[Tail, ...] = ()  # of those snapshots that a stream goes on from
     replicas: tuple[Standby, ...] = ()  # of those engines
+    standing: frozenset[Kind] = frozenset()  # engines that another plan brought, with this vhost's databases in them
 
     def points(self) -> Mapping[Kind, datetime]:
         """Up to when each part is brought back: the archive's time, the end of its stream, or the replica's."""
@@ -74,6 +77,8 @@ class Plan:
     moves: tuple[Move, ...]
     faults: tuple[str, ...] = ()
     replicas: tuple[Standby, ...] = ()  # where they are good: else the stream brings its snapshot to the same place
+    at: datetime | None = None  # where databases are brought on to that instant and not to the end of their stream
+    left: tuple[str, ...] = ()  # domains that nobody serves, and this plan does not bring back
 
     @property
     def seal(self) -> str:
@@ -87,46 +92,54 @@ class Plan:
                 [(a.id, a.kind, a.side) for a in move.archives],
                 [(c.zone, c.name, c.rtype, c.before, c.after, c.ttl) for c in move.changes],
                 [(t.archive, t.chain) for t in move.tails],
+                sorted(move.standing),
             )
             for move in self.moves
         ]
-        what = TypeAdapter(object).dump_json((self.aim, self.epoch, self.source, self.target, acts))
+        what = TypeAdapter(object).dump_json((self.aim, self.epoch, self.source, self.target, self.at, acts))
         return hashlib.sha256(what).hexdigest()
 
 
 PLAN = TypeAdapter(Plan)
 
 
-def activation(estate: Estate, source: Host, target: Host, seen: Observed) -> Plan:
-    """Bring every vhost of `source` that `target` does not serve yet up there, from the newest recovery point.
+def activation(estate: Estate, source: Host, target: Host, seen: Observed, scope: Scope = EVERYTHING) -> Plan:
+    """Bring what `scope` asks for, of what `target` does not serve yet, up there from the newest recovery point.
 
     Raises Refused where a vhost has none: what can't come back must be known before, not halfway. And where what
-    `target` serves already would be replaced by something older.
+    `target` serves already would be replaced by something older. As `Scope.of` too.
     """
-    hopeless: list[str] = []
-    moves: list[Move] = []
-    brought: set[str] = set()
     waiting = [vhost for vhost in estate.vhosts_on(source) if vhost.domain not in seen.served]
-    _require_whole_servers(estate, target, waiting)
-    for vhost in waiting:
-        there = recovery_point(estate, vhost, seen.archives)
-        if not there:
-            hopeless.append(vhost.domain)
-            continue
-        seconds = _estimate(there, seen.sizes, brought)
-        brought |= {archive.id for archive in there if archive.kind != FILES}
-        proven = _proven(there, seen.verdicts)
-        tails = tuple(seen.tails[archive.id] for archive in there if archive.id in seen.tails)
-        engines = {tail.engine for tail in tails}
-        replicas = tuple(one for one in seen.replicas if one.engine in engines)
-        moves.append(Move(vhost.domain, there, seen.changes[vhost.domain], seconds, proven, tails, replicas))
-    if hopeless:
+    coming = scope.of(waiting, [vhost.domain for vhost in estate.vhosts_on(source)])
+    _require_whole_servers(estate, target, coming, seen.standing)
+    moves = _moves(estate, coming, seen)
+    if hopeless := [vhost.domain for vhost in coming if vhost.domain not in {move.domain for move in moves}]:
         said = "".join(f"\n{fault}" for fault in seen.faults)
         raise Refused(
             f"no recovery point for {', '.join(hopeless)} on any backup server that answers{said}",
             hint="bring a backup server back, or look at: seawall drp status",
         )
-    return Plan("activate", source.name, target.name, seen.at, seen.epoch, tuple(moves), seen.faults, seen.replicas)
+    left = tuple(vhost.domain for vhost in waiting if vhost not in coming)
+    return Plan(
+        "activate", source.name, target.name, seen.at, seen.epoch, moves, seen.faults, seen.replicas, scope.at, left
+    )
+
+
+def _moves(estate: Estate, coming: Sequence[Vhost], seen: Observed) -> tuple[Move, ...]:
+    """Of those that have a recovery point."""
+    points = {vhost.domain: recovery_point(estate, vhost, seen.archives) for vhost in coming}
+    brought = {archive.id for archive in seen.archives if archive.kind in seen.standing}
+    moves: list[Move] = []
+    for domain, there in ((domain, there) for domain, there in points.items() if there):
+        seconds = _estimate(there, seen.sizes, brought)
+        brought |= {archive.id for archive in there if archive.kind != FILES}
+        tails = tuple(seen.tails[archive.id] for archive in there if archive.id in seen.tails)
+        engines = {tail.engine for tail in tails}
+        replicas = tuple(one for one in seen.replicas if one.engine in engines)
+        standing = seen.standing & {archive.kind for archive in there}
+        proven = _proven(there, seen.verdicts)
+        moves.append(Move(domain, there, seen.changes[domain], seconds, proven, tails, replicas, standing))
+    return tuple(moves)
 
 
 def _proven(archives: Sequence[Archive], verdicts: Mapping[str, bool]) -> bool | None:
@@ -146,11 +159,16 @@ def homecoming(estate: Estate, twin: Host, production: Host, seen: Observed) -> 
     return Plan("return", twin.name, production.name, seen.at, seen.epoch, moves, seen.faults)
 
 
-def _require_whole_servers(estate: Estate, target: Host, coming: Sequence[Vhost]) -> None:
-    """A database server is brought whole, so nothing that `target` serves from it already may be among the rest."""
+def _require_whole_servers(
+    estate: Estate, target: Host, coming: Sequence[Vhost], standing: frozenset[Kind] = frozenset()
+) -> None:
+    """A database server is brought whole, so nothing that `target` serves from it already may be among the rest.
+
+    Unless it is `standing`: it was brought by a plan for some of its vhosts, and has the databases of the others too.
+    """
     if not coming:
         raise Refused(f"{target.name} serves all of its vhosts already", hint="look at: seawall drp status")
-    brought = {kind for vhost in coming for kind in kinds_of(estate, vhost) if kind != FILES}
+    brought = {kind for vhost in coming for kind in kinds_of(estate, vhost) if kind != FILES} - standing
     staying = [vhost for vhost in estate.vhosts_on(target) if vhost not in coming]
     if mixed := [vhost.domain for vhost in staying if brought & set(kinds_of(estate, vhost))]:
         raise Refused(

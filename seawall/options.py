@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
-from estate.problem import Missing
+from estate.problem import BadEstate, Missing
 
 F = TypeVar("F", bound=Callable[..., Any])
 ON_A_HOST = Path("/etc/seawall/estate.json")
@@ -50,3 +52,12 @@ def print_json(value: object) -> None:
 def say(line: str) -> None:
     """Progress, for whoever watches: standard output is the result's."""
     click.echo(f"  {line}", err=True)
+
+
+def instant_of(text: str, timezone: ZoneInfo) -> datetime:
+    """Raises BadEstate where that is no time."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadEstate(f"{text!r} is no time", hint="as in: 2026-11-22 03:14:00+01:00") from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=timezone)

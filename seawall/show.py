@@ -53,6 +53,12 @@ def plan(found: dict[str, Any]) -> None:
             "  what was found: seawall backup proofs, on the twin; the newest that is whole: seawall drp plan --proven",
             err=True,
         )
+    if left := found["plan"].get("left"):
+        click.echo(
+            f"NOT in this plan, and served by nobody once {found['plan']['source']} is fenced: {', '.join(left)}"
+        )
+    if at := found["plan"].get("at"):
+        click.echo(f"as things were at {at}: everything later is lost, where it was not replicated elsewhere")
     click.echo(
         f"{found['plan']['source']} → {found['plan']['target']}, seal {found['seal']}\n"
         f"nothing was done; to carry it out: seawall drp activate --seal {found['seal'][:12]} --by NAME"

@@ -11,7 +11,7 @@ from backups.site import Site
 from backups.streams.frames import Position
 from backups.streams.instant import ROOMS, fresh, noted
 from backups.streams.mirror import Mirror
-from backups.streams.replay import Log, replay
+from backups.streams.replay import Goal, Log, replay, stop_at
 from backups.streams.scratch import Scratch
 from backups.streams.tails import WITHOUT
 from effects import files
@@ -20,9 +20,12 @@ from estate.points import Archive, Tail
 from estate.problem import Missing, Problem, Refused
 
 
-def forward(site: Site, client: Host, archive: Archive, tail: Tail, why: str = "") -> Callable[[Path], Beyond]:
+def forward(
+    site: Site, client: Host, archive: Archive, tail: Tail, why: str = "", at: datetime | None = None
+) -> Callable[[Path], Beyond]:
     """What brings a directory that `archive` was extracted to up to the end of the stream as it is then, never to less
-    than `tail`. It returns in words how far that is, and `why` so; Refused: the stream has become shorter."""
+    than `tail`; or up to `at`, where that is before its end. It returns in words how far that is, and `why` so.
+    Refused: the stream has become shorter."""
 
     def act(stage: Path) -> Beyond:
         mine = server(tail.engine)
@@ -32,7 +35,7 @@ def forward(site: Site, client: Host, archive: Archive, tail: Tail, why: str = "
             scratch.stop()
             fresh(room, mine)
             try:
-                count, until = _through(site, client, archive, tail, scratch)
+                count, until = _through(site, client, archive, tail, scratch, at)
                 before = until.isoformat(timespec="milliseconds")
                 return Beyond(f"and {count} transactions of the stream, all before {before}{why}", until)
             except Problem as fault:
@@ -45,7 +48,9 @@ def forward(site: Site, client: Host, archive: Archive, tail: Tail, why: str = "
     return act
 
 
-def _through(site: Site, client: Host, archive: Archive, tail: Tail, scratch: Scratch) -> tuple[int, datetime]:
+def _through(
+    site: Site, client: Host, archive: Archive, tail: Tail, scratch: Scratch, at: datetime | None
+) -> tuple[int, datetime]:
     """How many transactions, and up to when."""
     note = noted(site, client, archive)
     if note is None:
@@ -55,15 +60,17 @@ def _through(site: Site, client: Host, archive: Archive, tail: Tail, scratch: Sc
     into.mkdir(mode=0o700)
     run, _ = mirror.unseal(tail.engine, note.chain, Position(note.position.name, 0), into)
     sealed = _position(tail.position)
-    if run.end.order < sealed.order:
+    within = at is not None and run.instant is not None and at <= run.instant
+    if run.end.order < sealed.order and not within:
         raise Refused(
             f"the stream of {client.name}'s {tail.engine} ends at {run.end}, and the plan was made with {sealed}",
             hint="bring the other backup server back and run the same command again, or make a new plan",
         )
     log = Log(tail.engine, into, run, note)
-    found = log.transactions()
-    replay(scratch, log, None, found)
-    return len(found), run.instant or tail.until
+    stop, found = stop_at(log, Goal(at if within else None))
+    replay(scratch, log, stop, found)
+    wanted = len(found) if stop is None else found.index(stop)
+    return wanted, at if within and at is not None else run.instant or tail.until
 
 
 def _position(text: str) -> Position:

@@ -51,6 +51,20 @@ def tails(
     return found, tuple(dict.fromkeys(said))
 
 
+def reaching(site: Site, client: Host, archives: Sequence[Archive], at: datetime) -> tuple[Archive, ...]:
+    """Those from before `at`, newest last. A snapshot is of the instant at which its copy ended, where its place in the
+    stream tells that; so of each engine those that begin before `at` and end after it are left out."""
+    before = sorted((one for one in archives if one.taken <= at), key=lambda one: one.taken)
+    ended_later = set[str]()
+    for engine in Engine:
+        for archive in (one for one in reversed(before) if one.kind == engine):
+            note = noted(site, client, archive)
+            if note is None or note.at <= at:
+                break
+            ended_later.add(archive.id)
+    return tuple(one for one in before if one.id not in ended_later)
+
+
 def ends(
     site: Site, client: Host, archives: Sequence[Archive], fetch: Iterable[Problem] | None = None
 ) -> tuple[dict[tuple[Engine, Side], datetime], tuple[str, ...]]:

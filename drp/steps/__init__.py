@@ -93,7 +93,10 @@ def _bring(job: Job, estate: Estate, move: Move) -> Iterator[Step]:
             names = {db.name for db in estate.databases.values() if db.engine is archive.kind and db.vhost in needing}
             tail = next((one for one in move.tails if one.archive == archive.id), None)
             replica = any(one.engine == archive.kind for one in job.plan.replicas)
-            yield Database(Engine(archive.kind), archive, frozenset(needing), frozenset(names), tail, replica)
+            yield Database(
+                Engine(archive.kind), archive, frozenset(needing), frozenset(names), tail, replica, job.plan.at,
+                archive.kind in move.standing,
+            )  # fmt: skip
 
 
 def _words(loss: timedelta) -> str:

@@ -47,6 +47,8 @@ class Database:
     names: frozenset[str]
     tail: Tail | None = None  # the stream that it is brought on by
     replica: bool = False  # go on from this host's replica, where it is good
+    at: datetime | None = None  # no further than that
+    standing: bool = False  # other vhosts are served from it already, and write
     kind = "database"
     lane = "databases"
 
@@ -72,6 +74,11 @@ class Database:
     def act(self, world: World) -> None:
         source = world.site.estate.hosts[self.archive.host]
         mine, kept = server(self.engine), world.job.seal[:12]
+        if self.standing:
+            raise Failed(
+                f"{world.site.host.name}: {mine.unit} serves other vhosts, and does not stand on {self.archive.name}",
+                hint=f"look at {mine.data} and at: seawall drp status; it is not replaced while they write",
+            )
         restore.require_renamable(mine)
         why = ""
         if self.replica and self.tail is not None:
@@ -81,7 +88,7 @@ class Database:
                 return
             why = f" ({promoted.said})"
         repository = world.site.repository(source, self.archive.kind, self.archive.side)
-        onward = forward(world.site, source, self.archive, self.tail, why) if self.tail is not None else None
+        onward = forward(world.site, source, self.archive, self.tail, why, self.at) if self.tail is not None else None
         restore.place_database(repository, self.archive, mine, kept, onward)
 
 

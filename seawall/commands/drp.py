@@ -15,7 +15,7 @@ from inventory import load
 from seawall import show
 from seawall.commands.drp_looking import look, status
 from seawall.commands.drp_orders import order, sign
-from seawall.options import estate_option, json_option, print_json
+from seawall.options import estate_option, instant_of, json_option, print_json
 from seawall.ordering import Wish, ordered, wish_options
 
 
@@ -26,11 +26,18 @@ def command() -> None:
 
 @command.command()
 @estate_option
+@click.option("--vhost", "vhosts", multiple=True, metavar="DOMAIN", help="Only that one; may be given several times.")
+@click.option(
+    "--at", metavar="TIME", help="As things were then: '2026-11-22 03:14:00+01:00', or in the estate's time zone."
+)
 @click.option("--proven", is_flag=True, help="From the newest recovery point that a proof held for, not the newest.")
 @json_option
-def plan(path: Path, proven: bool, as_json: bool) -> None:
+def plan(path: Path, vhosts: tuple[str, ...], at: str | None, proven: bool, as_json: bool) -> None:
     """Show what an activation would do, lose and take, and its seal. Does nothing."""
-    found = _asked(path, "plan", *(["--proven"] if proven else []))
+    chosen = [f"--vhost={name}" for name in vhosts]
+    if at:
+        chosen.append(f"--at={instant_of(at, load(path).timezone).isoformat()}")
+    found = _asked(path, "plan", *chosen, *(["--proven"] if proven else []))
     print_json(found) if as_json else show.plan(found)
 
 

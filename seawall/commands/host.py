@@ -1,7 +1,7 @@
 """`seawall host`: what a managed host answers when the driver asks. JSON in, JSON out, not for typing."""
 
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -10,17 +10,19 @@ from backups import fencing, guarding
 from backups.site import Site
 from drp import begin, observe, orders, tickets
 from drp import job as jobs
+from drp.asked import remember
 from drp.outbox import look, sender
 from drp.plan import PLAN, Plan
 from drp.ready import twin as twins
 from drp.ready.comebacks import COMEBACKS
 from drp.ready.findings import FINDINGS
+from drp.scope import Scope
 from drp.status import status as current
 from effects.clock import now
 from effects.run import attempt
 from estate.model import Role
 from estate.orders import Aim
-from estate.problem import Refused
+from estate.problem import BadEstate, Refused
 from seawall.options import print_json
 
 
@@ -46,10 +48,20 @@ def ready() -> None:
 @command.command()
 @click.option("--return", "back", is_flag=True)
 @click.option("--proven", is_flag=True)
-def plan(back: bool, proven: bool) -> None:
+@click.option("--vhost", "vhosts", multiple=True)
+@click.option("--at", default="")
+def plan(back: bool, proven: bool, vhosts: tuple[str, ...], at: str) -> None:
     """The plan of an activation, or of a return."""
     site = Site.here()
-    print_json(_told(observe.plan_return(site) if back else observe.plan_activation(site, proven=proven)))
+    if back:
+        print_json(_told(observe.plan_return(site)))
+        return
+    scope = Scope(vhosts, datetime.fromisoformat(at) if at else None, proven)
+    if scope.at is not None and scope.at > now():
+        raise BadEstate(f"{at} is in the future", hint="leave --at out for the newest")
+    made = observe.plan_activation(site, scope)
+    remember(made.seal, scope)
+    print_json(_told(made))
 
 
 def _told(plan: Plan) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from estate.points import Archive
 from estate.problem import BadEstate
 from seawall.commands.backup.asked import Asked
 from seawall.commands.backup.finding import archives_of, client_of, host_option
-from seawall.commands.backup.instants import instant_of, restore_database, restore_table
+from seawall.commands.backup.instants import restore_database, restore_table
 from seawall.commands.backup.placing import STAMP, restore_host, restore_vhost, swap_database
-from seawall.options import json_option, print_json, say
+from seawall.options import instant_of, json_option, print_json, say
 
 
 @click.command()

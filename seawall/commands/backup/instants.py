@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -20,7 +19,7 @@ from estate.model import Database
 from estate.problem import BadEstate
 from seawall.commands.backup.asked import Asked
 from seawall.commands.backup.finding import client_of
-from seawall.options import print_json, say
+from seawall.options import instant_of, print_json, say
 
 NAME = re.compile(r"[A-Za-z0-9_]{1,63}")
 
@@ -87,15 +86,6 @@ def database_of(site: Site, name: str) -> Database:
             f"no database {name} in the estate", hint=f"one of: {', '.join(site.estate.databases) or 'none'}"
         )
     return site.estate.databases[name]
-
-
-def instant_of(text: str, timezone: ZoneInfo) -> datetime:
-    """Raises BadEstate where that is no time."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadEstate(f"{text!r} is no time", hint="as in: 2026-11-22 03:14:00+01:00") from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=timezone)
 
 
 def _stamp(point: Point, reached: Reached) -> str:

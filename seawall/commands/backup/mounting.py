@@ -11,8 +11,7 @@ from estate.model import Engine
 from estate.points import FILES, Archive, kind_of
 from estate.problem import BadEstate
 from seawall.commands.backup.finding import archives_of, client_of, host_option
-from seawall.commands.backup.instants import instant_of
-from seawall.options import json_option, print_json, say
+from seawall.options import instant_of, json_option, print_json, say
 
 KINDS = (FILES, *(engine.value for engine in Engine))
 

@@ -23,8 +23,8 @@ from estate.problem import Problem, Refused
 from estate.web import WEB_SERVERS
 from seawall.commands.backup.asked import Asked
 from seawall.commands.backup.finding import archives_of, client_of
-from seawall.commands.backup.instants import database_of, instant_of, point_of
-from seawall.options import print_json, say
+from seawall.commands.backup.instants import database_of, point_of
+from seawall.options import instant_of, print_json, say
 
 STAMP = "%Y%m%dT%H%M%SZ"
 

@@ -12,8 +12,8 @@ from backups.streams import looking, shipper
 from effects.clock import now
 from estate.model import Engine, Role
 from estate.problem import Problem
-from seawall.commands.backup.instants import database_of, instant_of
-from seawall.options import json_option, print_json
+from seawall.commands.backup.instants import database_of
+from seawall.options import instant_of, json_option, print_json
 
 LATE = 30.0  # seconds
 
