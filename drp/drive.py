@@ -3,12 +3,9 @@
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from drp.incident import Incident
 from drp.job import JobKind
 from drp.orders import SIGNED, Signed
 from effects.journal import Entry, parse
@@ -130,22 +127,6 @@ def bring_home(away: Hand, home: Hand, signed: Signed | None, show: Show) -> dic
     if closed["ok"]:
         closed = away.follow(away.ask("redirect", withdraw)["job"], show)
     return closed
-
-
-def incident(estate: Estate, *, disaster: datetime | None = None) -> Incident:
-    """The last activation and return, from the journals of both hosts. Production may be gone, or bare."""
-    runs = []
-    with Hand(estate, twin(estate)) as away:
-        runs += journals(away)
-    with suppress(Problem), Hand(estate, production(estate)) as home:
-        runs += journals(home)
-    return Incident.from_journals(runs, disaster=disaster)
-
-
-def journals(hand: Hand) -> list[tuple[Entry, ...]]:
-    """Every job's journal on that host, verified."""
-    names = [row["job"] for row in hand.ask("jobs")]
-    return [parse(hand.ask("journal", name)["text"], name=f"{hand.host.name}:{name}") for name in names]
 
 
 def _as_problem(host: Host, code: int, err: str) -> Problem:

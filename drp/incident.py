@@ -1,7 +1,7 @@
 """An incident, out of its journals: who ordered what when, what was lost, how long it took.
 
-It is the last activation and all that followed it on the way home. Nothing here is estimated: every figure is the
-difference of two instants that stand in a hash-chained journal.
+It is the last activation and all that followed it on the way home; or any other runs of steps with a plan, a drill's
+for example. Nothing here is estimated: every figure is the difference of two instants in a hash-chained journal.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,8 @@ ACTIVATE, REDIRECT = "activate", "redirect"  # the first job of an incident, and
 ENDS = ("done", "held", "failed")
 FILES = "files"
 DATABASE = "database"
-DNS, FREEZE = "dns", "freeze"  # the steps that begin and end an outage
+DNS, FREEZE, PROVE = "dns", "freeze", "prove"  # the steps that begin and end an outage
+RETURN = ("withdraw", "restore", REDIRECT)
 WORDS = {"activate": "activation", "withdraw": "return: freeze and save", "restore": "return: restore",
          "redirect": "return: redirect"}  # fmt: skip
 
@@ -34,11 +35,22 @@ class Act:
     outcome: str
     said: str  # evidence, or the error
     until: datetime | None = None  # of a database: all that was committed before was brought back
+    drained: datetime | None = None  # of DNS: no resolver may give the old addresses any more
 
     @property
     def seconds(self) -> float:
         """How long it took."""
         return round((self.end - self.start).total_seconds(), 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A job was begun, or taken up again: after a kill by the same order, or by a new one."""
+
+    at: datetime
+    by: str
+    ordered: datetime
+    signed: Signed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +68,29 @@ class Run:
     acts: tuple[Act, ...]
     head: str  # the journal's
     signed: Signed | None = None  # the order it carried out
+    begins: tuple[Begin, ...] = ()
+    last: datetime | None = None  # instant of the last entry
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> Self:
         """From the entries of one journal; the first is an order. Runs that continue it are part of it."""
         order, last = _order(entries[0]), entries[-1]
         over = last.event == "closed"
+        begins = tuple(_begin(entry) for entry in entries if entry.event == "opened")
         return cls(
             kind=str(order["kind"]),
             host=str(order["host"]),
             by=str(order["by"]),
-            ordered=datetime.fromisoformat(order.get("ordered") or entries[0].at.isoformat()),
+            ordered=begins[0].ordered,
             seal=str(order["seal"]),
             plan=order["plan"],
             closed=last.at if over else None,
             ok=over and last.detail.get("ok") is True,
             acts=_acts(entries),
             head=last.digest,
-            signed=Signed(str(order["order"]), dict(order["signatures"])) if "order" in order else None,
+            signed=begins[0].signed,
+            begins=begins,
+            last=last.at,
         )
 
     def ended(self, step: str, subject: str) -> datetime | None:
@@ -108,17 +125,25 @@ class Incident:
 
         Raises Missing where nothing was ever activated.
         """
-        runs = _latest(sorted((Run.of(one) for one in journals if one), key=lambda run: run.ordered))
+        runs = latest([Run.of(one) for one in journals if one])
         if not runs:
             raise Missing("no activation is recorded on these hosts", hint="seawall drp plan shows what one would do")
+        return cls.of(runs, disaster=disaster)
+
+    @classmethod
+    def of(cls, runs: Sequence[Run], *, disaster: datetime | None = None) -> Self:
+        """Of these runs, at least one, and no others."""
+        runs = tuple(sorted(runs, key=lambda run: run.ordered))
         lost = disaster or runs[0].ordered
-        moves = {move["domain"]: move for run in runs if run.kind == ACTIVATE for move in run.plan["moves"]}
+        moves = {move["domain"]: move for run in there(runs) for move in run.plan["moves"]}
         return cls(lost, runs, tuple(_outage(move, runs, lost) for move in moves.values()))
 
     @property
     def title(self) -> str:
         """What happened, in a line."""
         lost, twin = self.runs[0].plan["source"], self.runs[0].plan["target"]
+        if self.runs[0].kind != ACTIVATE:
+            return f"{WORDS.get(self.runs[0].kind, self.runs[0].kind)} of {lost} on {twin}"
         back = f", and {lost} is back" if any(_home(run) for run in self.runs) else ""
         return f"{lost} was lost, {twin} took over{back}"
 
@@ -146,6 +171,26 @@ def _order(entry: Entry) -> dict[str, Any]:
     return dict(entry.detail)
 
 
+def _begin(entry: Entry) -> Begin:
+    order = _order(entry)
+    signed = Signed(str(order["order"]), dict(order["signatures"])) if "order" in order else None
+    return Begin(
+        entry.at, str(order["by"]), datetime.fromisoformat(order.get("ordered") or entry.at.isoformat()), signed
+    )
+
+
+def there(runs: Iterable[Run]) -> list[Run]:
+    """Those that bring vhosts up elsewhere: all but a return's."""
+    return [run for run in runs if run.kind not in RETURN]
+
+
+def served(domain: str, runs: Iterable[Run]) -> datetime | None:
+    """When visitors found that vhost elsewhere; where nobody is sent there, as in a drill, when it was proven."""
+    bringing = there(runs)
+    ends = (run.ended(DNS if run.kind == ACTIVATE else PROVE, domain) for run in bringing)
+    return min((end for end in ends if end), default=None)
+
+
 def _acts(entries: Sequence[Entry]) -> tuple[Act, ...]:
     """Begun and ended belong together by step and subject; what has no end was interrupted by the next run."""
     acts: list[Act] = []
@@ -156,7 +201,17 @@ def _acts(entries: Sequence[Entry]) -> tuple[Act, ...]:
             begun[key] = entry
         elif entry.event in ENDS:
             start = begun.pop(key, entry)
-            acts.append(Act(*key, start.at, entry.at, entry.event, _said(entry), _until(entry)))
+            acts.append(
+                Act(
+                    *key,
+                    start.at,
+                    entry.at,
+                    entry.event,
+                    _said(entry),
+                    _instant(entry, "until"),
+                    _instant(entry, "drained"),
+                )
+            )
         elif entry.event == "opened":
             acts += [Act(*key, start.at, entry.at, "interrupted", "") for key, start in begun.items()]
             begun.clear()
@@ -168,8 +223,8 @@ def _said(entry: Entry) -> str:
     return str(entry.detail.get("error" if entry.event == FAILED else "evidence") or "")
 
 
-def _until(entry: Entry) -> datetime | None:
-    said = entry.detail.get("until")
+def _instant(entry: Entry, word: str) -> datetime | None:
+    said = entry.detail.get(word)
     return datetime.fromisoformat(str(said)) if said else None
 
 
@@ -177,8 +232,9 @@ def _home(run: Run) -> bool:
     return run.kind == REDIRECT and run.ok
 
 
-def _latest(runs: Sequence[Run]) -> tuple[Run, ...]:
+def latest(found: Iterable[Run]) -> tuple[Run, ...]:
     """From the first activation that was not followed by a completed return before the last activation."""
+    runs = sorted(found, key=lambda run: run.ordered)
     last = max((number for number, run in enumerate(runs) if run.kind == ACTIVATE), default=-1)
     before = max((number for number, run in enumerate(runs[: last + 1]) if _home(run)), default=-1)
     first = next((n for n, run in enumerate(runs) if n > before and run.kind == ACTIVATE), len(runs))
@@ -187,18 +243,18 @@ def _latest(runs: Sequence[Run]) -> tuple[Run, ...]:
 
 def _outage(move: Mapping[str, Any], runs: Sequence[Run], lost: datetime) -> Outage:
     domain, order = move["domain"], runs[0].ordered
-    points = _points(move, [run for run in runs if run.kind == ACTIVATE])
+    points = _points(move, there(runs))
     point = min(points, default=None, key=lambda one: one[1])
     bases = [at for kind, at in points if kind != FILES]
-    served = _first_end(domain, [run for run in runs if run.kind == ACTIVATE])
-    home = _first_end(domain, [run for run in runs if run.kind == REDIRECT])
-    frozen = min((a.start for run in runs if run.kind != ACTIVATE for a in run.acts if a.step == FREEZE), default=None)
+    up = served(domain, runs)
+    home = min((end for run in runs if run.kind == REDIRECT and (end := run.ended(DNS, domain))), default=None)
+    frozen = min((a.start for run in runs if run.kind in RETURN for a in run.acts if a.step == FREEZE), default=None)
     return Outage(
         domain=domain,
         recovery_point=None if point is None else point[1],
         rpo=None if point is None else max(lost - point[1], timedelta(0)),
         databases=max(lost - min(bases), timedelta(0)) if bases else None,
-        rto=None if served is None else served - order,
+        rto=None if up is None else up - order,
         away=None if home is None or frozen is None else home - frozen,
     )
 
@@ -209,8 +265,3 @@ def _points(move: Mapping[str, Any], runs: Sequence[Run]) -> list[tuple[str, dat
     until = {tail["archive"]: tail["until"] for tail in move.get("tails", ())}
     rows = [(row.get("kind", FILES), until.get(row.get("id"), row["taken"])) for row in move["archives"]]
     return [(kind, used.get(kind) or datetime.fromisoformat(at)) for kind, at in rows]
-
-
-def _first_end(domain: str, runs: Sequence[Run]) -> datetime | None:
-    """When DNS of that vhost was first proven."""
-    return min((end for run in runs if (end := run.ended(DNS, domain))), default=None)

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from drp.timeline import Mark, Span, svg
 from effects.clock import now
 from templates import render as fill
+
+OPENS = '<script type="application/json" id="evidence">'  # what follows is data, and is never run
+FOLD = 60  # rows of a table that is folded where it is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,17 @@ class Page:
     marks: Sequence[Mark] = ()
     figures: Mapping[str, str] = field(default_factory=dict)  # a few large ones: name to value
     tables: Sequence[Table] = ()
+    evidence: str = ""  # JSON that the page can be made from
+    made: datetime | None = None  # None: now
 
 
-def render(page: Page) -> str:
-    """The page as HTML, complete."""
+def render(page: Page, *, paper: bool = False) -> str:
+    """The page as HTML, complete. On `paper` nothing is folded, and the picture has colours of its own."""
     return fill(
         "report.html.j2",
         page=page,
-        picture=svg(page.spans, page.marks),
-        made=now().strftime("%Y-%m-%d %H:%M:%S"),
+        picture=svg(page.spans, page.marks, paper=paper),
+        made=(page.made or now()).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        opens=OPENS,
+        fold=None if paper else FOLD,
     )

@@ -1,130 +1,183 @@
-"""The evidence of an incident, for machines and for people."""
+"""The evidence of an incident or a drill, for machines and for people."""
 
+import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
 from typing import Any
 
-from drp.incident import WORDS, Incident, Run
-from drp.orders import Signed, signers
+from drp.evidence import anchors, document
+from drp.evidence.clauses import clauses
+from drp.evidence.decided import orders, timeline, verdict
+from drp.evidence.deviations import deviations
+from drp.evidence.document import EVIDENCE, Evidence
+from drp.evidence.promised import Kept, promised
+from drp.evidence.split import OTHER, PARTS, Split, splits
+from drp.evidence.switched import switched
+from drp.evidence.words import clock, long, seconds
+from drp.incident import ACTIVATE, WORDS, Incident, Run
 from drp.page import Page, Table, render
-from drp.timeline import FAILED, lasting
-from estate.model import Drp
-from estate.orders import Order
-from estate.problem import Untrusted
+
+UNKNOWN = "not known"
+ADDED = "Measured by whoever made this page; it stands in no journal."
 
 
-def to_json(incident: Incident) -> dict[str, Any]:
-    """JSON types only; times in ISO 8601, durations in seconds."""
+def to_json(evidence: Evidence) -> dict[str, Any]:
+    """The figures, and the evidence that they come from."""
+    return {**figures(evidence), "evidence": EVIDENCE.dump_python(evidence, mode="json")}
+
+
+def as_text(evidence: Evidence) -> str:
+    """As `seawall drp report --json` prints it: the same evidence makes the same text, to the byte."""
+    return json.dumps(to_json(evidence), indent=2, sort_keys=True) + "\n"
+
+
+def figures(evidence: Evidence) -> dict[str, Any]:
+    """JSON types only; times in ISO 8601, durations in seconds; null is what nobody recorded. Raises Untrusted."""
+    incident = evidence.incident
+    kept = {one.outage.domain: one for one in promised(evidence, incident)}
+    parts = {one.domain: one for one in _splits(evidence, incident)}
     return {
         "ok": incident.ok,
         "disaster": incident.disaster.isoformat(),
-        "vhosts": {
-            one.domain: {
-                "recovery_point": one.recovery_point and one.recovery_point.isoformat(),
-                "rpo_seconds": _seconds(one.rpo),
-                "rpo_databases_seconds": _seconds(one.databases),
-                "rto_seconds": _seconds(one.rto),
-                "return_seconds": _seconds(one.away),
-            }
-            for one in incident.outages
-        },
+        "vhosts": {domain: _vhost(one, parts[domain]) for domain, one in kept.items()},
         "runs": [_run_as_json(run) for run in incident.runs],
     }
 
 
-def to_html(incident: Incident, *, extra: Sequence[Table] = ()) -> str:
-    """The page; `extra` tables come after the vhosts."""
-    return render(page(incident, extra))
+def _splits(evidence: Evidence, incident: Incident) -> tuple[Split, ...]:
+    return splits(incident, evidence.notes, declared=evidence.disaster is not None)
 
 
-def page(incident: Incident, extra: Sequence[Table] = ()) -> Page:
-    """What the page says, for those who add to it."""
-    first = incident.runs[0]
+def _vhost(kept: Kept, split: Split) -> dict[str, Any]:
+    one = kept.outage
+    return {
+        "recovery_point": one.recovery_point and one.recovery_point.isoformat(),
+        "rpo_seconds": seconds(one.rpo),
+        "rpo_databases_seconds": seconds(one.databases),
+        "rpo_promised_seconds": seconds(kept.client.rpo),
+        "rto_seconds": seconds(one.rto),
+        "rto_promised_seconds": seconds(kept.client.rto),
+        "rto_planned_seconds": seconds(kept.plan.rto),
+        "return_seconds": seconds(one.away),
+        "detect_seconds": seconds(split.detect),
+        "decide_seconds": seconds(split.decide),
+        "rto_parts_seconds": {part: seconds(span) for part, span in split.parts.items()},
+        "drain_seconds": seconds(split.drain),
+    }
+
+
+def to_html(evidence: Evidence, *, paper: bool = False) -> str:
+    """The page. The same evidence makes the same page, to the byte. Raises Untrusted where a chain is broken."""
+    return render(page(evidence) if not paper else replace(page(evidence), evidence=""), paper=paper)
+
+
+def page(evidence: Evidence) -> Page:
+    """What the page says."""
+    incident, added = evidence.incident, evidence.added
+    first, kept = incident.runs[0], promised(evidence, incident)
+    drill = first.kind != ACTIVATE
+    tables = [
+        vhosts(kept),
+        split_table(_splits(evidence, incident)),
+        *(replace(one, note=f"{one.note} {ADDED}".strip()) for one in added.tables),
+        timeline(evidence, incident),
+        orders(evidence, incident),
+        deviations(evidence, incident, kept),
+        switched(incident),
+        steps(incident),
+        heads(evidence, incident),
+        clauses(incident, drill=drill),
+    ]
     return Page(
         title=incident.title,
         ok=incident.ok,
-        summary=[f"Ordered by {first.by} at {_clock(first.ordered)} as plan {first.seal[:12]}."],
-        spans=incident.spans,
-        marks=incident.marks,
-        tables=[vhosts(incident), *extra, decisions(incident), *_failures(incident), steps(incident), heads(incident)],
+        summary=[f"Ordered by {first.by} at {clock(first.ordered)} as plan {first.seal[:12]}.", *added.summary],
+        spans=(*added.spans, *incident.spans),
+        marks=tuple({mark.at: mark for mark in (*incident.marks, *added.marks)}.values()),
+        tables=[one for one in tables if one.rows],
+        evidence=document.dump(evidence),
+        made=evidence.made,
     )
 
 
-def vhosts(incident: Incident) -> Table:
+def vhosts(kept: Sequence[Kept]) -> Table:
     """A row per vhost."""
     rows = [
         (
-            one.domain,
-            _clock(one.recovery_point) if one.recovery_point else "none",
-            _lasting(one.rpo),
-            _lasting(one.databases),
-            _lasting(one.rto),
-            _lasting(one.away),
+            one.outage.domain,
+            clock(one.outage.recovery_point) if one.outage.recovery_point else "none",
+            long(one.outage.rpo),
+            long(one.outage.databases),
+            long(one.client.rpo),
+            long(one.outage.rto),
+            long(one.client.rto),
+            long(one.plan.rto),
+            long(one.outage.away),
         )
-        for one in incident.outages
+        for one in kept
     ]
+    columns = ("site", "recovery point", "RPO", "RPO of databases", "RPO promised",
+               "RTO", "RTO promised", "RTO planned", "away on return")  # fmt: skip
     return Table(
         "Sites",
-        ("site", "recovery point", "RPO", "RPO of databases", "RTO", "away on return"),
+        columns,
         rows,
-        note="RPO: work lost at most, from the recovery point to the disaster; of databases, from where the replica or "
-        "the stream had brought them. RTO: from the order until every "
-        "name server that answers was proven. Away on return: 503 with Retry-After, until DNS was proven again.",
-        right=("RPO", "RPO of databases", "RTO", "away on return"),
+        note="RPO: work lost at most, from the recovery point to the disaster, or to the order where nobody said when "
+        "that was; of databases, from where replica or stream had brought them. RTO: from the order until every name "
+        "server that answers was proven; promised by the estate, planned by the plan that was ordered. Away on return: "
+        "503 with Retry-After, until DNS was proven again.",
+        right=columns[2:],
     )
 
 
-def decisions(incident: Incident) -> Table:
-    """A row per order."""
+def split_table(found: Sequence[Split]) -> Table:
+    """A row per vhost: where its time went."""
+    shown = [part for part in PARTS if part != OTHER or any(one.parts.get(OTHER) for one in found)]
+    columns = ("site", "detect", "decide", *shown, "drain")
     rows = [
-        (_clock(run.ordered), run.by, WORDS.get(run.kind, run.kind), run.host, run.seal[:12], _verdict(run))
-        for run in incident.runs
+        (
+            one.domain,
+            long(one.detect, UNKNOWN),
+            long(one.decide, UNKNOWN),
+            *(long(one.parts.get(part)) for part in shown),
+            long(one.drain, UNKNOWN),
+        )
+        for one in found
     ]
-    return Table("Decisions", ("ordered", "by", "what", "carried out on", "plan", "end"), rows)
-
-
-def orders(incident: Incident, drp: Drp) -> Table:
-    """A row per order, its signatures checked against the keys of the estate, here and now."""
-    known = {run.signed.text: run.signed for run in incident.runs if run.signed is not None}
-    rows = [_order(drp, one, one.order) for one in known.values()]
-    columns = ("at", "to", "asked by", "signed by", "valid until", "glass broken", "plan")
-    note = "Checked with ssh-keygen against [drp.approvers] of the estate. Each stands in its journal, signatures too."
-    return Table("Orders", columns, rows, note=note)
-
-
-def _order(drp: Drp, signed: Signed, o: Order) -> tuple[str, ...]:
-    names = _signed_by(drp, signed)
-    return (_clock(o.at), WORDS.get(o.aim, o.aim), o.by, names, _clock(o.until), o.reason or "–", o.seal[:12])
-
-
-def _signed_by(drp: Drp, signed: Signed) -> str:
-    try:
-        return ", ".join(signers(drp, signed))
-    except Untrusted as fault:
-        return f"NOT PROVEN: {fault.what}"
+    return Table(
+        "Where the time went",
+        columns,
+        rows,
+        note="Along the chain of steps that each site waited for; from fence to waiting it adds up to its RTO. Detect: "
+        "from the disaster to the first look that found production lost; decide: from there to the order. Prove: "
+        "services on, and the proof over HTTPS. Waiting: for other sites, or for a job that was killed. Drain: until "
+        "no resolver may give the old addresses. Not known is what nobody recorded.",
+        right=columns[1:],
+    )
 
 
 def steps(incident: Incident) -> Table:
     """A row per step, in the order of the journals."""
     rows = [
-        (run.host, act.step, act.subject, _clock(act.start), f"{act.seconds:.2f}", act.outcome, act.said)
+        (run.host, act.step, act.subject, clock(act.start), f"{act.seconds:.2f}", act.outcome, act.said)
         for run in incident.runs
         for act in run.acts
     ]
     return Table("Steps", ("host", "step", "of", "began", "seconds", "end", "evidence"), rows, right=("seconds",))
 
 
-def heads(incident: Incident) -> Table:
+def heads(evidence: Evidence, incident: Incident) -> Table:
     """A row per journal: what anchors the evidence."""
-    rows = [(run.host, WORDS.get(run.kind, run.kind), run.head) for run in incident.runs]
-    note = "SHA-256 over the last entry and, through it, over all before. Whoever kept a head can prove a journal."
-    return Table("Journals", ("host", "of", "head"), rows, note=note)
-
-
-def _failures(incident: Incident) -> list[Table]:
-    failed = [(run, act) for run in incident.runs for act in run.acts if act.outcome == FAILED]
-    rows = [(run.host, f"{act.step} {act.subject}", _clock(act.end), act.said) for run, act in failed]
-    return [Table("Failures", ("host", "step", "at", "error"), rows)] if rows else []
+    rows = []
+    for book in evidence.books:
+        entries = book.entries
+        kept = anchors.where(evidence.kept, book.host, book.job) or "nowhere yet, as far as was asked"
+        rows.append((book.host, book.job, str(len(entries)), entries[-1].digest if entries else "", kept))
+    note = (
+        "Head: SHA-256 over the last entry and, through it, over all before. Where it is kept outside of the host that "
+        "wrote the journal, nobody can take entries away unseen: seawall drp report --verify compares."
+    )
+    return Table("Journals", ("host", "journal", "entries", "head", "kept"), rows, note=note)
 
 
 def _run_as_json(run: Run) -> dict[str, Any]:
@@ -135,26 +188,12 @@ def _run_as_json(run: Run) -> dict[str, Any]:
         "ordered": run.ordered.isoformat(),
         "closed": run.closed and run.closed.isoformat(),
         "ok": run.ok,
+        "verdict": verdict(run),
         "seal": run.seal,
         "head": run.head,
+        "what": WORDS.get(run.kind, run.kind),
         "steps": [
             {"step": a.step, "subject": a.subject, "seconds": a.seconds, "outcome": a.outcome, "said": a.said}
             for a in run.acts
         ],
     }
-
-
-def _verdict(run: Run) -> str:
-    return "not over" if run.closed is None else "all of it holds" if run.ok else "not all of it holds"
-
-
-def _clock(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _lasting(span: timedelta | None) -> str:
-    return "–" if span is None else lasting(span.total_seconds())
-
-
-def _seconds(span: timedelta | None) -> float | None:
-    return None if span is None else round(span.total_seconds(), 3)

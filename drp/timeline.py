@@ -4,6 +4,7 @@ Lanes are rows, spans are bars, marks are instants across all lanes. A long paus
 as a short break, so that an activation of minutes and a return days later fit one picture.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from html import escape
 from itertools import pairwise
 
 WIDTH, LEFT, RIGHT = 900.0, 150.0, 14.0  # of the picture; of the lanes' names; free on the right
-BAR, ROW = 16.0, 22.0  # heights
+MANY = 40  # rows; with more of them each is lower
 LETTER = 6.1  # width of one at 11 px, on the generous side
 BREAK = 60.0  # width of a pause that is cut out
 PATIENCE = 0.35  # a pause longer than this part of all that is not pause is cut out
@@ -28,10 +29,28 @@ font-family:system-ui,"DejaVu Sans",sans-serif;max-width:100%;height:auto}
 --tl-band:#1b212a;--tl-on:#12161c;--tl-bad:#ff6b63;--tl-0:#6ea0e6;--tl-1:#4ecab9;--tl-2:#f0ab45;--tl-3:#b096dd;--tl-4:#86c46f;
 --tl-5:#e68ab2;--tl-6:#94a9bd;--tl-7:#c9a96b;--tl-8:#5cc4e0;--tl-9:#b3c45a;--tl-10:#a09bf0;--tl-11:#dc86d0}}
 .tl text{fill:var(--tl-ink);font-size:11px}.tl .tl-soft{fill:var(--tl-soft)}.tl .tl-on{fill:var(--tl-on)}
+.tl .tl-low{font-size:8px}
 .tl .tl-grid{stroke:var(--tl-grid)}.tl .tl-band{fill:var(--tl-band)}
 .tl .tl-mark{stroke:var(--tl-ink);stroke-dasharray:3 3}
 .tl .tl-break{stroke:var(--tl-soft);stroke-dasharray:1 4}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Of a row, in pixels."""
+
+    row: float  # height
+    bar: float
+    base: float  # where text stands on
+    labels: bool  # in the bars
+
+    def y(self, top: float) -> float:
+        """The upper edge of a bar."""
+        return top + (self.row - self.bar) / 2
+
+
+WIDE, LOW = _Look(22, 16, 15, labels=True), _Look(12, 9, 9.5, labels=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +72,35 @@ class Mark:
     label: str
 
 
-def svg(spans: Sequence[Span], marks: Sequence[Mark] = ()) -> str:
-    """The picture, as an element for an HTML page or a file of its own. Times are shown in UTC."""
+def svg(spans: Sequence[Span], marks: Sequence[Mark] = (), *, paper: bool = False) -> str:
+    """The picture, as an element for an HTML page or a file of its own. Times are shown in UTC.
+
+    On `paper` every colour is written out: what prints knows no variables.
+    """
     if not spans and not marks:
         return ""
     axis = _Axis(spans, marks)
     rows = _rows(spans, axis)
+    count = sum(len(row) for row in rows.values())
+    look = LOW if count > MANY else WIDE
     heads, head_lines = _marks(marks, axis)
     top = 8 + head_lines * 14
-    bottom = top + sum(len(row) for row in rows.values()) * ROW
+    bottom = top + count * look.row
     legend, height = _legend(_colours(spans), bottom + 40)
-    body = [*_bands(rows, top), *_ticks(axis, top, bottom), *_bars(rows, axis, _colours(spans), top)]
+    body = [*_bands(rows, top, look), *_ticks(axis, top, bottom), *_bars(rows, axis, _colours(spans), top, look)]
     body += [head.replace("BOTTOM", f"{bottom:.0f}") for head in heads] + legend
-    return (
+    picture = (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="tl" role="img" aria-label="timeline" width="{WIDTH:.0f}" '
         f'height="{height:.0f}" viewBox="0 0 {WIDTH:.0f} {height:.0f}"><style>{STYLE}</style>{"".join(body)}</svg>'
     )
+    return _on_paper(picture) if paper else picture
+
+
+def _on_paper(picture: str) -> str:
+    """In the colours of light, each written out."""
+    colours = dict(re.findall(r"(--tl-[a-z0-9]+):(#[0-9a-f]{3,6})", STYLE.partition("@media")[0]))
+    plain = picture.replace(STYLE, STYLE.partition("@media")[0] + STYLE.partition("}}\n")[2])
+    return re.sub(r"var\((--tl-[a-z0-9]+)\)", lambda found: colours[found[1]], plain)
 
 
 class _Axis:
@@ -140,40 +172,46 @@ def _colours(spans: Sequence[Span]) -> dict[str, str]:
     return colours | ({FAILED: "var(--tl-bad)"} if any(span.kind == FAILED for span in spans) else {})
 
 
-def _bands(rows: dict[str, list[list[Span]]], top: float) -> list[str]:
+def _bands(rows: dict[str, list[list[Span]]], top: float, look: _Look) -> list[str]:
     parts, y = [], top
+    low = "" if look.labels else ' class="tl-low"'
     for number, (lane, mine) in enumerate(rows.items()):
-        height = len(mine) * ROW
+        height = len(mine) * look.row
         if number % 2 == 0:
             parts.append(f'<rect class="tl-band" x="0" y="{y:.0f}" width="{WIDTH:.0f}" height="{height:.0f}"/>')
-        parts.append(f'<text x="8" y="{y + 15:.0f}">{_fitted(lane, LEFT - 14)}<title>{escape(lane)}</title></text>')
+        said = f"{_fitted(lane, LEFT - 14)}<title>{escape(lane)}</title>"
+        parts.append(f'<text x="8" y="{y + look.base:.1f}"{low}>{said}</text>')
         y += height
     return parts
 
 
-def _bars(rows: dict[str, list[list[Span]]], axis: _Axis, colours: dict[str, str], top: float) -> list[str]:
+def _bars(
+    rows: dict[str, list[list[Span]]], axis: _Axis, colours: dict[str, str], top: float, look: _Look
+) -> list[str]:
     parts, y = [], top
     for row in (row for mine in rows.values() for row in mine):
         for span, following in zip(row, [*row[1:], None], strict=True):
             limit = WIDTH - RIGHT if following is None else axis.x(following.start)
-            parts.append(_bar(span, axis, colours[span.kind], y, limit))
-        y += ROW
+            parts.append(_bar(span, axis, colours[span.kind], y, limit, look))
+        y += look.row
     return parts
 
 
-def _bar(span: Span, axis: _Axis, colour: str, y: float, limit: float) -> str:
+def _bar(span: Span, axis: _Axis, colour: str, y: float, limit: float, look: _Look) -> str:
     """The bar, and its label in it or right of it, where there is room before `limit`."""
     x, right = axis.x(span.start), _right(span, axis)
     seconds = (span.end - span.start).total_seconds()
     title = f"{span.lane}: {span.label}, {lasting(seconds)}, {span.start.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     text, wide = "", len(span.label) * LETTER
-    if wide + 8 <= right - x:
-        text = f'<text x="{x + 5:.1f}" y="{y + 15:.0f}" class="tl-on">{escape(span.label)}</text>'
+    if not look.labels:
+        pass
+    elif wide + 8 <= right - x:
+        text = f'<text x="{x + 5:.1f}" y="{y + look.base:.0f}" class="tl-on">{escape(span.label)}</text>'
     elif right + wide + 6 <= limit:
-        text = f'<text x="{right + 4:.1f}" y="{y + 15:.0f}">{escape(span.label)}</text>'
+        text = f'<text x="{right + 4:.1f}" y="{y + look.base:.0f}">{escape(span.label)}</text>'
     return (
         f"<g><title>{escape(title)}</title>"
-        f'<rect x="{x:.1f}" y="{y + (ROW - BAR) / 2:.0f}" width="{right - x:.1f}" height="{BAR:.0f}" rx="2" '
+        f'<rect x="{x:.1f}" y="{look.y(y):.1f}" width="{right - x:.1f}" height="{look.bar:.0f}" rx="2" '
         f'style="fill:{colour}"/>{text}</g>'
     )
 

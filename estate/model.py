@@ -12,6 +12,7 @@ from estate.channels import Channel, Command, File
 from estate.escrow import Escrow
 from estate.people import Contact
 from estate.policy import Limits, Php, Policy
+from estate.promise import Promise
 from estate.secret import Secret
 from estate.third import ThirdCopy
 from estate.web import Web
@@ -117,6 +118,7 @@ class Vhost:
     php: Php = Php.UNIT
     limits: Limits = field(default_factory=Limits)
     sftp: tuple[str, ...] = ()  # public keys of the client, who may copy files
+    promised: Promise = field(default_factory=Promise)  # where it differs from what all vhosts are promised
 
     @property
     def directory(self) -> PurePosixPath:
@@ -201,6 +203,7 @@ class Drp:
     channels: Mapping[str, Channel] = field(default_factory=dict)  # by which people are told, beside `tickets`
     unwitnessed: Unwitnessed = Unwitnessed.SERVE
     people: Mapping[str, Contact] = field(default_factory=dict)  # whom to call, in this order
+    promised: Promise = field(default_factory=Promise)  # for each vhost that is promised nothing of its own
 
     @property
     def ways(self) -> Mapping[str, Channel]:
@@ -271,6 +274,11 @@ class Estate:
         """Of that engine, for the vhosts of `host`; in the order of the file."""
         served = {vhost.domain for vhost in self.vhosts_on(host)}
         return tuple(db for db in self.databases.values() if db.engine is engine and db.vhost in served)
+
+    def promised(self, vhost: Vhost) -> Promise:
+        """What its client was promised: its own, else what all are."""
+        own, all_of_them = vhost.promised, self.drp.promised
+        return Promise(own.rpo or all_of_them.rpo, own.rto or all_of_them.rto)
 
     def partners(self, host: Host) -> tuple[Host, ...]:
         """The other end of a production and twin pair."""

@@ -3,9 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
-
-from estate.model import Drp
+from typing import Literal, Protocol
 
 Aim = Literal["activate", "return"]
 
@@ -26,7 +24,23 @@ class Order:
     reason: str = ""  # of breaking the glass: one approver is enough then, and everybody hears of it
 
 
-def lacking(drp: Drp, order: Order, signed: Collection[str]) -> str | None:
+class Rule(Protocol):
+    """Who decides: as `estate.model.Drp` says it."""
+
+    @property
+    def approvers(self) -> Mapping[str, tuple[str, ...]]:
+        """Their public keys."""
+
+    @property
+    def approvals(self) -> int:
+        """How many of them it takes."""
+
+    @property
+    def owner(self) -> str | None:
+        """Who must be among them."""
+
+
+def lacking(drp: Rule, order: Order, signed: Collection[str]) -> str | None:
     """What it still takes, in words; None where it is enough. `signed`: approvers whose signatures are good."""
     others = [name for name in drp.approvers if name not in signed]
     if order.reason and signed:

@@ -21,7 +21,7 @@ from estate.model import (
 from estate.policy import Firewall, Patches, Policy, Ssh
 from estate.web import Web
 from inventory.backups_build import backups
-from inventory.drp_build import drp
+from inventory.drp_build import drp, promise
 from inventory.escrow_build import escrow
 from inventory.policy_build import credential, limits, origin, person
 from inventory.raw import (
@@ -119,6 +119,7 @@ def _vhost(domain: str, raw: RawVhost) -> Vhost:
         php=raw.php,
         limits=limits(raw.limits),
         sftp=tuple(raw.sftp),
+        promised=promise(raw.rpo_minutes, raw.rto_minutes),
     )
 
 

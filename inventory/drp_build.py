@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from estate.model import Drp, Tickets, Unwitnessed
 from estate.people import Contact
+from estate.promise import Promise
 from inventory.channels_build import channel, plain_channel
 from inventory.draft import Draft
 from inventory.faults import Fault, did_you_mean, quoted
@@ -41,7 +43,19 @@ def drp(raw: RawDrp) -> Drp:
     channels = {name: channel(one) for name, one in raw.channels.items()}
     approvers = {name: tuple(keys) for name, keys in raw.approvers.items()}
     tickets = _tickets(raw.tickets)
-    return Drp(approvers, tickets, raw.trust, raw.approvals, raw.owner, channels, raw.unwitnessed, people)
+    promised = promise(raw.rpo_minutes, raw.rto_minutes)
+    return Drp(approvers, tickets, raw.trust, raw.approvals, raw.owner, channels, raw.unwitnessed, people, promised)
+
+
+def promise(rpo: int | None, rto: int | None) -> Promise:
+    """From minutes."""
+    return Promise(None if rpo is None else timedelta(minutes=rpo), None if rto is None else timedelta(minutes=rto))
+
+
+def plain_promise(it: Promise) -> dict[str, int]:
+    """In the words of the estate file."""
+    known = {"rpo_minutes": it.rpo, "rto_minutes": it.rto}
+    return {word: int(value.total_seconds()) // 60 for word, value in known.items() if value is not None}
 
 
 def _tickets(raw: RawTickets | None) -> Tickets:
@@ -61,6 +75,7 @@ def plain_drp(it: Drp) -> dict[str, Any]:
         "people": {name: _contact(one) for name, one in it.people.items()} or None,
         "trust": it.trust,
         "unwitnessed": None if it.unwitnessed is Unwitnessed.SERVE else str(it.unwitnessed),
+        **plain_promise(it.promised),
     }
     return {name: value for name, value in whole.items() if value is not None}
 

@@ -15,7 +15,7 @@ from estate.policy import Php
 from estate.web import Web
 from inventory import policy_words, words
 from inventory.raw_backups import RawBackup
-from inventory.raw_drp import RawDrp
+from inventory.raw_drp import Minutes, RawDrp
 from inventory.raw_escrow import RawEscrow
 from inventory.raw_policy import (
     Label,
@@ -110,6 +110,8 @@ class RawVhost(Table):
     php: Annotated[Php, BeforeValidator(words.one_of(Php))] = Php.UNIT
     limits: RawLimits = RawLimits()
     sftp: list[PublicKey] = []
+    rpo_minutes: Minutes | None = None
+    rto_minutes: Minutes | None = None
 
 
 class RawFreshness(Table):

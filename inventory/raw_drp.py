@@ -12,6 +12,7 @@ from inventory.raw_secret import Command
 from inventory.table import Table
 
 AbsolutePath = Annotated[str, AfterValidator(words.absolute)]
+Minutes = Annotated[int, Field(ge=1, le=525_600)]  # of a promise: a year is none
 Name = Annotated[str, AfterValidator(words.person)]
 
 
@@ -50,3 +51,5 @@ class RawDrp(Table):
     people: dict[Name, RawContact] = {}
     trust: AbsolutePath | None = None
     unwitnessed: Annotated[Unwitnessed, BeforeValidator(words.one_of(Unwitnessed))] = Unwitnessed.SERVE
+    rpo_minutes: Minutes | None = None
+    rto_minutes: Minutes | None = None

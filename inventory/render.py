@@ -7,7 +7,7 @@ from estate.model import Control, Database, Encryption, Estate, Host, Vhost, Zon
 from estate.policy import Limits, Php
 from estate.web import Web
 from inventory.backups_build import plain_backups
-from inventory.drp_build import plain_drp
+from inventory.drp_build import plain_drp, plain_promise
 from inventory.escrow_build import plain_escrow
 from inventory.policy_build import plain_policy
 from inventory.raw_secret import plain_secret
@@ -86,6 +86,7 @@ def _vhost(vhost: Vhost) -> dict[str, Any]:
         php=None if vhost.php is Php.UNIT else str(vhost.php),
         limits=_set(**asdict(vhost.limits)) if vhost.limits != Limits() else None,
         sftp=list(vhost.sftp) or None,
+        **plain_promise(vhost.promised),
     )
 
 

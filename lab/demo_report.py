@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from drp import drive, report
-from drp.incident import Incident
-from drp.page import Table, render
+from drp import gather, report
+from drp.evidence.document import Added, Evidence
+from drp.page import Table
 from drp.timeline import Mark, Span
 from lab.chain import Demo
 from lab.layout import SITES
@@ -39,7 +38,7 @@ def figures(demo: Demo, seconds: float) -> dict[str, Any]:
         "stages": {stage.name: stage.seconds for stage in demo.stages},
         "steps": [
             {"host": run["host"], "job": run["kind"]} | step
-            for run in report.to_json(_incident(demo))["runs"]
+            for run in report.figures(_evidence(demo))["runs"]
             for step in run["steps"]
         ],
         "repository_bytes": {row["archive"]: row["bytes"] for row in [*demo.found["files"], *demo.found["databases"]]},
@@ -69,8 +68,8 @@ def _hardening(run: dict[str, Any]) -> dict[str, Any]:
     return {"hosts": len(hosts), "changes": sum(hosts.values()), "seconds": run["seconds"], "by_host": hosts}
 
 
-def _incident(demo: Demo) -> Incident:
-    return drive.incident(demo.estate, disaster=demo.instants["cut"])
+def _evidence(demo: Demo, added: Added | None = None) -> Evidence:
+    return gather.evidence(demo.estate, disaster=demo.instants["cut"], added=added)
 
 
 def write(measured: dict[str, Any], demo: Demo, out: Path) -> bool:
@@ -85,15 +84,10 @@ def write(measured: dict[str, Any], demo: Demo, out: Path) -> bool:
 
 
 def _page(measured: dict[str, Any], demo: Demo) -> str:
-    incident = _incident(demo)
-    page = report.page(incident, extra=[_sites(measured), _chain(measured)])
-    marks = (Mark(demo.instants["cut"], "limburg lost"), Mark(demo.instants["healed"], "limburg back"), *incident.marks)
-    stages = [Span("chain", stage.name, stage.start, stage.end, "chain") for stage in demo.stages]
-    return render(replace(page, spans=(*stages, *incident.spans), marks=_distinct(marks), summary=_summary(measured)))
-
-
-def _distinct(marks: Sequence[Mark]) -> tuple[Mark, ...]:
-    return tuple({mark.at: mark for mark in reversed(marks)}.values())
+    marks = (Mark(demo.instants["cut"], "limburg lost"), Mark(demo.instants["healed"], "limburg back"))
+    stages = tuple(Span("chain", stage.name, stage.start, stage.end, "chain") for stage in demo.stages)
+    tables = (_sites(measured), _chain(measured))
+    return report.to_html(_evidence(demo, Added(tuple(_summary(measured)), tables, stages, marks)))
 
 
 def _sites(measured: dict[str, Any]) -> Table:

@@ -10,8 +10,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from drp import report
+from drp.evidence import document
+from drp.evidence.document import Added, Deciders, Evidence
 from drp.incident import Incident
-from drp.page import Page, Table, render
+from drp.page import OPENS, Page, Table, render
 from drp.timeline import WIDTH, Mark, Span, lasting, svg
 from effects.journal import Entry, Journal, Json
 from estate.problem import Missing
@@ -57,6 +59,10 @@ class Book:
     def entries(self) -> tuple[Entry, ...]:
         return self.journal.entries()
 
+    @property
+    def book(self) -> document.Book:
+        return document.Book(str(self.order["host"]), self.journal.path.name, self.journal.path.read_text())
+
 
 def activation(folder: Path, *, docs_fails: bool = False) -> Book:
     book = Book(folder, "activate", "twin1", "5ea1" * 16, 0)
@@ -92,15 +98,21 @@ def homecoming(folder: Path, start: float) -> list[Book]:
     return [withdraw, restore, redirect]
 
 
-def figures(incident: Incident) -> Mapping[str, tuple[float | None, float | None, float | None]]:
-    vhosts = report.to_json(incident)["vhosts"]
+def evidence(*books: Book, disaster: datetime | None = None, added: Added | None = None) -> Evidence:
+    """Of these journals, whoever decided."""
+    whole = tuple(book.book for book in books)
+    return Evidence("e", T0, whole, Deciders({}, 1, None), disaster=disaster, added=added or Added())
+
+
+def figures(found: Evidence) -> Mapping[str, tuple[float | None, float | None, float | None]]:
+    vhosts = report.figures(found)["vhosts"]
     return {name: (v["rpo_seconds"], v["rto_seconds"], v["return_seconds"]) for name, v in vhosts.items()}
 
 
 def test_rpo_counts_from_the_oldest_archive_and_rto_to_the_proof_of_dns(tmp_path: Path) -> None:
-    incident = Incident.from_journals([activation(tmp_path).entries])
-    assert figures(incident) == {"shop.example": (2400, 22, None), "docs.example": (72000, 51, None)}
-    assert incident.ok
+    found = evidence(activation(tmp_path))
+    assert figures(found) == {"shop.example": (2400, 22, None), "docs.example": (72000, 51, None)}
+    assert found.incident.ok
 
 
 def test_rpo_of_databases_counts_from_what_was_used_and_not_from_what_was_planned(tmp_path: Path) -> None:
@@ -115,8 +127,8 @@ def test_rpo_of_databases_counts_from_what_was_used_and_not_from_what_was_planne
     book.write(1, "opened")
 
     def databases() -> float:
-        incident = Incident.from_journals([book.entries], disaster=at(-1))
-        found: float = report.to_json(incident)["vhosts"]["shop.example"]["rpo_databases_seconds"]
+        vhosts = report.figures(evidence(book, disaster=at(-1)))["vhosts"]
+        found: float = vhosts["shop.example"]["rpo_databases_seconds"]
         return found
 
     assert databases() == 89  # as planned
@@ -126,29 +138,29 @@ def test_rpo_of_databases_counts_from_what_was_used_and_not_from_what_was_planne
     book.write(4, "begun", "database", "postgresql")
     book.write(5, "done", "database", "postgresql", evidence="by the stream", until=at(-4).isoformat())
     assert databases() == 3
-    incident = Incident.from_journals([book.entries], disaster=at(-1))
-    assert figures(incident)["shop.example"][0] == 59  # files
+    assert figures(evidence(book, disaster=at(-1)))["shop.example"][0] == 59  # files
 
 
 def test_a_declared_disaster_moves_rpo_and_not_rto(tmp_path: Path) -> None:
-    incident = Incident.from_journals([activation(tmp_path).entries], disaster=at(-600))
-    assert figures(incident)["shop.example"] == (1800, 22, None)
-    assert [mark.label for mark in incident.marks] == ["disaster", "activation"]
+    found = evidence(activation(tmp_path), disaster=at(-600))
+    assert figures(found)["shop.example"] == (1800, 22, None)
+    assert [mark.label for mark in found.incident.marks] == ["disaster", "activation"]
 
 
 def test_a_return_counts_from_the_freeze_to_the_proof_of_dns(tmp_path: Path) -> None:
     books = [activation(tmp_path), *homecoming(tmp_path, 600)]
-    incident = Incident.from_journals([book.entries for book in reversed(books)])
-    assert figures(incident) == {"shop.example": (2400, 22, 22), "docs.example": (72000, 51, 23)}
+    found = evidence(*reversed(books))
+    incident = found.incident
+    assert figures(found) == {"shop.example": (2400, 22, 22), "docs.example": (72000, 51, 23)}
     assert [run.kind for run in incident.runs] == ["activate", "withdraw", "restore", "redirect"]
     assert incident.title == "web1 was lost, twin1 took over, and web1 is back"
 
 
 def test_a_failure_is_told_and_what_was_not_proven_has_no_rto(tmp_path: Path) -> None:
-    incident = Incident.from_journals([activation(tmp_path, docs_fails=True).entries])
-    assert not incident.ok
-    assert figures(incident)["docs.example"] == (72000, None, None)
-    assert "disk full" in report.to_html(incident)
+    found = evidence(activation(tmp_path, docs_fails=True))
+    assert not found.incident.ok
+    assert figures(found)["docs.example"] == (72000, None, None)
+    assert "disk full" in report.to_html(found)
 
 
 def test_a_run_that_was_killed_and_continued_is_one_run_and_shows_the_interruption(tmp_path: Path) -> None:
@@ -166,7 +178,7 @@ def test_a_run_that_was_killed_and_continued_is_one_run_and_shows_the_interrupti
     ]
     assert incident.runs[0].closed is None
     assert not incident.ok
-    assert figures(incident)["shop.example"][1] == 41
+    assert figures(evidence(book))["shop.example"][1] == 41
 
 
 def test_a_second_order_continues_the_incident_and_the_clock_of_the_first_runs_on(tmp_path: Path) -> None:
@@ -174,9 +186,9 @@ def test_a_second_order_continues_the_incident_and_the_clock_of_the_first_runs_o
     second.write(100, "opened")
     second.step(100, 130, "dns", "docs.example")
     second.write(131, "closed", ok=True)
-    incident = Incident.from_journals([activation(tmp_path, docs_fails=True).entries, second.entries])
-    assert incident.ok
-    assert figures(incident) == {"shop.example": (2400, 22, None), "docs.example": (72000, 130, None)}
+    found = evidence(activation(tmp_path, docs_fails=True), second)
+    assert found.incident.ok
+    assert figures(found) == {"shop.example": (2400, 22, None), "docs.example": (72000, 130, None)}
 
 
 def test_an_earlier_incident_that_ended_is_not_told_again(tmp_path: Path) -> None:
@@ -184,9 +196,10 @@ def test_an_earlier_incident_that_ended_is_not_told_again(tmp_path: Path) -> Non
     later = Book(tmp_path, "activate", "twin1", "1a7e", 9000)
     later.write(9000, "opened")
     later.step(9001, 9010, "dns", "shop.example")
-    incident = Incident.from_journals([book.entries for book in [*earlier, later]])
-    assert [run.seal for run in incident.runs] == ["1a7e"]
-    assert figures(incident)["shop.example"][1] == 10
+    found = evidence(*earlier, later)
+    assert [run.seal for run in found.incident.runs] == ["1a7e"]
+    assert figures(found)["shop.example"][1] == 10
+    assert document.of_incident(found.books, disaster=None) == (later.book,)
 
 
 def test_without_an_activation_there_is_nothing_to_report(tmp_path: Path) -> None:
@@ -197,12 +210,13 @@ def test_without_an_activation_there_is_nothing_to_report(tmp_path: Path) -> Non
 def test_the_page_carries_the_journals_heads_and_loads_nothing(tmp_path: Path) -> None:
     book = activation(tmp_path)
     extra = Table("Rows", ("acknowledged", "lost"), [("1,234", "0")])
-    html = report.to_html(Incident.from_journals([book.entries]), extra=[extra])
+    html = report.to_html(evidence(book, added=Added(tables=(extra,))))
     assert html.startswith("<!doctype html>")
     assert book.journal.head in html
     assert "1,234" in html
     assert "&lt;web1.files&gt;" in html  # what a host said is text
-    assert not re.search(r"""(src|href)\s*=|url\(|@import|<script""", html)
+    assert not re.search(r"""(src|href)\s*=|url\(|@import""", html.partition(OPENS)[0])
+    assert html.count("<script") == html.count(OPENS) == 1  # data, which no browser runs
 
 
 def test_a_page_that_holds_and_one_that_does_not_look_different() -> None:

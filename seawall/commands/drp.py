@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from drp import drive
-from drp import report as reports
 from drp.job import JobKind
 from estate.people import call_tree
 from estate.problem import BadEstate, Failed
@@ -15,6 +14,7 @@ from inventory import load
 from seawall import show
 from seawall.commands.drp_looking import look, status
 from seawall.commands.drp_orders import order, sign
+from seawall.commands.drp_report import report
 from seawall.options import estate_option, instant_of, json_option, print_json
 from seawall.ordering import Wish, ordered, wish_options
 
@@ -104,26 +104,6 @@ def people(path: Path, as_json: bool) -> None:
     print_json(tree) if as_json else show.people(tree)
 
 
-@command.command()
-@estate_option
-@click.option(
-    "--html",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the report there, as one self-contained page.",
-)
-@json_option
-def report(path: Path, html: Path | None, as_json: bool) -> None:
-    """The evidence of the last activation and return: who, what, when, RPO and RTO per vhost, a timeline."""
-    estate = load(path)
-    incident = drive.incident(estate)
-    if html is not None:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(reports.to_html(incident, extra=[reports.orders(incident, estate.drp)]), encoding="utf-8")
-        click.echo(f"written: {html}", err=True)
-    if as_json or html is None:
-        print_json(reports.to_json(incident))
-
-
 def _asked(path: Path, *question: str) -> Any:
     estate = load(path)
     with drive.Hand(estate, drive.twin(estate)) as twin:
@@ -140,5 +120,5 @@ def _end(closed: dict[str, Any], as_json: bool) -> None:
         )
 
 
-for _one in (status, look, order, sign):
+for _one in (status, look, order, sign, report):
     command.add_command(_one)

@@ -1,14 +1,19 @@
 """`seawall drp status | look`: what is asked before anybody decides anything. Neither changes anything."""
 
+import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from drp import drive, probes
+from drp.notes import LOOKED
 from drp.probes import Seen
 from drp.ready.comebacks import COMEBACKS
 from drp.verdict import Verdict, evidence
+from estate.model import Estate
+from estate.problem import Problem
 from inventory import load
 from seawall import show, show_look, show_ready
 from seawall.options import estate_option, json_option, print_json, say
@@ -58,6 +63,15 @@ def look(path: Path, as_json: bool) -> None:
     say("looking from here, the twin and both backup servers")
     seen = probes.look(estate, drive.production(estate), drive.twin(estate))
     print_json(_as_json(seen)) if as_json else show_look.show(seen)
+    _note(estate, seen)
+
+
+def _note(estate: Estate, seen: Seen) -> None:
+    """On the twin, for the report: when was it known. Where it can't be reached, nothing is said of it."""
+    states = {name: {one.name: str(one.state) for one in of} for name, of in (("hosts", seen.hosts),
+              ("sites", seen.sites))}  # fmt: skip
+    with suppress(Problem), drive.Hand(estate, drive.twin(estate)) as twin:
+        twin.ask("note", LOOKED, stdin=json.dumps(states))
 
 
 def _as_json(seen: Seen) -> dict[str, object]:

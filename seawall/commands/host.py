@@ -1,5 +1,6 @@
 """`seawall host`: what a managed host answers when the driver asks. JSON in, JSON out, not for typing."""
 
+import json
 import sys
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from backups import fencing, guarding
 from backups.site import Site
 from drp import begin, observe, orders, tickets
 from drp import job as jobs
+from drp import notes as noted
 from drp.asked import remember
 from drp.outbox import look, sender
 from drp.plan import PLAN, Plan
@@ -54,13 +56,16 @@ def plan(back: bool, proven: bool, vhosts: tuple[str, ...], at: str) -> None:
     """The plan of an activation, or of a return."""
     site = Site.here()
     if back:
-        print_json(_told(observe.plan_return(site)))
+        homecoming = observe.plan_return(site)
+        noted.note(noted.PLANNED, {"aim": homecoming.aim, "seal": homecoming.seal})
+        print_json(_told(homecoming))
         return
     scope = Scope(vhosts, datetime.fromisoformat(at) if at else None, proven)
     if scope.at is not None and scope.at > now():
         raise BadEstate(f"{at} is in the future", hint="leave --at out for the newest")
     made = observe.plan_activation(site, scope)
     remember(made.seal, scope)
+    noted.note(noted.PLANNED, {"aim": made.aim, "seal": made.seal})
     print_json(_told(made))
 
 
@@ -94,6 +99,7 @@ def order(aim: Aim, seal: str, by: str, hours: float, reason: str) -> None:
         print_json({"job": found.id})
         return
     text = orders.draft(site.estate, found, by, now(), valid=timedelta(hours=hours), reason=reason)
+    noted.note(noted.DRAFTED, {"aim": aim, "seal": found.seal, "by": by})
     print_json({"order": text})
 
 
@@ -160,6 +166,19 @@ def journal(job_id: str) -> None:
     running = unit.out.strip() in ("active", "activating", "deactivating")  # the last: killed, a child still ends
     path = job.journal.path
     print_json({"running": running, "text": path.read_text(encoding="utf-8") if path.exists() else ""})
+
+
+@command.command()
+def notes() -> None:
+    """What was looked at, planned and drafted here: text by name of each journal of it."""
+    print_json(noted.books())
+
+
+@command.command()
+@click.argument("event", type=click.Choice([noted.LOOKED, noted.RESTORED]))
+def note(event: str) -> None:
+    """Note what standard input says, for the report."""
+    noted.note(event, dict(json.loads(sys.stdin.read())))
 
 
 @command.command()

@@ -1,0 +1,182 @@
+"""Whether a report says what its evidence says, and whether that evidence holds: offline, with Seawall and ssh-keygen.
+
+A chain of hashes shows that nothing within it was changed by itself; whoever has all of it could make another. What
+can't be made anew are the orders, which people signed, and heads that are kept elsewhere: so both are compared.
+The page itself is made again from the evidence, and must be the same to the byte.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Any
+
+from drp.evidence import anchors, document
+from drp.evidence.decided import checked
+from drp.evidence.document import Book, Deciders, Evidence
+from drp.incident import RETURN, Run
+from drp.orders import LONGEST
+from drp.page import OPENS
+from drp.plan import PLAN
+from drp.report import as_text, to_html
+from estate.orders import lacking
+from estate.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was checked. `fault` is None where it holds."""
+
+    what: str
+    fault: str | None = None
+
+
+def verify(text: str, *, deciders: Deciders | None = None, kept: Mapping[str, str] | None = None) -> list[Finding]:
+    """Every check of a page, or of the JSON that `seawall drp report --json` prints.
+
+    `deciders`: as an estate that is trusted names them, beside those that the report names. `kept`: texts with heads,
+    by where they come from. Raises BadEstate where there is no evidence in it.
+    """
+    evidence = document.read(text)
+    found = list(_chains(evidence))
+    if all(one.fault is None for one in found):
+        found += _plans(evidence)
+        found += _orders(evidence, evidence.deciders, "the report's own keys")
+        if deciders is not None:
+            found += _orders(evidence, deciders, "the estate's keys")
+        found += _heads(
+            evidence, {**{f"{n} (as the report has it)": t for n, t in evidence.kept.items()}, **(kept or {})}
+        )
+        found += _shown(text, evidence)
+    return found
+
+
+def _chains(evidence: Evidence) -> Iterator[Finding]:
+    for book in evidence.books:
+        what = f"journal {book.name}: every entry is bound to the one before"
+        try:
+            entries = book.entries
+        except Problem as fault:
+            yield Finding(what, fault.what)
+            continue
+        torn = "its last line is torn" if not book.text.endswith("\n") else None if entries else "it is empty"
+        yield Finding(f"{what}, {len(entries)} of them", torn)
+
+
+def _plans(evidence: Evidence) -> Iterator[Finding]:
+    for book, run in _jobs(evidence):
+        for number, detail in enumerate((one.detail for one in book.entries if one.event == "opened"), 1):
+            what = f"journal {book.name}: the plan has the seal {run.seal[:12]}"
+            yield Finding(what if number == 1 else f"{what}, also when it was taken up again", _seal(detail))
+
+
+def _jobs(evidence: Evidence) -> Iterator[tuple[Book, Run]]:
+    for book in evidence.books:
+        if not document.is_notes(book):
+            yield book, Run.of(book.entries)
+
+
+def _seal(detail: Mapping[str, Any]) -> str | None:
+    """Of a return production's part names archives that were taken after the plan was ordered: its seal is without."""
+    plan = dict(detail["plan"])
+    if detail["kind"] in RETURN:
+        plan["moves"] = [{**move, "archives": []} for move in plan["moves"]]
+    try:
+        seal = PLAN.validate_python(plan).seal
+    except (ValueError, KeyError, TypeError):
+        return "it can't be read as a plan"
+    return None if seal == detail["seal"] else f"what it would do has the seal {seal[:12]}"
+
+
+def _orders(evidence: Evidence, deciders: Deciders, whose: str) -> Iterator[Finding]:
+    for book, run in _jobs(evidence):
+        what = f"journal {book.name}: ordered by enough people, with {whose}"
+        begun = [one for one in run.begins if one.signed is not None]
+        if len(begun) < len(run.begins):
+            yield Finding(what, "there is no order in it")
+        for number, one in enumerate(begun):
+            if number == 0 or one.signed != begun[number - 1].signed:
+                yield Finding(what, _order(evidence, run, one.signed, one.ordered, deciders))
+
+
+def _order(evidence: Evidence, run: Run, signed: Any, given: Any, deciders: Deciders) -> str | None:
+    try:
+        order = signed.order
+    except Problem as fault:
+        return fault.what
+    aim = "return" if run.kind in RETURN else run.kind
+    if (order.estate, order.aim, order.seal) != (evidence.estate, aim, run.seal):
+        return f"it is the order to {order.aim} {order.seal[:12]} in {order.estate}"
+    good, bad = checked(deciders, signed)
+    if bad:
+        return f"not by a key of theirs on this order: {', '.join(bad)}"
+    if order.until - order.at > LONGEST or (run.kind not in ("restore", "redirect") and given >= order.until):
+        return f"it was valid until {order.until.isoformat()}, and was given at {given.isoformat()}"
+    return lacking(deciders, order, good)
+
+
+def _heads(evidence: Evidence, kept: Mapping[str, str]) -> Iterator[Finding]:
+    books = {(book.host, book.job): book for book in evidence.books}
+    hosts = {book.host for book in evidence.books}
+    start = min((run.ordered for run in evidence.runs), default=evidence.made).isoformat()
+    for place, text in kept.items():
+        heads = anchors.parse(text)
+        for (host, job), book in books.items():
+            mine = [head for head in heads if (head.host, head.job) == (host, job)]
+            faults = (anchors.contradiction(head, book.entries) for head in mine)
+            if mine:
+                yield Finding(
+                    f"journal {book.name}: {len(mine)} heads kept by {place}", next(filter(None, faults), None)
+                )
+        if not heads:
+            yield Finding(f"heads kept by {place}", "there is none in it")
+        absent = {
+            h.job for h in heads if h.host in hosts and (h.host, h.job) not in books and h.taken >= start and h.taken
+        }
+        for job in sorted(absent):
+            yield Finding(f"journal {job}, of which {place} keeps heads", "it is not in the report")
+
+
+def _shown(text: str, evidence: Evidence) -> Iterator[Finding]:
+    """The page is made from the evidence alone: made again it is the same."""
+    what = "all that is shown is what the journals say"
+    try:
+        made = to_html(evidence) if OPENS in text else as_text(evidence)
+        shown = (words(text), words(made)) if OPENS in text else (text.split("\n"), made.split("\n"))
+        yield Finding(what, None if made == text else _difference(*shown))
+    except Problem as fault:
+        yield Finding(what, fault.what)
+
+
+class _Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.found.append(data.strip())
+
+
+def words(page: str) -> list[str]:
+    """What a person reads on it, piece by piece."""
+    reader = _Words()
+    reader.feed(page.partition(OPENS)[0])
+    return reader.found
+
+
+def _difference(shown: Sequence[str], meant: Sequence[str]) -> str:
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, shown, meant, autojunk=False).get_opcodes():
+        if tag != "equal":
+            return f"it shows {_cut(shown[a:b])} where its journals say {_cut(meant[c:d])}"
+    return "it is another page behind what one reads; made by another version of Seawall, or changed"
+
+
+def _cut(found: Iterable[str]) -> str:
+    said = " ".join(found) or "nothing"
+    return f"“{said[:80]}”"
+
+
+def holds(found: Sequence[Finding]) -> bool:
+    """Whether there was something to check, and all of it holds."""
+    return bool(found) and all(one.fault is None for one in found)

@@ -1,0 +1,68 @@
+"""`seawall drp report`: the evidence of an incident, made, and checked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from drp import gather
+from drp import report as reports
+from drp.evidence.document import Deciders
+from drp.evidence.verify import Finding, holds, verify
+from estate.problem import Untrusted
+from inventory import load
+from seawall.options import find_estate, instant_of, json_option, print_json
+
+OUT = click.Path(path_type=Path, dir_okay=False)
+IN = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+
+@click.command()
+@click.option("--estate", "path", type=OUT, envvar="SEAWALL_ESTATE", help="The estate file. [default: ./estate.toml]")
+@click.option("--html", type=OUT, help="Write the report there, as one self-contained page.")
+@click.option(
+    "--disaster", metavar="INSTANT", help="When production was lost, as you know it: 2026-11-22 03:14:00+01:00"
+)
+@click.option("--verify", "report_file", type=IN, help="Check a report that was written before; needs no host.")
+@click.option(
+    "--anchor", "anchors", type=IN, multiple=True, help="With --verify: a ticket or a file that heads are in."
+)
+@json_option
+def report(
+    path: Path | None, html: Path | None, disaster: str | None, report_file: Path | None, anchors: tuple[Path, ...],
+    as_json: bool,
+) -> None:  # fmt: skip
+    """The evidence of the last activation and return: who, what, when, RPO and RTO per vhost, a timeline.
+
+    With --verify: exit code 0 only where every check holds. Keys are those of the estate where --estate names one.
+    """
+    if report_file is not None:
+        _verified(report_file, path, anchors, as_json=as_json)
+        return
+    estate = load(find_estate(None if path is None else str(path)))
+    evidence = gather.evidence(estate, disaster=None if disaster is None else instant_of(disaster, estate.timezone))
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(reports.to_html(evidence), encoding="utf-8")
+        click.echo(f"written: {html}", err=True)
+    if as_json or html is None:
+        click.echo(reports.as_text(evidence), nl=False)
+
+
+def _verified(file: Path, path: Path | None, anchors: Sequence[Path], *, as_json: bool) -> None:
+    kept = {str(one): one.read_text(encoding="utf-8", errors="replace") for one in anchors}
+    deciders = None if path is None else Deciders.of(load(path).drp)
+    found = verify(file.read_text(encoding="utf-8", errors="replace"), deciders=deciders, kept=kept)
+    if as_json:
+        print_json([{"what": one.what, "holds": one.fault is None, "fault": one.fault} for one in found])
+    else:
+        for one in found:
+            click.echo(_line(one))
+    if not holds(found):
+        raise Untrusted(
+            f"{file} does not hold", hint="keep it as evidence, and make a new one: seawall drp report --html FILE"
+        )
+
+
+def _line(one: Finding) -> str:
+    return f"✓ {one.what}" if one.fault is None else f"✗ {one.what}: {one.fault}"
