@@ -1,16 +1,20 @@
 """Steps by which the world hears of it: tickets for people, DNS for visitors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from backups import paths
 from drp import dns, tickets
 from drp.job import incident_of
 from drp.step import Each, World
-from drp.steps.base import OfVhost
+from drp.steps.base import OfVhost, Together
 from effects import secrets
 from effects.clock import now, wait_until
-from estate.problem import Failed
+from estate.model import Estate, Zone
+from estate.problem import Failed, Problem, Refused
+
+FOLLOW = 60.0  # seconds that secondaries have to follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +61,77 @@ class Ticket(OfVhost):
 
 
 @dataclass(frozen=True, slots=True)
-class Dns(OfVhost):
+class Dns(Together):
     """Every authoritative server that answers gives the new addresses, the primary among them."""
 
     changes: tuple[dns.Change, ...]
     kind = "dns"
+    abreast = 4  # a secondary that is slow keeps those that wait for it, and not who comes after
 
-    def proof(self, world: World) -> str | None:
-        estate = world.site.estate
-        seen = {zone: dns.holds(estate, estate.zones[zone], mine) for zone, mine in self._by_zone().items()}
-        for zone, answers in seen.items():
-            if not answers[estate.zones[zone].primary] or False in answers.values():
-                return None
-        said = {
-            name: "holds" if there else "did not answer" for answers in seen.values() for name, there in answers.items()
-        }
-        return ", ".join(f"{name} {word}" for name, word in said.items()) or "nothing to change"
+    def gathered(self, steps: Sequence["Dns"]) -> "Redirecting":
+        return Redirecting(steps)
 
-    def act(self, world: World) -> None:
-        estate = world.site.estate
-        for name, mine in self._by_zone().items():
-            zone = estate.zones[name]
-            dns.switch(estate, zone, mine, secrets.resolve(zone.tsig.secret, base=paths.CONFIG))
-        late = Failed(
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Those in which something changes."""
+        return tuple(sorted({change.zone for change in self.changes}))
+
+    @property
+    def late(self) -> Problem:
+        """What is wrong where it was switched and not every server follows."""
+        return Failed(
             f"{self.vhost.domain}: the primary has the new addresses, but a secondary still answers with the old ones",
             hint="look at the secondary's transfers, then run the same command again",
         )
-        wait_until(lambda: self.proof(world) is not None, timeout=60, late=late, every=0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Redirecting:
+    """The zones of several vhosts: a message each, and one look at each server."""
+
+    steps: Sequence[Dns]
+
+    def proofs(self, world: World) -> list[str | Problem | None]:
+        estate = world.site.estate
+        seen = dns.holds_all(estate, self._by_zone(), _secret)
+        return [_evidence(estate, {zone: seen[zone] for zone in step.zones}) for step in self.steps]
+
+    def act(self, world: World) -> list[Problem | None]:
+        faults = self._switched(world)
+        left = [step for step, fault in zip(self.steps, faults, strict=True) if fault is None]
+
+        def followed() -> bool:
+            left[:] = [one for one, said in zip(left, Redirecting(left).proofs(world), strict=True) if said is None]
+            return not left
+
+        with suppress(Failed):
+            wait_until(followed, timeout=FOLLOW, late=Failed("too late", hint="-"), every=0.05)
+        return [fault or (step.late if step in left else None) for step, fault in zip(self.steps, faults, strict=True)]
+
+    def _switched(self, world: World) -> list[Problem | None]:
+        found = dns.switch_all(world.site.estate, self._by_zone(), _secret)
+        faults = [next((fault for zone in step.zones if (fault := found[zone])), None) for step in self.steps]
+        return [self._again(step, fault, world) for step, fault in zip(self.steps, faults, strict=True)]
+
+    def _again(self, step: Dns, fault: Problem | None, world: World) -> Problem | None:
+        """What stands in one vhost's way does not keep another from it whose names are in the same zone."""
+        shared = any(set(step.zones) & set(other.zones) for other in self.steps if other is not step)
+        return Redirecting([step])._switched(world)[0] if shared and isinstance(fault, Refused) else fault
 
     def _by_zone(self) -> dict[str, tuple[dns.Change, ...]]:
-        return {
-            zone: tuple(c for c in self.changes if c.zone == zone) for zone in sorted({c.zone for c in self.changes})
-        }
+        every = [change for step in self.steps for change in step.changes]
+        return {zone: tuple(c for c in every if c.zone == zone) for zone in sorted({c.zone for c in every})}
+
+
+def _secret(zone: Zone) -> str:
+    return secrets.resolve(zone.tsig.secret, base=paths.CONFIG)
+
+
+def _evidence(estate: Estate, seen: Mapping[str, Mapping[str, bool | None]]) -> str | None:
+    for zone, answers in seen.items():
+        if not answers[estate.zones[zone].primary] or False in answers.values():
+            return None
+    said = {
+        name: "holds" if there else "did not answer" for answers in seen.values() for name, there in answers.items()
+    }
+    return ", ".join(f"{name} {word}" for name, word in said.items()) or "nothing to change"

@@ -15,7 +15,7 @@ import pytest
 from dns_estate import BIND_CONF, KNOT_CONF, SECRET, WEB1, ZONE, estate_of
 
 from drp import dns
-from drp.dns import Change
+from drp.dns import Change, rfc2136
 from effects.clock import wait_until
 from effects.dns import Edit, Key, Server, query, update
 from estate.model import Estate, Zone
@@ -45,10 +45,10 @@ class Lab:
         return dns.changes(self.estate, vhost, hosts["web1"], hosts["twin1"], dns.look(self.estate, port=self.port))
 
     def switch(self, changes: tuple[Change, ...], secret: str = SECRET, zone: str = "shop.example") -> None:
-        dns.switch(self.estate, self.zone(zone), changes, secret, port=self.port)
+        rfc2136.switch(self.estate, self.zone(zone), changes, secret, port=self.port)
 
     def holds(self, changes: tuple[Change, ...], zone: str = "shop.example") -> dict[str, bool | None]:
-        return dict(dns.holds(self.estate, self.zone(zone), changes, port=self.port))
+        return dict(rfc2136.holds(self.estate, self.zone(zone), changes, port=self.port))
 
     def soon(self, changes: tuple[Change, ...]) -> None:
         late = Failed("ns2 does not have it", hint="look at its log")
@@ -246,7 +246,7 @@ def test_a_key_that_can_be_none_is_told_before_anything_is_sent(lab: Lab) -> Non
         lab.switch(lab.plan(), secret="???")
     zone = replace(lab.zone(), tsig=replace(lab.zone().tsig, algorithm="hmac-sha265"))
     with pytest.raises(BadEstate, match="hmac-sha265"):
-        dns.switch(lab.estate, zone, lab.plan(), SECRET, port=lab.port)
+        rfc2136.switch(lab.estate, zone, lab.plan(), SECRET, port=lab.port)
 
 
 def test_clocks_apart_are_told_as_such(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,22 +261,22 @@ def test_clocks_apart_are_told_as_such(lab: Lab, monkeypatch: pytest.MonkeyPatch
 def test_a_server_that_takes_no_updates_says_so(lab: Lab) -> None:
     secondary_first = replace(lab.zone(), servers=("ns2", "ns1"))
     with pytest.raises(Failed, match="REFUSED") as told:
-        dns.switch(lab.estate, secondary_first, lab.plan(), SECRET, port=lab.port)
+        rfc2136.switch(lab.estate, secondary_first, lab.plan(), SECRET, port=lab.port)
     assert "primary" in told.value.hint
 
 
 def test_a_key_that_the_server_does_not_know_is_untrusted(lab: Lab) -> None:
     zone = replace(lab.zone(), tsig=replace(lab.zone().tsig, name="stranger"))
     with pytest.raises(Untrusted, match="TSIG key"):
-        dns.switch(lab.estate, zone, lab.plan(), SECRET, port=lab.port)
+        rfc2136.switch(lab.estate, zone, lab.plan(), SECRET, port=lab.port)
 
 
 def test_a_zone_that_a_server_does_not_have_is_told_and_does_not_hold(lab: Lab) -> None:
     change = Change("gone.example", "gone.example.", "A", (OLD,), (NEW,), 60)
     zone = replace(lab.zone(), name="gone.example")
     with pytest.raises(Failed, match=r"gone\.example"):
-        dns.switch(lab.estate, zone, (change,), SECRET, port=lab.port)
-    assert dns.holds(lab.estate, zone, (change,), port=lab.port) == {"ns1": False, "ns2": False}
+        rfc2136.switch(lab.estate, zone, (change,), SECRET, port=lab.port)
+    assert rfc2136.holds(lab.estate, zone, (change,), port=lab.port) == {"ns1": False, "ns2": False}
 
 
 def test_a_server_with_two_addresses_is_reached_by_the_one_that_answers(lab: Lab) -> None:

@@ -1,62 +1,42 @@
-"""Point a vhost's names at another host: worked out, then one compare-and-set a zone, then proven everywhere.
+"""Zones on name servers of the estate: one compare-and-set each on its primary (RFC 2136), then proven everywhere.
 
-Only addresses of the host that is left are touched: records that point elsewhere (a CDN, a mail host) stay.
-What stands in the zone is a prerequisite of the update, so a change that somebody made meanwhile is
-never overwritten: it is shown, and a human decides.
+What stands in the zone is a prerequisite of the update, so a change that somebody made meanwhile is never overwritten:
+it is shown, and a human decides.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from drp.records import REWRITES
+from drp.dns.change import Change, Observed, shown, zone_of
 from effects.dns import Edit, Key, Served, Server, may_update, rrset, update
-from estate.model import Estate, Host, Vhost, Zone
-from estate.problem import Failed, Refused, Unreachable
+from estate.model import Estate, Host, Zone
+from estate.problem import Failed, Problem, Refused, Unreachable
 
 T = TypeVar("T")
-Observed = Callable[[str, str], tuple[str, ...]]  # (absolute name, type) -> values in presentation format
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One RRset that stands as `before` and is to stand as `after`; values sorted, in presentation format."""
+class Rfc2136:
+    """Of an estate; `secret` gives the TSIG secret of a zone."""
 
-    zone: str
-    name: str  # absolute, with its last dot
-    rtype: str  # one of drp.records.REWRITES
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    ttl: int  # seconds
+    estate: Estate
+    secret: Callable[[Zone], str]
 
-    def __str__(self) -> str:
-        return f"{self.name} {self.rtype}: {_shown(self.before)} becomes {_shown(self.after)}"
+    def switch_all(self, by_zone: Mapping[str, Sequence[Change]]) -> dict[str, Problem | None]:
+        """As `drp.dns.provider.Provider.switch_all`."""
+        return {name: self._switched(self.estate.zones[name], mine) for name, mine in by_zone.items()}
 
+    def _switched(self, zone: Zone, changes: Sequence[Change]) -> Problem | None:
+        try:
+            switch(self.estate, zone, changes, self.secret(zone))
+        except Problem as fault:
+            return fault
+        return None
 
-def zone_of(estate: Estate, name: str) -> Zone | None:
-    """The zone that holds `name`; the longest one where they are nested. None where the estate has none."""
-    bare = f".{name.rstrip('.')}"
-    holding = [zone for zone in estate.zones.values() if bare.endswith(f".{zone.name.rstrip('.')}")]
-    return max(holding, key=lambda zone: len(zone.name), default=None)
-
-
-def changes(estate: Estate, vhost: Vhost, from_host: Host, to_host: Host, observed: Observed) -> tuple[Change, ...]:
-    """What must change so that `vhost` is found at `to_host`: addresses, and those in HTTPS and SPF. Only looks.
-
-    Names in no zone of the estate are left out, and so is what is already so. Where `to_host` has no IPv6,
-    the IPv6 address of `from_host` is taken out.
-    """
-    found: list[Change] = []
-    for name in (name for known in vhost.names for name in (known, f"*.{known}")):
-        if (zone := zone_of(estate, name)) is None:
-            continue
-        absolute = name.rstrip(".") + "."
-        for rtype, rewrite in REWRITES.items():
-            before = tuple(sorted(observed(absolute, rtype)))
-            after = rewrite(before, from_host, to_host)
-            if after != before:
-                found.append(Change(zone.name, absolute, rtype, before, after, zone.ttl))
-    return tuple(found)
+    def holds_all(self, by_zone: Mapping[str, Sequence[Change]]) -> dict[str, Mapping[str, bool | None]]:
+        """As `drp.dns.provider.Provider.holds_all`."""
+        return {name: holds(self.estate, self.estate.zones[name], mine) for name, mine in by_zone.items()}
 
 
 def look(estate: Estate, *, port: int = 53, ttls: dict[tuple[str, str], int] | None = None) -> Observed:
@@ -178,7 +158,7 @@ def _missing(primary: Host, port: int, changes: Sequence[Change]) -> tuple[Chang
         if standing == tuple(sorted(change.before)):
             missing.append(change)
         elif standing != tuple(sorted(change.after)):
-            conflicts.append(f"{change.name} {change.rtype} is {_shown(standing)}, not {_shown(change.before)}")
+            conflicts.append(f"{change.name} {change.rtype} is {shown(standing)}, not {shown(change.before)}")
     if conflicts:
         raise Refused(
             f"{primary.name}: somebody else changed DNS meanwhile: {'; '.join(conflicts)}",
@@ -205,7 +185,3 @@ def _at(host: Host, port: int, talk: Callable[[Server], T]) -> T:
         except Unreachable:
             continue
     return talk(last)
-
-
-def _shown(values: tuple[str, ...]) -> str:
-    return ", ".join(values) or "nothing"

@@ -1,0 +1,29 @@
+"""Point vhosts' names at another host: worked out, then switched zone by zone, then proven on every name server."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from drp.dns.change import Change, Observed, changes, zone_of
+from drp.dns.provider import Provider
+from drp.dns.rfc2136 import Rfc2136, look, served_by, switchable
+from estate.model import Estate, Zone
+from estate.problem import Problem
+
+__all__ = ["Change", "Observed", "changes", "holds_all", "look", "served_by", "switch_all", "switchable", "zone_of"]
+
+Secret = Callable[[Zone], str]
+
+
+def switch_all(estate: Estate, by_zone: Mapping[str, Sequence[Change]], secret: Secret) -> Mapping[str, Problem | None]:
+    """As `Provider.switch_all`, of whichever provider holds each zone."""
+    return _provider(estate, secret).switch_all(by_zone)
+
+
+def holds_all(
+    estate: Estate, by_zone: Mapping[str, Sequence[Change]], secret: Secret
+) -> Mapping[str, Mapping[str, bool | None]]:
+    """As `Provider.holds_all`, of whichever provider holds each zone."""
+    return _provider(estate, secret).holds_all(by_zone)
+
+
+def _provider(estate: Estate, secret: Secret) -> Provider:
+    return Rfc2136(estate, secret)
