@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from backups.engines import server
@@ -35,14 +35,31 @@ def pair(site: Site) -> tuple[Host, Host]:
     return (here, there) if here.role is Role.PRODUCTION else (there, here)
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What the backup servers have of production, and why one could not be read."""
+
+    archives: tuple[Archive, ...]
+    faults: tuple[Problem, ...]
+    streams: tuple[Problem, ...]  # fetched; why one could not be
+
+
+def saved(site: Site, production: Host) -> Saved:
+    """Archives and streams, asked for at once: with a datacenter gone each of the two waits for it."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        streams = pool.submit(fetched, site, production)
+        archives, faults = site.archives(production, KINDS)
+        return Saved(archives, faults, streams.result())
+
+
 def plan_activation(site: Site, scope: Scope = EVERYTHING, *, sizes: bool = True) -> Plan:
     """The plan to bring up here what `scope` asks for. Without `sizes` estimates are empty; the seal is the same."""
     production, twin = pair(site)
-    with ThreadPoolExecutor(max_workers=2) as pool:  # with a datacenter gone each of these waits for it
-        streams, names = pool.submit(fetched, site, production), pool.submit(_seen, site, production, twin)
-        listed, faults = site.archives(production, KINDS)
-        fetch, seen = streams.result(), names.result()
-    archives = record.readable(production.name, listed)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        names = pool.submit(_seen, site, production, twin)
+        there = saved(site, production)
+        seen = names.result()
+    archives = record.readable(production.name, there.archives)
     verdicts = record.verdicts(production.name)
     if scope.proven:
         archives = tuple(archive for archive in archives if verdicts.get(archive.id))
@@ -50,8 +67,8 @@ def plan_activation(site: Site, scope: Scope = EVERYTHING, *, sizes: bool = True
         archives = reaching(site, production, archives, scope.at)
     archives, standing = _standing(seen.served, archives)
     measured = sizes_of(site, production, archives) if sizes else {}
-    after, said = tails(site, production, archives, fetch)
-    said = (*(fault.what for fault in faults), *said)
+    after, said = tails(site, production, archives, there.streams)
+    said = (*(fault.what for fault in there.faults), *said)
     after = {key: _ended(tail, scope.at, standing) for key, tail in after.items()}
     seen = replace(seen, archives=archives, sizes=measured, faults=said, verdicts=verdicts, tails=after)
     if not scope.proven and scope.at is None:  # else an older point is wanted, and the replica is the newest

@@ -1,16 +1,16 @@
 """Could we come back now, from what, and how old is it?"""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 from backups import fencing
 from backups.replicas.promoting import Standby, standbys
 from backups.site import Site
-from backups.streams.tails import fetched, tails
+from backups.streams.tails import tails
 from drp import dns, observe, tickets
 from drp import job as jobs
+from drp.observe import Saved
 from drp.outbox.look import untold
 from effects.clock import now
 from estate.model import Host, Vhost
@@ -18,13 +18,11 @@ from estate.points import Archive, Tail, kinds_of, newest
 from estate.problem import Problem
 
 
-def status(site: Site) -> dict[str, Any]:
+def status(site: Site, saved: Saved) -> dict[str, Any]:
     """JSON types and datetimes only. Per vhost: newest recovery point per kind, its age, where DNS points."""
     production, twin = observe.pair(site)
-    with ThreadPoolExecutor(max_workers=1) as pool:  # with a datacenter gone both wait for it
-        streams = pool.submit(fetched, site, production)
-        archives, faults = site.archives(production, observe.KINDS)
-        after, said = tails(site, production, archives, streams.result())
+    archives = saved.archives
+    after, said = tails(site, production, archives, saved.streams)
     until = _until(after, standbys(site.estate, production, after.values()))
     look = dns.look(site.estate)  # one for all: it remembers which servers are silent
     served = [(vhost, _points_at(look, vhost, (production, twin))) for vhost in site.estate.vhosts_on(production)]
@@ -34,7 +32,7 @@ def status(site: Site) -> dict[str, Any]:
         "production": production.name,
         "twin": twin.name,
         "vhosts": vhosts,
-        "faults": [*(fault.what for fault in faults), *said],
+        "faults": [*(fault.what for fault in saved.faults), *said],
         "untold": untold(tickets.outbox(), site.estate.drp.ways),
         "fence": _fence(site, production),
         "jobs": [{"job": job.id, "by": job.by, "ordered": job.ordered, "state": _state(job)} for job in jobs.known()],

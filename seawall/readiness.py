@@ -1,6 +1,5 @@
 """Could we come back tonight? The twin, the other hosts and the estate are asked at the same time, by one command."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from drp.ready import control, findings
 from drp.ready.comebacks import COMEBACKS, Comeback
 from drp.ready.findings import FINDINGS, Finding
 from estate.model import Estate
-from estate.problem import Problem
+from estate.problem import Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +44,17 @@ def asked(estate: Estate, path: Path) -> Readiness:
     """Raises as `Hand.ask` does where the twin does not answer; what else does not is unknown, and said."""
     production, twin = drive.production(estate), drive.twin(estate)
 
-    def on_twin(question: str) -> Any:
-        with drive.Hand(estate, twin) as hand:
-            return hand.ask(question)
-
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        ready = pool.submit(_or_problem, lambda: on_twin("ready"))
+    with ThreadPoolExecutor(max_workers=1) as pool, drive.Hand(estate, twin) as hand:
         around = pool.submit(control.seen, estate, path, production, twin)
-        status = on_twin("status")
-        answer, found = ready.result(), around.result()
-    if isinstance(answer, Problem):
-        return Readiness(status, (), findings.worst_first([*found, findings.unknown(twin.name, "readiness", answer)]))
-    bare = Readiness(status, (), ())
+        answer = hand.ask("ready")
+        found = around.result()
+    bare = Readiness(answer["status"], (), ())
+    if "unready" in answer:
+        unready = findings.unknown(twin.name, "readiness", Failed(**answer["unready"]))
+        return replace(bare, findings=findings.worst_first([*found, unready]))
     comebacks = tuple(one for one in COMEBACKS.validate_python(answer["comebacks"]) if one.domain not in bare.away)
     told = [*_hopeless(comebacks), *FINDINGS.validate_python(answer["findings"]), *found]
     return replace(bare, comebacks=comebacks, findings=findings.worst_first(told))
-
-
-def _or_problem(ask: Callable[[], Any]) -> Any:
-    try:
-        return ask()
-    except Problem as fault:
-        return fault
 
 
 def _hopeless(comebacks: tuple[Comeback, ...]) -> list[Finding]:

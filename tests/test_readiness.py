@@ -12,7 +12,7 @@ from drp import drive
 from drp.ready import control
 from drp.ready.comebacks import COMEBACKS, Comeback
 from drp.ready.findings import FINDINGS, Finding
-from estate.problem import Failed, Problem, Unreachable
+from estate.problem import Problem, Unreachable
 from seawall import readiness
 from seawall.readiness import Readiness
 
@@ -27,11 +27,11 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(ready: Any, *around: Finding, dns: dict[str, str] = DNS, status: Problem | None = None) -> Readiness:
         def ask(hand: object, question: str) -> Any:
-            answer = ready if question == "ready" else status
-            if isinstance(answer, Problem):
-                raise answer
+            assert question == "ready"
+            if status is not None:
+                raise status
             rows = [{"domain": domain, "dns": where} for domain, where in dns.items()]
-            return ready if question == "ready" else {"twin": "twin1", "vhosts": rows}
+            return ready | {"status": {"twin": "twin1", "vhosts": rows}}
 
         monkeypatch.setattr(drive.Hand, "ask", ask)
         monkeypatch.setattr(control, "seen", lambda *_: around)
@@ -70,7 +70,7 @@ def test_what_the_twin_serves_has_come_back_already(asked: Any) -> None:
 
 def test_a_twin_that_can_not_say_is_unknown_and_one_that_is_silent_ends_it(asked: Any) -> None:
     around = Finding(Level.WARNING, "ns1", "ttl", "slow", "do")
-    found = asked(Failed("twin1: no such command", hint="seawall install"), around)
+    found = asked({"unready": {"what": "twin1: its disk can't be read", "hint": "look"}}, around)
     assert [one.level for one in found.findings] == [Level.UNKNOWN, Level.WARNING]
     with pytest.raises(Unreachable):
         asked(answer(), status=Unreachable("twin1 does not answer ssh", hint="look"))

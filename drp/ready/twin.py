@@ -14,10 +14,10 @@ from backups import paths, restore, standing
 from backups.engines import server
 from backups.proof import record
 from backups.site import Site
-from backups.streams.tails import fetched
 from drp import dns, observe
 from drp import job as jobs
 from drp.incident import ACTIVATE, Run
+from drp.observe import Saved
 from drp.ready import names, standing_by
 from drp.ready.comebacks import Comeback, Known, comebacks
 from drp.ready.durations import Sizes, spans
@@ -35,26 +35,23 @@ AT_ONCE = 16
 FOLLOW = 3.0  # seconds that a secondary gets to follow a change of just now
 
 
-def seen(site: Site) -> tuple[tuple[Comeback, ...], tuple[Finding, ...]]:
+def seen(site: Site, saved: Saved) -> tuple[tuple[Comeback, ...], tuple[Finding, ...]]:
     """What could come back, and what stands against it, as this twin sees both."""
     production, twin = observe.pair(site)
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(max_workers=1) as pool:
         served = pool.submit(lambda: list(_names(site, production, twin)))
-        known, sizes, found = _saved(site, production)
+        known, sizes, found = _saved(site, production, saved)
         return comebacks(site.estate, production, twin, known), (*found, *_ready(site, sizes, known), *served.result())
 
 
-def _saved(site: Site, production: Host) -> tuple[Known, Sizes, list[Finding]]:
-    with ThreadPoolExecutor(max_workers=1) as pool:  # with a datacenter gone each of these waits for it
-        streams = pool.submit(fetched, site, production)
-        listed = site.archives(production, observe.KINDS)
-        archives = record.readable(production.name, listed[0])
-        by_id = observe.sizes_of(site, production, archives)
-        stands = standing.partners(site, listed, streams.result())
+def _saved(site: Site, production: Host, saved: Saved) -> tuple[Known, Sizes, list[Finding]]:
+    archives = record.readable(production.name, saved.archives)
+    by_id = observe.sizes_of(site, production, archives)
+    stands = standing.partners(site, (saved.archives, saved.faults), saved.streams)
     sizes = {kind: by_id[found.id] for kind in observe.KINDS if (found := newest(archives, kind))}
     proofs = record.proofs(production.name)
     told = spans(site.estate, site.estate.vhosts_on(production), sizes, list(_runs()), proofs)
-    unread = tuple(fault.what for fault in listed[1])
+    unread = tuple(fault.what for fault in saved.faults)
     return Known(archives, unread, stands.prices, proofs, told), sizes, list(standing_by.unsaved(stands))
 
 

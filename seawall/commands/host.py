@@ -2,6 +2,7 @@
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ from effects.clock import now
 from effects.run import attempt
 from estate.model import Role
 from estate.orders import Aim
-from estate.problem import BadEstate, Refused
+from estate.problem import BadEstate, Problem, Refused
 from seawall.options import print_json
 
 
@@ -34,17 +35,23 @@ def command() -> None:
 
 
 @command.command()
-def status() -> None:
-    """Recovery points, DNS and jobs, as this host sees them."""
-    print_json(current(Site.here()))
-
-
-@command.command()
 def ready() -> None:
-    """What could come back from which loss, and what stands against it, as this twin sees both."""
-    told, found = twins.seen(Site.here())
-    rows = COMEBACKS.dump_python(told, mode="json")
-    print_json({"comebacks": rows, "findings": FINDINGS.dump_python(found, mode="json")})
+    """Recovery points, DNS and jobs; what could come back from which loss, and what stands against it: as seen here."""
+    site = Site.here()
+    saved = observe.saved(site, observe.pair(site)[0])
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        look = pool.submit(twins.seen, site, saved)
+        status = current(site, saved)
+    answer: dict[str, Any] = {"status": status}
+    try:
+        told, found = look.result()
+        answer |= {
+            "comebacks": COMEBACKS.dump_python(told, mode="json"),
+            "findings": FINDINGS.dump_python(found, mode="json"),
+        }
+    except Problem as fault:  # who has no status either is not helped by a look that failed
+        answer["unready"] = {"what": fault.what, "hint": fault.hint}
+    print_json(answer)
 
 
 @command.command()
