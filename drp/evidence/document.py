@@ -149,11 +149,18 @@ def read(text: str) -> Evidence:
     try:
         if OPENS in text:
             return EVIDENCE.validate_json(text.partition(OPENS)[2].partition("</script>")[0])
-        return _WHOLE.validate_json(text)["evidence"]
+        return _DOCUMENT.validate_json(text).evidence
     except ValidationError:
         raise BadEstate(
             "this is no report that can be checked", hint="take a file that seawall drp report wrote, as it was written"
         ) from None
 
 
-_WHOLE = TypeAdapter(dict[str, Evidence])
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """What is printed as JSON, without its figures."""
+
+    evidence: Evidence
+
+
+_DOCUMENT = TypeAdapter(_Document)

@@ -1,0 +1,219 @@
+"""A report can be checked by anybody: what was changed in it is found, and what it does not know it does not say."""
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ordered import KEYS, ordered, signed
+from saved_estate import T0, everything, lab_estate
+
+from drp import notes, report
+from drp.evidence import anchors, document
+from drp.evidence.document import Book, Deciders, Evidence
+from drp.evidence.split import PARTS, WAITING, walk
+from drp.evidence.verify import Finding, holds, verify
+from drp.incident import Act
+from drp.job import as_dict
+from drp.orders import Signed
+from drp.plan import Observed, activation
+from effects.journal import Journal
+from estate.model import Estate
+from estate.problem import BadEstate
+from estate.promise import Promise
+
+
+@pytest.fixture(scope="module")
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
+    return lab_estate(tmp_path_factory.mktemp("estate"))
+
+
+def written(estate: Estate, folder: Path, order: Signed | None = None) -> Evidence:
+    """An activation as the twin writes it, with a look before it, and 30 s of DNS that drains."""
+    now = T0
+    seen = Observed(T0, 0, everything(), {}, dict.fromkeys(estate.vhosts, ()), frozenset(), ())
+    plan = activation(estate, estate.hosts["web1"], estate.hosts["twin1"], seen)
+    given_at = T0 + timedelta(seconds=60)
+    order = order or ordered(estate, plan, T0 + timedelta(seconds=30))
+    book = Journal(folder / f"activate-{plan.seal[:12]}.jsonl", clock=lambda: now)
+    looks = Journal(folder / "notes-2026-11.jsonl", clock=lambda: now)
+    looks.write(notes.LOOKED, hosts={"web1": "lost"})
+    now = given_at
+    about = {"by": "alice", "kind": "activate", "host": "twin1", "seal": plan.seal, "ordered": given_at.isoformat()}
+    book.write("opened", **about, plan=as_dict(plan), order=order.text, signatures=dict(order.signatures))
+    domains = [move.domain for move in plan.moves]
+    for step, subject in [("fence", "web1"), *((step, one) for one in domains for step in ("files", "prove", "dns"))]:
+        book.write("begun", step, subject)
+        now += timedelta(seconds=2)
+        drained = {"drained": (now + timedelta(seconds=30)).isoformat()} if step == "dns" else {}
+        book.write("done", step, subject, evidence="<it holds>", **drained)
+    book.write("closed", ok=True, failed=[])
+    books = (
+        Book("twin1", book.path.stem, book.path.read_text()),
+        Book("twin1", looks.path.stem, looks.path.read_text()),
+    )
+    promised = {domains[0]: Promise(timedelta(minutes=30), timedelta(seconds=5))}
+    return Evidence(estate.name, given_at, books, Deciders.of(estate.drp), promised, T0 - timedelta(seconds=20))
+
+
+@pytest.fixture(scope="module")
+def evidence(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    return written(estate, tmp_path_factory.mktemp("evidence"))
+
+
+@pytest.fixture(scope="module")
+def page(evidence: Evidence) -> str:
+    return report.to_html(evidence)
+
+
+def faults(found: list[Finding]) -> list[str]:
+    return [f"{one.what}: {one.fault}" for one in found if one.fault is not None]
+
+
+def test_a_report_holds_with_its_own_keys_and_with_those_of_the_estate(
+    estate: Estate, evidence: Evidence, page: str
+) -> None:
+    for text in (page, report.as_text(evidence)):
+        found = verify(text, deciders=Deciders.of(estate.drp))
+        assert holds(found), faults(found)
+    assert not holds([])
+
+
+def test_time_is_split_and_adds_up(evidence: Evidence) -> None:
+    rows = report.figures(evidence)["vhosts"]
+    first, *_, last = rows.values()
+    assert (first["detect_seconds"], first["decide_seconds"], first["drain_seconds"]) == (20, 60, 30)
+    assert first["rto_parts_seconds"] | {"waiting": 0} == {
+        **dict.fromkeys(PARTS, 0),
+        **dict.fromkeys(("fence", "copy", "prove", "DNS"), 2),
+    }
+    assert last["rto_parts_seconds"]["waiting"] == last["rto_seconds"] - 8 > 0
+    assert all(sum(row["rto_parts_seconds"].values()) == row["rto_seconds"] for row in rows.values())
+    assert (first["rto_promised_seconds"], last["rto_promised_seconds"]) == (5, None)
+
+
+def test_what_nobody_recorded_is_not_known(evidence: Evidence) -> None:
+    silent = replace(evidence, books=evidence.books[:1], disaster=None)
+    row = next(iter(report.figures(silent)["vhosts"].values()))
+    assert row["detect_seconds"] is row["decide_seconds"] is None
+    assert "not known" in report.to_html(silent)
+
+
+INSTANTS = st.integers(0, 100).map(lambda second: T0 + timedelta(seconds=second))
+ACTS = st.builds(
+    lambda step, a, b: Act(step, "x", min(a, b), max(a, b), "done", ""),
+    st.sampled_from(["files", "database", "serve", "dns", "ticket"]),
+    INSTANTS,
+    INSTANTS,
+)
+
+
+@given(st.lists(ACTS, max_size=8), INSTANTS, INSTANTS)
+def test_every_instant_belongs_to_one_part(acts: list[Act], a: datetime, b: datetime) -> None:
+    start, end = min(a, b), max(a, b)
+    parts = walk(acts, start, end)
+    assert sum(parts.values(), timedelta(0)) == end - start
+    assert all(part >= timedelta(0) for part in parts.values())
+    if not acts:
+        assert parts[WAITING] == end - start
+
+
+def test_files_beside_a_longer_import_are_not_what_was_waited_for() -> None:
+    def act(step: str, start: int, end: int) -> Act:
+        return Act(step, "x", T0 + timedelta(seconds=start), T0 + timedelta(seconds=end), "done", "")
+
+    parts = walk([act("files", 0, 9), act("database", 0, 20), act("serve", 20, 22)], T0, T0 + timedelta(seconds=22))
+    assert {part: span.seconds for part, span in parts.items() if span} == {"import": 20, "prove": 2}
+
+
+@settings(max_examples=15, suppress_health_check=list(HealthCheck), deadline=None)
+@given(st.booleans(), st.integers(0, 10**9), st.integers(1, 94))
+def test_no_byte_of_a_report_can_be_changed_unseen(
+    page: str, evidence: Evidence, as_page: bool, place: int, shift: int
+) -> None:
+    whole = page if as_page else report.as_text(evidence)
+    place %= len(whole)
+    letter = chr(32 + (ord(whole[place]) - 32 + shift) % 95)
+    changed = whole[:place] + letter + whole[place + 1 :]
+    with suppress(BadEstate):  # no report any more, and said so
+        assert letter == whole[place] or not holds(verify(changed)), (letter, whole[place - 40 : place + 40])
+
+
+def again(evidence: Evidence, old: str, new: str) -> Evidence:
+    """By somebody who has the whole toolkit: changed, every entry bound anew, and the page made of that."""
+    book, *rest = evidence.books
+    lines, previous = [], "0" * 64
+    for line in book.text.splitlines():
+        raw = json.loads(line)
+        changed = json.loads(json.dumps(raw).replace(old, new)) | {"previous": previous}
+        lines.append(_bound(changed))
+        previous = json.loads(lines[-1])["digest"]
+    return replace(evidence, books=(replace(book, text="\n".join(lines) + "\n"), *rest))
+
+
+def _bound(raw: dict[str, object]) -> str:
+    body = {name: value for name, value in raw.items() if name != "digest"}
+    dump = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return json.dumps(
+        body | {"digest": hashlib.sha256(dump.encode()).hexdigest()}, sort_keys=True, separators=(",", ":")
+    )
+
+
+def test_whoever_makes_a_report_anew_can_change_neither_plan_nor_order(evidence: Evidence) -> None:
+    for old, new, said in (
+        ("web1.files", "web1.files", None),
+        ('"target": "twin1"', '"target": "evil1"', "has the seal"),
+        ('\\"by\\": \\"alice\\"', '\\"by\\": \\"mallory\\"', "not by a key of theirs"),
+        ('"signatures": {"alice"', '"signatures": {"bob"', "not by a key of theirs"),
+    ):
+        found = faults(verify(report.to_html(again(evidence, old, new))))
+        assert (said is None and not found) or any(str(said) in one for one in found), (old, found)
+
+
+def test_keys_that_a_report_brings_along_do_not_convince_an_estate(estate: Estate, tmp_path: Path) -> None:
+    mine = replace(estate, drp=replace(estate.drp, approvers={"alice": (KEYS["mallory"].public,)}))
+    good = written(estate, tmp_path)
+    order = good.runs[0].signed
+    assert order is not None
+    (tmp_path / "forged").mkdir()
+    forged = written(mine, tmp_path / "forged", signed(Signed(order.text), "alice", key=KEYS["mallory"]))
+    text = report.to_html(forged)
+    assert holds(verify(text))  # for itself
+    assert any("the estate's keys" in one for one in faults(verify(text, deciders=Deciders.of(estate.drp))))
+
+
+@pytest.fixture
+def heads(evidence: Evidence) -> str:
+    book = evidence.books[0]
+    head = anchors.of_journal(book.host, book.job, book.entries)
+    assert head is not None
+    return f"Hello,\n\nthe head is 2026-11-22T04:00:00+00:00 {head.line}, keep it.\n"
+
+
+def test_a_journal_that_was_cut_off_is_found_with_a_head_that_somebody_kept(evidence: Evidence, heads: str) -> None:
+    assert holds(verify(report.to_html(evidence), kept={"ticket": heads}))
+    book, *rest = evidence.books
+    short = replace(evidence, books=(replace(book, text="".join(book.text.splitlines(keepends=True)[:-1])), *rest))
+    text = report.to_html(short)
+    assert holds(verify(text))  # nothing in itself says so
+    assert any("it was cut off" in one for one in faults(verify(text, kept={"ticket": heads})))
+    anew = report.to_html(again(evidence, "<it holds>", "<it does>"))
+    assert any("written anew" in one for one in faults(verify(anew, kept={"ticket": heads})))
+    missing = report.to_html(replace(short, books=(replace(book, job="activate-another"), *rest)))
+    assert any("not in the report" in one for one in faults(verify(missing, kept={"ticket": heads})))
+
+
+def test_a_head_is_found_in_a_mail_as_it_was_sent(heads: str) -> None:
+    broken = heads.replace("seawall-head", "seawall-=\nhead")
+    assert anchors.parse(broken) == anchors.parse(heads) != ()
+
+
+def test_two_hundred_vhosts_are_one_picture_that_folds_nothing_away(evidence: Evidence) -> None:
+    html = report.to_html(evidence)
+    assert document.read(html) == evidence
+    assert "<details>" not in html
