@@ -5,8 +5,8 @@ from datetime import datetime
 
 from backups import paths
 from backups.site import Site
+from drp import anchoring, observe, web
 from drp import job as jobs
-from drp import observe, web
 from drp.engine import carry_out
 from drp.job import Job, JobKind
 from drp.orders import Signed, require, require_decided
@@ -15,6 +15,7 @@ from drp.step import World
 from drp.steps import for_job
 from effects import files
 from effects.clock import now
+from estate.model import Role
 from estate.orders import Aim
 from estate.points import recovery_point
 from estate.problem import Missing, Refused
@@ -163,4 +164,8 @@ def run(site: Site, job_id: str) -> bool:
     """Carry a job out to its end; what the unit seawall-drp@JOB does. Whether all of it holds."""
     job = jobs.load(job_id)
     with files.locked(jobs.DIRECTORY / "lock", what="another job of the plan"):
-        return carry_out(for_job(job, site.estate, site.host), World(site, job), job.journal)
+        ok = carry_out(for_job(job, site.estate, site.host), World(site, job), job.journal)
+    if site.host.role is Role.DRP:
+        anchoring.say(site, job)
+        anchoring.soon()
+    return ok

@@ -3,10 +3,12 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from drp.job import JobKind
+from drp.notes import RESTORED
 from drp.orders import SIGNED, Signed
 from effects.journal import Entry, parse
 from effects.remote import Remote
@@ -124,9 +126,19 @@ def bring_home(away: Hand, home: Hand, signed: Signed | None, show: Show) -> dic
     if closed["ok"]:
         restore = home.ask("accept", stdin=json.dumps(away.ask("restoration", withdraw)))["job"]
         closed = home.follow(restore, show)
+        _note_head(away, home, restore)
     if closed["ok"]:
         closed = away.follow(away.ask("redirect", withdraw)["job"], show)
     return closed
+
+
+def _note_head(away: Hand, home: Hand, job: str) -> None:
+    """The twin notes how far production's journal is: that is kept elsewhere together with its own."""
+    with suppress(Problem):
+        text = home.ask("journal", job)["text"]
+        last = parse(text, name=f"{home.host.name}:{job}")[-1]
+        said = {"host": home.host.name, "job": job, "entries": last.number, "head": last.digest}
+        away.ask("note", RESTORED, stdin=json.dumps(said))
 
 
 def _as_problem(host: Host, code: int, err: str) -> Problem:

@@ -1,13 +1,16 @@
 """The evidence of the last incident, from both hosts: journals to the byte, notes, and who did not know yet."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 
 from drp.drive import Hand, production, twin
 from drp.evidence.document import Added, Book, Deciders, Evidence, of_incident, promises
 from effects.clock import now
-from estate.model import Estate
+from estate.heads import parse
+from estate.model import Estate, Host
 from estate.problem import Problem
+from supervision.asking import everywhere
 
 
 def evidence(estate: Estate, *, disaster: datetime | None = None, added: Added | None = None) -> Evidence:
@@ -20,16 +23,37 @@ def evidence(estate: Estate, *, disaster: datetime | None = None, added: Added |
         untold = _untold(away)
     with suppress(Problem), Hand(estate, production(estate)) as home:
         books += _books(home)
+    kept = {name: text for name, text in heads(estate).items() if text}
+    mine = of_incident(tuple(books), disaster=disaster)
+    names = {book.job for book in mine}
     return Evidence(
         estate=estate.name,
         made=now().replace(microsecond=0),
-        books=of_incident(tuple(books), disaster=disaster),
+        books=mine,
         deciders=Deciders.of(estate.drp),
         promised=promises(estate),
         disaster=disaster,
         untold=untold,
+        kept={name: _only(text, names) for name, text in kept.items()},
         added=added or Added(),
     )
+
+
+def heads(estate: Estate) -> dict[str, str]:
+    """What each backup server keeps, asked of it directly; those that do not answer are left out."""
+    client = production(estate)
+    servers = [estate.hosts[name] for name in dict.fromkeys(client.backup.values())]
+    answers = everywhere(servers, lambda server: _heads(estate, server, client))
+    return {name: found for name, found in answers.items() if not isinstance(found, Problem)}
+
+
+def _heads(estate: Estate, server: Host, client: Host) -> str:
+    with Hand(estate, server) as hand:
+        return str(hand.ask("heads", client.name)["heads"])
+
+
+def _only(text: str, jobs: Collection[str]) -> str:
+    return "".join(f"{line}\n" for line in text.splitlines() if any(head.job in jobs for head in parse(line)))
 
 
 def _books(hand: Hand) -> list[Book]:

@@ -1,5 +1,6 @@
 """One self-contained HTML page that says how something went: a verdict, a timeline, tables. Nothing is loaded."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,5 +47,6 @@ def render(page: Page, *, paper: bool = False) -> str:
         picture=svg(page.spans, page.marks, paper=paper),
         made=(page.made or now()).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
         opens=OPENS,
+        digest=hashlib.sha256(page.evidence.encode()).hexdigest() if page.evidence else "",
         fold=None if paper else FOLD,
     )

@@ -1,5 +1,6 @@
 """The evidence of an incident or a drill, for machines and for people."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +24,8 @@ ADDED = "Measured by whoever made this page; it stands in no journal."
 
 def to_json(evidence: Evidence) -> dict[str, Any]:
     """The figures, and the evidence that they come from."""
-    return {**figures(evidence), "evidence": EVIDENCE.dump_python(evidence, mode="json")}
+    digest = hashlib.sha256(document.dump(evidence).encode()).hexdigest()
+    return {**figures(evidence), "evidence": EVIDENCE.dump_python(evidence, mode="json"), "evidence_sha256": digest}
 
 
 def as_text(evidence: Evidence) -> str:

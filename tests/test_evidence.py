@@ -23,6 +23,7 @@ from drp.job import as_dict
 from drp.orders import Signed
 from drp.plan import Observed, activation
 from effects.journal import Journal
+from estate.heads import parse
 from estate.model import Estate
 from estate.problem import BadEstate
 from estate.promise import Promise
@@ -192,7 +193,7 @@ def heads(evidence: Evidence) -> str:
     book = evidence.books[0]
     head = anchors.of_journal(book.host, book.job, book.entries)
     assert head is not None
-    return f"Hello,\n\nthe head is 2026-11-22T04:00:00+00:00 {head.line}, keep it.\n"
+    return f"Hello,\n\nthe head is 2026-11-22T03:01:00+00:00 {head.line}, keep it.\n"
 
 
 def test_a_journal_that_was_cut_off_is_found_with_a_head_that_somebody_kept(evidence: Evidence, heads: str) -> None:
@@ -210,7 +211,7 @@ def test_a_journal_that_was_cut_off_is_found_with_a_head_that_somebody_kept(evid
 
 def test_a_head_is_found_in_a_mail_as_it_was_sent(heads: str) -> None:
     broken = heads.replace("seawall-head", "seawall-=\nhead")
-    assert anchors.parse(broken) == anchors.parse(heads) != ()
+    assert parse(broken) == parse(heads) != ()
 
 
 def test_two_hundred_vhosts_are_one_picture_that_folds_nothing_away(evidence: Evidence) -> None:

@@ -32,6 +32,9 @@ VALUES = {
     "loss": "at most 1 h 30 min of work",
     "by": "anna",
     "seal": "5ea1",
+    "what": "activation",
+    "verdict": "all of it holds, of shop.example too",
+    "head": "seawall-head twin1 activate-5ea1 7 ab",
 }
 
 
@@ -57,7 +60,7 @@ def test_a_ticket_says_what_happened_and_is_said_once(box: Outbox, estate: Estat
     assert box.waiting() == (first,)
 
 
-@pytest.mark.parametrize("kind", ["activated", "returned"])
+@pytest.mark.parametrize("kind", ["activated", "returned", "ended"])
 def test_every_kind_names_site_hosts_and_who_ordered_it(kind: str, box: Outbox, estate: Estate) -> None:
     tickets.send(box, estate, "twin1", kind, "key", **VALUES)
     (said,) = box.waiting()

@@ -1,6 +1,7 @@
 """Root on production holds the writer's key. Whatever he sends through the gate, what was saved stays and says so."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from backups import paths
 from backups.vault import gate, unfinished
 from backups.vault.unfinished import COMMIT
 from effects import files
+from effects.run import attempt
 
 Tree = dict[str, bytes]
 
@@ -227,3 +229,24 @@ def test_what_was_ever_committed_is_finished_even_where_its_indexes_are_gone(gat
     assert unfinished.set_aside(copy) is None
     assert COMMIT == LoggedIO.COMMIT
     assert unfinished.set_aside(tmp_path / "none") is None
+
+
+def test_heads_are_only_added_by_the_keeper_and_contradict_nothing(gated: Gated) -> None:
+    def told(*lines: str, role: str = "keeper") -> tuple[list[str], str]:
+        code = gated.way_in(role)
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "SSH_ORIGINAL_COMMAND": "heads"}
+        said = attempt(code, timeout=60, stdin="\n".join(lines) + "\n", env=env)
+        kept = gated.folder / "borg/web1/.heads"
+        text = kept.read_text(encoding="ascii") if kept.exists() else ""
+        return (json.loads(said.out)["refused"] if role == "keeper" else [said.out]), text
+
+    def line(entries: int, letter: str) -> str:
+        return f"seawall-head twin1 activate-0123456789ab {entries} {letter * 64}"
+
+    assert told(line(5, "a"), "rm -rf /", line(9, "b")) == ([], told()[1])
+    _, before = told(line(5, "a"))  # once more adds nothing
+    assert [one.partition(" ")[2] for one in before.splitlines()] == [line(5, "a"), line(9, "b")]
+    refused, after = told(line(7, "c"), line(9, "d"))
+    assert after == before
+    assert ["cut off" in refused[0], "written anew" in refused[1]] == [True, True]
+    assert told(line(12, "e"), role="writer")[1] == before  # production's key speaks with borg alone

@@ -33,15 +33,13 @@ from borg.remote import RepositoryServer
 
 from backups import paths
 from backups.segments import transaction
-from backups.vault import fenced, unfinished
+from backups.vault import fenced, heads, unfinished
 from effects import clock, files
 from estate.problem import Refused
 
 KINDS = ("files", "databases")
 MANIFEST = b"\0" * 32  # borg's fixed id of the list of archives
-DOOR = (
-    600.0  # seconds that a writer waits for the keeper, and the keeper for writers; borg's own lock has its own limit
-)
+DOOR = 600.0  # seconds that a writer waits for the keeper, and the keeper for writers; borg's lock has its own limit
 LARGEST = 64_000_000  # characters of the catalogue at once
 KNOWN = frozenset(("__len__", "check", "commit", "delete", "destroy", "get", "list", "scan", "negotiate", "open", "put",
     "rollback", "save_key", "load_key", "break_lock", "get_free_nonce", "commit_nonce_reservation",
@@ -286,6 +284,8 @@ def main(role: str, client: str, *quotas: str) -> None:
             tell(client)
         case ("keeper", "append", at) if at.isdecimal():
             extend(client, at)
+        case ("keeper", "heads"):
+            heads.answer(client)
         case ("keeper", "fence", *words):
             fenced.answer(client, words)
         case ("keeper", "copy"):

@@ -14,11 +14,14 @@ from typing import Any
 from drp.evidence import anchors, document
 from drp.evidence.decided import checked
 from drp.evidence.document import Book, Deciders, Evidence
-from drp.incident import RETURN, Run
+from drp.incident import RETURN, WORDS, Run
+from drp.notes import RESTORED
 from drp.orders import LONGEST
 from drp.page import OPENS
 from drp.plan import PLAN
 from drp.report import as_text, to_html
+from effects.journal import Entry
+from estate.heads import WORD, Head, parse
 from estate.orders import lacking
 from estate.problem import Problem
 
@@ -116,25 +119,33 @@ def _order(evidence: Evidence, run: Run, signed: Any, given: Any, deciders: Deci
 
 
 def _heads(evidence: Evidence, kept: Mapping[str, str]) -> Iterator[Finding]:
-    books = {(book.host, book.job): book for book in evidence.books}
-    hosts = {book.host for book in evidence.books}
-    start = min((run.ordered for run in evidence.runs), default=evidence.made).isoformat()
-    for place, text in kept.items():
-        heads = anchors.parse(text)
-        for (host, job), book in books.items():
-            mine = [head for head in heads if (head.host, head.job) == (host, job)]
+    noted = "\n".join(_noted(entry) for entry in evidence.notes if entry.event == RESTORED)
+    for place, text in {**kept, **({"the twin's notes": noted} if noted else {})}.items():
+        heads = parse(text)
+        if not heads:
+            yield Finding(f"heads kept by {place}", "there is none in it")
+        for book in evidence.books:
+            mine = [head for head in heads if (head.host, head.job) == (book.host, book.job)]
             faults = (anchors.contradiction(head, book.entries) for head in mine)
             if mine:
                 yield Finding(
                     f"journal {book.name}: {len(mine)} heads kept by {place}", next(filter(None, faults), None)
                 )
-        if not heads:
-            yield Finding(f"heads kept by {place}", "there is none in it")
-        absent = {
-            h.job for h in heads if h.host in hosts and (h.host, h.job) not in books and h.taken >= start and h.taken
-        }
-        for job in sorted(absent):
-            yield Finding(f"journal {job}, of which {place} keeps heads", "it is not in the report")
+        for name in sorted(_absent(evidence, heads)):
+            yield Finding(f"journal {name}, of which {place} keeps heads", "it is not in the report")
+
+
+def _noted(entry: Entry) -> str:
+    detail = entry.detail
+    return f"{WORD} {detail.get('host')} {detail.get('job')} {detail.get('entries')} {detail.get('head')}"
+
+
+def _absent(evidence: Evidence, heads: Sequence[Head]) -> set[str]:
+    """Jobs of an incident that were under way from its first order until the report was made."""
+    here = {(book.host, book.job) for book in evidence.books}
+    start, end = min(run.ordered for run in evidence.runs).isoformat(), evidence.made.isoformat()
+    during = [head for head in heads if start <= head.taken <= end and head.job.partition("-")[0] in WORDS]
+    return {f"{head.host}:{head.job}" for head in during if (head.host, head.job) not in here}
 
 
 def _shown(text: str, evidence: Evidence) -> Iterator[Finding]:

@@ -27,17 +27,18 @@ IN = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option(
     "--anchor", "anchors", type=IN, multiple=True, help="With --verify: a ticket or a file that heads are in."
 )
+@click.option("--online", is_flag=True, help="With --verify: also ask the backup servers which heads they keep.")
 @json_option
 def report(
     path: Path | None, html: Path | None, disaster: str | None, report_file: Path | None, anchors: tuple[Path, ...],
-    as_json: bool,
+    online: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """The evidence of the last activation and return: who, what, when, RPO and RTO per vhost, a timeline.
 
     With --verify: exit code 0 only where every check holds. Keys are those of the estate where --estate names one.
     """
     if report_file is not None:
-        _verified(report_file, path, anchors, as_json=as_json)
+        _verified(report_file, path, anchors, online=online, as_json=as_json)
         return
     estate = load(find_estate(None if path is None else str(path)))
     evidence = gather.evidence(estate, disaster=None if disaster is None else instant_of(disaster, estate.timezone))
@@ -49,10 +50,13 @@ def report(
         click.echo(reports.as_text(evidence), nl=False)
 
 
-def _verified(file: Path, path: Path | None, anchors: Sequence[Path], *, as_json: bool) -> None:
+def _verified(file: Path, path: Path | None, anchors: Sequence[Path], *, online: bool, as_json: bool) -> None:
     kept = {str(one): one.read_text(encoding="utf-8", errors="replace") for one in anchors}
+    if online:
+        path = find_estate(None if path is None else str(path))
+        kept |= gather.heads(load(path))
     deciders = None if path is None else Deciders.of(load(path).drp)
-    found = verify(file.read_text(encoding="utf-8", errors="replace"), deciders=deciders, kept=kept)
+    found = verify(file.read_bytes().decode("utf-8", errors="replace"), deciders=deciders, kept=kept)
     if as_json:
         print_json([{"what": one.what, "holds": one.fault is None, "fault": one.fault} for one in found])
     else:

@@ -10,7 +10,8 @@ import click
 
 from backups import fencing, guarding
 from backups.site import Site
-from drp import begin, observe, orders, tickets
+from backups.vault import heads
+from drp import anchoring, begin, observe, orders, tickets
 from drp import job as jobs
 from drp import notes as noted
 from drp.asked import remember
@@ -188,6 +189,14 @@ def note(event: str) -> None:
     noted.note(event, dict(json.loads(sys.stdin.read())))
 
 
+@command.command(name="heads")
+@click.argument("client")
+def heads_command(client: str) -> None:
+    """On a backup server: the heads that it keeps of the journals of a client's twin."""
+    path = heads.kept(client)
+    print_json({"heads": path.read_text(encoding="ascii") if path.exists() else ""})
+
+
 @command.command()
 def guard() -> None:
     """Look at who serves: on production, whether it may; on a twin, whether every witness knows. For seawall-fence."""
@@ -195,6 +204,8 @@ def guard() -> None:
     if site.host.role is Role.DRP:
         for word in fencing.spread(site, site.partner):
             click.echo(word.said)
+        for said in anchoring.spread(site, site.partner):
+            click.echo(said)
         return
     state, why = guarding.look(site)
     click.echo(f"{state}: {why}")

@@ -1,0 +1,132 @@
+"""Keeping heads of this twin's journals elsewhere: on both backup servers, and in a ticket where a job ends.
+
+No job waits for it: the service that looks every minute who may serve does this too, and is asked to where a job ends.
+What a server did not take it is given the next time.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from backups import fencing, paths
+from backups.repository import ssh
+from backups.site import Site
+from backups.vault.keeping import KEY
+from drp import job as jobs
+from drp import notes, tickets
+from drp.evidence.anchors import of_journal
+from drp.incident import DNS, ENDS, WORDS
+from drp.job import Job, incident_of
+from effects import files
+from effects.journal import Entry, parse
+from effects.run import attempt
+from estate.heads import Head
+from estate.model import Host
+from estate.problem import Problem
+
+STATE = paths.STATE / "drp-heads"  # what each server has: size of each journal when it was given
+TELL = 20.0  # seconds
+UNIT = "seawall-fence.service"
+
+
+def soon() -> None:
+    """Have it done by the service, and go on."""
+    with suppress(Problem):
+        attempt(["systemctl", "start", "--no-block", UNIT], timeout=10)
+
+
+def spread(site: Site, client: Host) -> list[str]:
+    """Give both backup servers what they have not got; what they refused or why they could not, in words."""
+    servers = fencing.others(site, client)
+    with ThreadPoolExecutor(max_workers=len(servers) or 1) as pool:
+        return [said for mine in pool.map(lambda server: _give(site, client, server), servers) for said in mine]
+
+
+def _give(site: Site, client: Host, server: Host) -> list[str]:
+    note = STATE / f"{server.name}.json"
+    has: dict[str, int] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+    new = {path: size for path, size in _books() if has.get(str(path)) != size}
+    heads = [head for path in new if (head := _head(site.host.name, path))]
+    refused = list[str]()
+    if heads:
+        try:
+            refused = _told(server, client, heads)
+        except Problem as fault:
+            return [f"{server.name} keeps no heads yet: {fault.what}"]
+    if new:
+        STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.write(note, json.dumps(has | {str(path): size for path, size in new.items()}), mode=0o600)
+    for why in refused:
+        _alarm(site, server, why)
+    return [f"{server.name} refuses a head: {why}" for why in refused]
+
+
+def _books() -> Iterator[tuple[Path, int]]:
+    for path in (*jobs.DIRECTORY.glob("*/journal.jsonl"), *notes.FOLDER.glob("notes-*.jsonl")):
+        yield path, path.stat().st_size
+
+
+def _head(host: str, path: Path) -> Head | None:
+    """Of a job up to the last entry that matters, so that a long one makes few lines: begun, DNS, over."""
+    is_job = path.name == "journal.jsonl"
+    name = path.parent.name if is_job else path.stem
+    with suppress(Problem, OSError):  # a broken chain is for the report to find
+        entries = parse(path.read_text(encoding="ascii", errors="replace"), name=name)
+        return of_journal(host, name, _telling(entries) if is_job else entries)
+    return None
+
+
+def _telling(entries: Sequence[Entry]) -> Sequence[Entry]:
+    matter = (n for n, one in enumerate(entries, 1) if one.event in ("opened", "closed") or _is_switch(one))
+    return entries[: max(matter, default=0)]
+
+
+def _is_switch(entry: Entry) -> bool:
+    return entry.step == DNS and entry.event in ENDS
+
+
+def _told(server: Host, client: Host, heads: Sequence[Head]) -> list[str]:
+    door = ["-p", str(server.ssh_port), f"borg-{client.name}@{server.ipv4}"]
+    said = attempt([*ssh(KEY), *door, "heads"], timeout=TELL, stdin="\n".join(head.line for head in heads) + "\n")
+    try:
+        return [str(why) for why in json.loads(said.out)["refused"]]
+    except (ValueError, KeyError, TypeError):
+        raise Problem(said.said or "its answer can't be read", hint="seawall install, or bring it back") from None
+
+
+def _alarm(site: Site, server: Host, why: str) -> None:
+    text = f"{server.name} keeps a head that contradicts a journal here: {why}"
+    with suppress(Problem):
+        tickets.send(tickets.outbox(), site.estate, site.host.name, "alarm", f"head.{why}", what=text,
+                     host=site.host.name, at="", )  # fmt: skip
+
+
+def say(site: Site, job: Job) -> None:
+    """A ticket that says how the job ended, with the head; where it did nothing there is nothing to say."""
+    with suppress(Problem, OSError):
+        entries = job.journal.entries()
+        begun = max(n for n, one in enumerate(entries) if one.event == "opened")
+        head = of_journal(site.host.name, job.id, entries)
+        if head is None or not any(one.event in ("done", "failed") for one in entries[begun:]):
+            return
+        plan, last = job.plan, entries[-1]
+        failed = last.detail.get("failed")
+        tickets.send(
+            tickets.outbox(),
+            site.estate,
+            site.host.name,
+            "ended",
+            f"{job.id}.ended-{head.entries}",
+            thread=incident_of(job),
+            topic=f"Disaster recovery of {' and '.join(sorted({plan.source, plan.target}))}",
+            what=WORDS.get(job.kind, job.kind),
+            source=plan.source,
+            target=plan.target,
+            at=last.at.isoformat(timespec="seconds"),
+            verdict="all of it holds" if last.detail.get("ok") else f"failed: {failed}",
+            by=job.by,
+            seal=job.seal,
+            head=head.line,
+        )
