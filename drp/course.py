@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from threading import Lock
 
-from drp.step import Each, Following, Gathering, Group, Reaching, Step, World, as_problem
+from drp.step import Draining, Each, Following, Gathering, Group, Reaching, Step, World, as_problem
 from effects.journal import Journal, Json
 from estate.problem import Failed, Problem
 
@@ -71,4 +71,7 @@ class Course:
         )
 
     def _reached(self, step: Step) -> dict[str, Json]:
-        return {"until": step.until(self._world).isoformat()} if isinstance(step, Reaching) else {}
+        found: dict[str, Json] = {"until": step.until(self._world).isoformat()} if isinstance(step, Reaching) else {}
+        if isinstance(step, Draining) and (at := step.drained(self._world)):
+            found["drained"] = at.isoformat()
+        return found

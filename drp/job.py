@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from backups import paths
+from drp.dns import Change
 from drp.orders import Signed
 from drp.plan import PLAN, Plan
 from effects import files
@@ -113,6 +114,18 @@ def incident_of(job: Job) -> str:
         if one.kind is JobKind.REDIRECT and one.seal != job.seal:
             first = ""
     return first or job.id
+
+
+def switched() -> Mapping[str, tuple[Change, ...]]:
+    """By domain, what an activation here was to change in DNS, since the last return that came to its end."""
+    found: dict[str, tuple[Change, ...]] = {}
+    for job in known():
+        if job.kind is JobKind.ACTIVATE:
+            found |= {move.domain: move.changes for move in job.plan.moves}
+        if job.kind is JobKind.REDIRECT and closed_well(job.journal):
+            for move in job.plan.moves:
+                found.pop(move.domain, None)
+    return found
 
 
 def ended(job: Job) -> bool:

@@ -1,10 +1,11 @@
 """Looking at the world from the DRP host: what could be restored, where DNS points, what does not answer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from backups.engines import server
 from backups.mark import Mark
@@ -26,6 +27,7 @@ from estate.problem import BadEstate, Problem, Refused
 
 KINDS: tuple[Kind, ...] = (FILES, *Engine)
 FRESH, DRAFTED = timedelta(seconds=60), "drafted.json"
+Made = Mapping[str, Sequence[dns.Change]]  # by domain
 SHORTEST = 12  # digits of a seal: 48 bits, for a plan that is looked at minutes before
 
 
@@ -126,12 +128,12 @@ def drafted(seal: str, at: datetime) -> Plan | None:
 def plan_return(site: Site) -> Plan:
     """The plan to bring everything back to production."""
     production, twin = pair(site)
-    return homecoming(site.estate, twin, production, _seen(site, twin, production))
+    return homecoming(site.estate, twin, production, _seen(site, twin, production, jobs.switched()))
 
 
-def _seen(site: Site, old: Host, new: Host) -> Observed:
-    """DNS, and how many orders there were; archives are looked for where they are needed."""
-    changes, served = _dns(site, old, new)
+def _seen(site: Site, old: Host, new: Host, made: Made = MappingProxyType({})) -> Observed:
+    """DNS, and how many orders there were; archives are looked for where they are needed. `made` is to be undone."""
+    changes, served = _dns(site, old, new, made)
     return Observed(now(), epochs.next_plan(pair(site)[0]), (), {}, changes, served, ())
 
 
@@ -148,16 +150,15 @@ def require_seal(plan: Plan, seal: str) -> None:
         )
 
 
-def _dns(site: Site, old: Host, new: Host) -> tuple[dict[str, tuple[dns.Change, ...]], frozenset[str]]:
+def _dns(site: Site, old: Host, new: Host, made: Made) -> tuple[dict[str, tuple[dns.Change, ...]], frozenset[str]]:
     """What would have to change for each vhost, and which vhosts visitors find at `new` already."""
-    look = dns.look(site.estate)
-    vhosts = site.estate.vhosts_on(new)
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        found = list(pool.map(lambda vhost: dns.changes(site.estate, vhost, old, new, look), vhosts))
-        addresses = list(pool.map(lambda vhost: look(f"{vhost.domain}.", "A"), vhosts))
-    changes = {vhost.domain: mine for vhost, mine in zip(vhosts, found, strict=True)}
-    at_new = (v.domain for v, known in zip(vhosts, addresses, strict=True) if str(new.ipv4) in known)
-    return changes, frozenset(at_new)
+    estate, ttls = site.estate, dict[tuple[str, str], int]()
+    vhosts = estate.vhosts_on(new)
+    look = dns.looked(estate, vhosts, ttls=ttls)
+    changes = {
+        one.domain: dns.changes(estate, one, old, new, look, ttls=ttls, made=made.get(one.domain, ())) for one in vhosts
+    }
+    return changes, frozenset(one.domain for one in vhosts if str(new.ipv4) in look(f"{one.domain}.", "A"))
 
 
 def sizes_of(site: Site, client: Host, archives: Iterable[Archive]) -> dict[str, tuple[int, int]]:

@@ -24,7 +24,7 @@ def status(site: Site, saved: Saved) -> dict[str, Any]:
     archives = saved.archives
     after, said = tails(site, production, archives, saved.streams)
     until = _until(after, standbys(site.estate, production, after.values()))
-    look = dns.look(site.estate)  # one for all: it remembers which servers are silent
+    look = dns.looked(site.estate, site.estate.vhosts_on(production))
     served = [(vhost, _points_at(look, vhost, (production, twin))) for vhost in site.estate.vhosts_on(production)]
     vhosts = [_vhost(site, vhost, archives, until) | {"dns": where} for vhost, where in served]
     return {

@@ -58,6 +58,14 @@ class Reaching(Protocol):
 
 
 @runtime_checkable
+class Draining(Protocol):
+    """A step after which some still go where they went before, for a time that is known when it holds."""
+
+    def drained(self, world: World) -> datetime | None:
+        """Nobody does after that; None: nobody did."""
+
+
+@runtime_checkable
 class Following(Protocol):
     """A step that says how far a vhost has come: it has nothing to say where that was stopped before."""
 

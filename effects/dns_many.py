@@ -69,9 +69,9 @@ def rrsets(
     def wire(place: int) -> bytes:
         return dns_wire.question(*asked[place], place & 0xFFFF)
 
-    answers = exchange(server, len(asked), wire, timeout=timeout, under_way=ASKED)
+    answers = exchange(server, len(asked), wire, timeout=timeout * 2 / 3, under_way=ASKED)
     if asked and all(isinstance(answer, OSError) for answer in answers):
-        return _by_udp(server, asked, timeout)
+        return _by_udp(server, asked, timeout / 3)
     return {one: _read(server, one, answer) for one, answer in zip(asked, answers, strict=True)}
 
 

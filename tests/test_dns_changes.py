@@ -141,3 +141,41 @@ def test_there_and_back_is_where_we_were_and_a_second_look_finds_nothing(apex: s
     assert planned(there) == ()
     back = planned(there, TWIN1, WEB1)
     assert {**there, **{(change.name, change.rtype): change.after for change in back}} == records
+
+
+SIX = st.sets(st.sampled_from(["fd83:1::10", "fd83:3::10", "2001:db8::7"]))
+BOTH = st.sets(st.sampled_from(["10.83.1.10", "10.83.3.10", "192.0.2.1"]))
+SPF = st.sampled_from(["v=spf1 ip4:10.83.1.10 ip6:fd83:1::10 -all", "v=spf1 ip4:10.83.1.10 ip4:10.83.3.10 mx", "other"])
+
+
+@given(four=BOTH, six=SIX, text=SPF, bare=st.booleans())
+def test_what_was_changed_is_undone_exactly_even_what_the_twin_has_no_address_for(
+    four: set[str], six: set[str], text: str, bare: bool
+) -> None:
+    twin = replace(TWIN1, ipv6=None) if bare else TWIN1
+    zone: dict[tuple[str, str], tuple[str, ...]] = {("shop.example.", "TXT"): (f'"{text}"',)}
+    zone |= {("shop.example.", "A"): tuple(sorted(four)), ("*.shop.example.", "AAAA"): tuple(sorted(six))}
+    made = planned(zone, new=twin)
+    there = {**zone, **{(change.name, change.rtype): change.after for change in made}}
+    back = changes(ESTATE, SHOP, twin, WEB1, lambda name, rtype: there.get((name, rtype), ()), made=made)
+    left = {**there, **{(change.name, change.rtype): change.after for change in back}}
+    untouched = {key for key in zone if key not in {(change.name, change.rtype) for change in made}}
+    assert {key: left[key] for key in zone if key not in untouched} == {
+        key: zone[key] for key in zone if key not in untouched
+    }
+
+
+def test_what_somebody_changed_after_the_switch_is_not_put_back() -> None:
+    made = planned({("shop.example.", "A"): ("10.83.1.10", "192.0.2.1")})
+    now: Records = {("shop.example.", "A"): ("10.83.3.10",)}  # 192.0.2.1 was taken out meanwhile
+    (back,) = changes(ESTATE, SHOP, TWIN1, WEB1, lambda name, rtype: now.get((name, rtype), ()), made=made)
+    assert back.after == ("10.83.1.10",)
+
+
+def test_a_change_knows_how_long_resolvers_keep_what_stood_before() -> None:
+    made = (Change("shop.example", "shop.example.", "AAAA", ("fd83:1::10",), (), 60),)
+    soa = "ns1. hostmaster. 1 3600 600 86400 900"
+    now: Records = {("shop.example.", "A"): ("10.83.3.10",), ("shop.example.", "SOA"): (soa,)}
+    ttls = {("shop.example.", "A"): 300}
+    found = changes(ESTATE, SHOP, TWIN1, WEB1, lambda *of: now.get(of, ()), ttls=ttls, made=made)
+    assert [(change.rtype, change.kept) for change in found] == [("A", 300), ("AAAA", 900)]

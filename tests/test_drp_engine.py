@@ -1,7 +1,7 @@
 """Killed at every boundary and run again, a job comes to the same end; what fails stops only its own."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,10 +41,13 @@ def test_all_of_it_is_done_and_written_down_in_order(world: World, tmp_path: Pat
 
 @dataclass(frozen=True)
 class Bring(Write):
-    """One that says how far it got."""
+    """One that says how far it got, and until when some go elsewhere."""
 
     def until(self, world: World) -> datetime:
         return T0
+
+    def drained(self, world: World) -> datetime:
+        return T0 + timedelta(seconds=60)
 
 
 def test_how_far_a_step_brought_what_was_written_is_written_down_when_it_holds(world: World, tmp_path: Path) -> None:
@@ -54,6 +57,11 @@ def test_how_far_a_step_brought_what_was_written_is_written_down_when_it_holds(w
     assert [one for one in told if one[2]] == [
         ("done", "shop:base", T0.isoformat()),
         ("held", "shop:base", T0.isoformat()),
+    ]
+    later = (T0 + timedelta(seconds=60)).isoformat()
+    assert [entry.event for entry in world.job.journal.entries() if entry.detail.get("drained") == later] == [
+        "done",
+        "held",
     ]
 
 

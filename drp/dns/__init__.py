@@ -4,11 +4,24 @@ from collections.abc import Callable, Mapping, Sequence
 
 from drp.dns.change import Change, Observed, changes, zone_of
 from drp.dns.provider import Provider
-from drp.dns.rfc2136 import Rfc2136, look, served_by, switchable
+from drp.dns.rfc2136 import look, served_by, switchable
+from drp.dns.together import Rfc2136, looked, proven
 from estate.model import Estate, Zone
 from estate.problem import Problem
 
-__all__ = ["Change", "Observed", "changes", "holds_all", "look", "served_by", "switch_all", "switchable", "zone_of"]
+__all__ = [
+    "Change",
+    "Observed",
+    "changes",
+    "holds_all",
+    "look",
+    "looked",
+    "proven",
+    "served_by",
+    "switch_all",
+    "switchable",
+    "zone_of",
+]
 
 Secret = Callable[[Zone], str]
 

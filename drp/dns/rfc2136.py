@@ -4,39 +4,15 @@ What stands in the zone is a prerequisite of the update, so a change that somebo
 it is shown, and a human decides.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from drp.dns.change import Change, Observed, shown, zone_of
 from effects.dns import Edit, Key, Served, Server, may_update, rrset, update
 from estate.model import Estate, Host, Zone
-from estate.problem import Failed, Problem, Refused, Unreachable
+from estate.problem import Refused, Unreachable
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Rfc2136:
-    """Of an estate; `secret` gives the TSIG secret of a zone."""
-
-    estate: Estate
-    secret: Callable[[Zone], str]
-
-    def switch_all(self, by_zone: Mapping[str, Sequence[Change]]) -> dict[str, Problem | None]:
-        """As `drp.dns.provider.Provider.switch_all`."""
-        return {name: self._switched(self.estate.zones[name], mine) for name, mine in by_zone.items()}
-
-    def _switched(self, zone: Zone, changes: Sequence[Change]) -> Problem | None:
-        try:
-            switch(self.estate, zone, changes, self.secret(zone))
-        except Problem as fault:
-            return fault
-        return None
-
-    def holds_all(self, by_zone: Mapping[str, Sequence[Change]]) -> dict[str, Mapping[str, bool | None]]:
-        """As `drp.dns.provider.Provider.holds_all`."""
-        return {name: holds(self.estate, self.estate.zones[name], mine) for name, mine in by_zone.items()}
 
 
 def look(estate: Estate, *, port: int = 53, ttls: dict[tuple[str, str], int] | None = None) -> Observed:
@@ -75,6 +51,10 @@ def switch(estate: Estate, zone: Zone, changes: Sequence[Change], key_secret: st
     """
     primary, key = estate.hosts[zone.primary], _key(zone, key_secret)
     missing = _of(zone, changes)
+    if later := out_of_nothing(missing):
+        # Once the wildcard is there again it answers for those that had no record of their own.
+        switch(estate, zone, tuple(change for change in missing if change not in later), key_secret, port=port)
+        missing = _missing(primary, port, later)
     for _ in range(2):  # the second time for what somebody undid, or did by hand, just before the first
         if not missing or _sent(primary, port, zone.name, missing, key):
             return
@@ -110,6 +90,11 @@ def _below_wildcard(change: Change, others: Sequence[Change]) -> bool:
     return any(one.name in above and (one.rtype, one.before, one.after) == same for one in others)
 
 
+def out_of_nothing(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Those that a wildcard, which comes back with them, may answer for."""
+    return tuple(change for change in changes if not change.before and _below_wildcard(change, changes))
+
+
 def switchable(estate: Estate, zone: Zone, key_secret: str, *, port: int = 53) -> int:
     """Seconds that the clock of the zone's primary is ahead of this one, where it would take a switch from here.
 
@@ -123,31 +108,17 @@ def _key(zone: Zone, secret: str) -> Key:
     return Key(zone.tsig.name, zone.tsig.algorithm, secret)
 
 
-def holds(estate: Estate, zone: Zone, changes: Sequence[Change], *, port: int = 53) -> Mapping[str, bool | None]:
-    """Per server of `zone`: True where all its changes stand, False where not, None where it is silent.
-
-    A server that answers but does not speak for the zone is False: visitors who ask it do not get there.
-    """
-    mine = _of(zone, changes)
-    return {name: _holds_at(estate.hosts[name], port, mine) for name in zone.servers}
-
-
 def _of(zone: Zone, changes: Sequence[Change]) -> tuple[Change, ...]:
     return tuple(change for change in changes if change.zone == zone.name)
 
 
 def _sent(primary: Host, port: int, zone: str, changes: tuple[Change, ...], key: Key) -> bool:
-    edits = tuple(Edit(c.name, c.rtype, c.before, c.after, c.ttl) for c in changes)
-    return _at(primary, port, lambda server: update(server, zone, edits, key))
+    return _at(primary, port, lambda server: update(server, zone, edits(changes), key))
 
 
-def _holds_at(host: Host, port: int, changes: Sequence[Change]) -> bool | None:
-    try:
-        return all(_asked(host, port, c.name, c.rtype) == tuple(sorted(c.after)) for c in changes)
-    except Unreachable:
-        return None
-    except Failed:
-        return False
+def edits(changes: Sequence[Change]) -> tuple[Edit, ...]:
+    """Them, as an update names them."""
+    return tuple(Edit(c.name, c.rtype, c.before, c.after, c.ttl) for c in changes)
 
 
 def _missing(primary: Host, port: int, changes: Sequence[Change]) -> tuple[Change, ...]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -185,12 +184,13 @@ def _soa(host: Host, zone: Zone) -> Soa:
 def _ttls(site: Site, production: Host, twin: Host) -> dict[tuple[str, str], tuple[str, int]]:
     """Of the records that a switch would change, whichever of the two serves now."""
     ttls: dict[tuple[str, str], int] = {}
-    look = cache(dns.look(site.estate, ttls=ttls))
+    look = dns.looked(site.estate, _vhosts(site), ttls=ttls)
     pairs = ((production, twin), (twin, production))
 
-    def moving(vhost: Vhost) -> list[dns.Change]:
-        return [change for old, new in pairs for change in dns.changes(site.estate, vhost, old, new, look)]
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = [change for changes in pool.map(moving, _vhosts(site)) for change in changes]
+    found = [
+        change
+        for vhost in _vhosts(site)
+        for old, new in pairs
+        for change in dns.changes(site.estate, vhost, old, new, look)
+    ]
     return {(c.name, c.rtype): (site.estate.zones[c.zone].primary, ttls[c.name, c.rtype]) for c in found}

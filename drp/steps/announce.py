@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from backups import paths
 from drp import dns, tickets
@@ -62,7 +63,7 @@ class Ticket(OfVhost):
 
 @dataclass(frozen=True, slots=True)
 class Dns(Together):
-    """Every authoritative server that answers gives the new addresses, the primary among them."""
+    """Every authoritative server that answers gives the new addresses, over IPv4 and IPv6, the primary among them."""
 
     changes: tuple[dns.Change, ...]
     kind = "dns"
@@ -75,6 +76,11 @@ class Dns(Together):
     def zones(self) -> tuple[str, ...]:
         """Those in which something changes."""
         return tuple(sorted({change.zone for change in self.changes}))
+
+    def drained(self, world: World) -> datetime | None:
+        """When no resolver has what stood before, as all servers have what stands now; None: nothing was changed."""
+        kept = [change.ttl if change.kept is None else change.kept for change in self.changes]
+        return now() + timedelta(seconds=max(kept)) if kept else None
 
     @property
     def late(self) -> Problem:
@@ -128,9 +134,8 @@ def _secret(zone: Zone) -> str:
 
 
 def _evidence(estate: Estate, seen: Mapping[str, Mapping[str, bool | None]]) -> str | None:
-    for zone, answers in seen.items():
-        if not answers[estate.zones[zone].primary] or False in answers.values():
-            return None
+    if not all(dns.proven(estate.zones[zone], answers) for zone, answers in seen.items()):
+        return None
     said = {
         name: "holds" if there else "did not answer" for answers in seen.values() for name, there in answers.items()
     }
