@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +23,7 @@ WATCH = 0.3  # seconds between two looks
 AGAIN = 1.0  # seconds before a host that did not answer is asked again
 
 Show = Callable[[str, Entry], None]
+Watch = Callable[[str, Sequence[Entry], Mapping[str, Any]], None]  # a host, its journal, and what else it said
 
 
 class Hand:
@@ -48,7 +49,7 @@ class Hand:
             raise _as_problem(self.host, result.code, result.err)
         return json.loads(result.out)
 
-    def follow(self, job: str, show: Show) -> dict[str, Any]:
+    def follow(self, job: str, show: Show, watch: Watch | None = None) -> dict[str, Any]:
         """Start or continue `job`, show every entry as it is written, and return what the last one says.
 
         A broken connection is made anew: the job does not depend on it. Raises Unreachable after PATIENCE.
@@ -73,6 +74,8 @@ class Hand:
                 continue
             known = parse(seen["text"], name=f"{self.host.name}:{job}")
             entries, since = known[since:], len(known)
+            if watch is not None and known:
+                watch(self.host.name, known, seen)
             for entry in entries:
                 show(self.host.name, entry)
                 if entry.event == "closed":
@@ -119,16 +122,16 @@ def begin(hand: Hand, kind: JobKind, signed: Signed | None, seal: str = "") -> s
     return job
 
 
-def bring_home(away: Hand, home: Hand, signed: Signed | None, show: Show) -> dict[str, Any]:
+def bring_home(away: Hand, home: Hand, signed: Signed | None, show: Show, watch: Watch | None = None) -> dict[str, Any]:
     """A whole return: withdraw, restore, redirect. Each begins when the one before closed well."""
     withdraw = begin(away, JobKind.WITHDRAW, signed)
-    closed = away.follow(withdraw, show)
+    closed = away.follow(withdraw, show, watch)
     if closed["ok"]:
         restore = home.ask("accept", stdin=json.dumps(away.ask("restoration", withdraw)))["job"]
-        closed = home.follow(restore, show)
+        closed = home.follow(restore, show, watch)
         _note_head(away, home, restore)
     if closed["ok"]:
-        closed = away.follow(away.ask("redirect", withdraw)["job"], show)
+        closed = away.follow(away.ask("redirect", withdraw)["job"], show, watch)
     return closed
 
 

@@ -15,13 +15,18 @@ MARKS = {"begun": "…", "done": "✓", "held": "=", "failed": "✗", "opened": 
 
 def entry(host: str, one: Entry) -> None:
     """One line of progress per journal entry."""
+    click.echo(line(host, one), err=True)
+
+
+def line(host: str, one: Entry) -> str:
+    """An entry for people."""
     at = one.at.strftime("%H:%M:%S")
     said = one.detail.get("evidence") or one.detail.get("error") or ""
     if one.event == "opened":
         said = f"{one.detail['kind']}, ordered by {one.detail['by']}"
     if one.event == "closed":
         said = "all of it holds" if one.detail["ok"] else f"failed: {one.detail['failed']}"
-    click.echo(f"  {at} {host:8} {MARKS.get(one.event, '?')} {one.step:9} {one.subject:16} {said}", err=True)
+    return f"  {at} {host:8} {MARKS.get(one.event, '?')} {one.step:9} {one.subject:16} {said}"
 
 
 def seconds(value: float | None) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
+from backups.progress import Seen
 from backups.proof.attributes import dress, dress_link, times, undress
 from backups.proof.fetching import Fetcher, Fresh
 from backups.proof.index import Index, Row, about_of, content_of
@@ -37,6 +38,10 @@ class Counted:
     damaged: list[str] = field(default_factory=list)  # paths whose content the repository has lost
 
 
+def _unseen(done: int, count: int) -> None:
+    """Nobody looks."""
+
+
 class Filler:
     """One shard of one run."""
 
@@ -52,6 +57,7 @@ class Filler:
         self._masters: dict[str, Any] = {}  # path of a file with links to it: its chunks
         self._names: dict[str, list[tuple[str, bytes, bytes]]] = {}  # that path: its names here, with what they hold
         self.counted = Counted()
+        self.seen: Seen = _unseen
 
     def run(self) -> Counted:
         """All items of the archive that are this shard's. Raises Untrusted for a path that leads astray."""
@@ -213,3 +219,4 @@ class Filler:
         self.counted.files += 1
         self.counted.bytes += sum([chunk.size for chunk in item.chunks])
         self.counted.newest = max(self.counted.newest, item.mtime)
+        self.seen(self.counted.bytes, self.counted.files)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from backups import paths
+from backups import paths, progress
 from backups.mark import Mark
 from backups.proof import opened
 from backups.proof.disarm import disarm
@@ -111,6 +111,7 @@ def _fill(repository: Repository, archive: Archive, target: Target, *, prove: bo
     """By several processes where nothing is there yet: then there is work for all cores."""
     target.index.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.rmtree(target.index / "new", ignore_errors=True)
+    progress.forget(target.index)
     shards = 1 if (target.index / "now").exists() else cores()
     order = Order(
         repository.url, archive.name, archive.id, target.top, target.members, target.seed, target.index,
@@ -118,6 +119,7 @@ def _fill(repository: Repository, archive: Archive, target: Target, *, prove: bo
     )  # fmt: skip
     argv = [sys.executable, "-m", "backups.proof.worker"]
     said = repository.read_by(argv, stdin=ORDER.dump_json(order).decode(), timeout=LIMIT)
+    progress.forget(target.index)
     counted = ANSWER.validate_json(said).judge()
     if counted.damaged:
         some = ", ".join(map(repr, sorted(counted.damaged)[:NAMED]))

@@ -19,6 +19,7 @@ from typing import Any
 from borg.helpers import Error
 from pydantic import TypeAdapter
 
+from backups.progress import Tally
 from backups.proof.fill import Counted, Filler
 from backups.proof.finish import finish
 from backups.proof.index import Index, Known
@@ -93,6 +94,7 @@ def fill(order: Order, shard: int, *, bare: bool) -> Counted:
                 source, tree, local, index, members=order.members, shard=shard, of=order.shards,
                 force=order.force(), prove=order.prove, bare=bare,
             )  # fmt: skip
+            filler.seen = Tally(order.index, str(shard))
             return filler.run()
 
 

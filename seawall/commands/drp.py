@@ -11,7 +11,7 @@ from drp.job import JobKind
 from estate.people import call_tree
 from estate.problem import BadEstate, Failed
 from inventory import load
-from seawall import show
+from seawall import show, show_course
 from seawall.commands.drp_looking import look, status
 from seawall.commands.drp_orders import order, sign
 from seawall.commands.drp_report import report
@@ -56,7 +56,8 @@ def activate(path: Path, seal: str, detach: bool, as_json: bool, **wish: Any) ->
         if detach:
             click.echo(f"{twin.host.name} carries out {job}; watch it with the same command without --detach")
             return
-        closed = twin.follow(job, show.entry)
+        with show_course.shown(f"{job} on {twin.host.name}") as (entry, watch):
+            closed = twin.follow(job, entry, watch)
     _end(closed, as_json)
 
 
@@ -77,7 +78,8 @@ def return_command(path: Path, yes: bool, as_json: bool, **wish: Any) -> None:
             print_json(found) if as_json else show.homecoming(found)
             return
         signed = ordered(twin, estate, "return", "", Wish(**wish))
-        closed = drive.bring_home(twin, production, signed, show.entry)
+        with show_course.shown("what was begun of the return") as (entry, watch):
+            closed = drive.bring_home(twin, production, signed, entry, watch)
     _end(closed, as_json)
 
 

@@ -11,7 +11,7 @@ import click
 from backups import fencing, guarding
 from backups.site import Site
 from backups.vault import heads
-from drp import anchoring, begin, observe, orders, tickets
+from drp import anchoring, begin, observe, orders, tickets, underway
 from drp import job as jobs
 from drp import notes as noted
 from drp.asked import remember
@@ -23,6 +23,7 @@ from drp.ready.findings import FINDINGS
 from drp.scope import Scope
 from drp.status import status as current
 from effects.clock import now
+from effects.journal import parse
 from effects.run import attempt
 from estate.model import Role
 from estate.orders import Aim
@@ -173,7 +174,9 @@ def journal(job_id: str) -> None:
     unit = attempt(["systemctl", "is-active", f"seawall-drp@{job_id}.service"], timeout=30)  # asked before reading
     running = unit.out.strip() in ("active", "activating", "deactivating")  # the last: killed, a child still ends
     path = job.journal.path
-    print_json({"running": running, "text": path.read_text(encoding="utf-8") if path.exists() else ""})
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    copied = underway.measured(parse(text, name=job_id)) if running else []
+    print_json({"running": running, "text": text, "at": now().isoformat(), "progress": copied})
 
 
 @command.command()
