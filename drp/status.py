@@ -12,6 +12,7 @@ from drp import dns, observe, tickets
 from drp import job as jobs
 from drp.observe import Saved
 from drp.outbox.look import untold
+from drp.reversion import reverted
 from effects.clock import now
 from estate.model import Host, Vhost
 from estate.points import Archive, Tail, kinds_of, newest
@@ -33,6 +34,7 @@ def status(site: Site, saved: Saved) -> dict[str, Any]:
         "twin": twin.name,
         "vhosts": vhosts,
         "faults": [*(fault.what for fault in saved.faults), *said],
+        "reverted": [{"zone": one.zone, "said": list(one.said), "what": str(one)} for one in reverted(site)],
         "untold": untold(tickets.outbox(), site.estate.drp.ways),
         "fence": _fence(site, production),
         "jobs": [{"job": job.id, "by": job.by, "ordered": job.ordered, "state": _state(job)} for job in jobs.known()],

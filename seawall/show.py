@@ -104,6 +104,8 @@ def status(seen: dict[str, Any]) -> None:
         table.add_row(row["domain"], points, seconds(row["loss_seconds"]), row["dns"])
     Console().print(table)
     _faults(seen["faults"])
+    for row in seen["reverted"]:
+        click.echo(row["what"], err=True)
     for row in seen["untold"]:
         click.echo(f"people don't know yet: {row['key']} by {row['channel']}: {_waits(row)}", err=True)
     fence = seen["fence"]

@@ -89,7 +89,7 @@ template:
     file: "%s.zone"
     acl: [update, copy]
     zonefile-sync: -1
-    zonefile-load: whole
+    zonefile-load: {load}
 zone:
   - domain: shop.example
     notify: ns2

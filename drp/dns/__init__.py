@@ -32,11 +32,11 @@ def switch_all(estate: Estate, by_zone: Mapping[str, Sequence[Change]], secret: 
 
 
 def holds_all(
-    estate: Estate, by_zone: Mapping[str, Sequence[Change]], secret: Secret
+    estate: Estate, by_zone: Mapping[str, Sequence[Change]], secret: Secret, *, port: int = 53
 ) -> Mapping[str, Mapping[str, bool | None]]:
     """As `Provider.holds_all`, of whichever provider holds each zone."""
-    return _provider(estate, secret).holds_all(by_zone)
+    return _provider(estate, secret, port).holds_all(by_zone)
 
 
-def _provider(estate: Estate, secret: Secret) -> Provider:
-    return Rfc2136(estate, secret)
+def _provider(estate: Estate, secret: Secret, port: int = 53) -> Provider:
+    return Rfc2136(estate, secret, port)

@@ -100,10 +100,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def two_servers(tree: Path, folder: Path) -> Iterator[Lab]:
-    """Both of them, out of `tree`, their files in `folder`."""
+def two_servers(tree: Path, folder: Path, *, load: str = "whole") -> Iterator[Lab]:
+    """Both of them, out of `tree`, their files in `folder`; `load` is what Knot does with zone files."""
     port = free_port()
-    values = {"folder": folder, "port": port, "knot": KNOT, "bind": BIND, "secret": SECRET}
+    values = {"folder": folder, "port": port, "knot": KNOT, "bind": BIND, "secret": SECRET, "load": load}
     (folder / "knot.conf").write_text(KNOT_CONF.format(**values))
     (folder / "named.conf").write_text(BIND_CONF.format(**values))
     for name in ("shop.example", "late.example"):

@@ -12,7 +12,7 @@ from effects.clock import now
 from estate.problem import Problem
 
 
-def alarm(site: Site) -> Callable[[str, str], None]:
+def alarm(site: Site, about: str = "what was saved") -> Callable[[str, str], None]:
     """A function of a key (told once) and the words."""
 
     def tell(key: str, what: str) -> None:
@@ -24,7 +24,7 @@ def alarm(site: Site) -> Callable[[str, str], None]:
             tickets.send(tickets.outbox(), site.estate, here, "alarm", reference, host=here, what=what, at=at)
         except Problem as fault:
             click.echo(f"seawall: {fault}", err=True)  # it stands in the journal, and in the catalogue
-        if unheard := notify(site, "what was saved", what, same=reference):
+        if unheard := notify(site, about, what, same=reference):
             click.echo(f"seawall: {unheard}", err=True)
 
     return tell

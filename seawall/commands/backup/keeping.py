@@ -13,6 +13,7 @@ import click
 from backups import scheduler
 from backups.site import Site
 from backups.vault import rounds
+from drp.reversion import reverted
 from effects.run import attempt
 from estate.problem import Problem
 from seawall.commands.backup import proving
@@ -35,9 +36,16 @@ def _look_after(site: Site) -> None:
         click.echo(f"seawall: {fault}", err=True)
 
 
+def _watch_dns(site: Site) -> None:
+    """One alarm an incident and zone: who was told looks at `seawall drp status` from then on."""
+    for one in reverted(site):
+        alarm(site, f"DNS of {one.zone}")(f"{one.incident}.dns.{one.zone}", str(one))
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("vault", timedelta(minutes=30), _look_after),
     Chore("prove", proving.EVERY, proving.turn),
+    Chore("dns", timedelta(minutes=3), _watch_dns),
 )
 
 
