@@ -38,7 +38,7 @@ def job(kind: JobKind, hours: int, changes: tuple[Change, ...] = (CHANGE,)) -> J
 def test_people_hear_of_each_zone_once_an_incident(twin: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     zones = ("shop.example", "docs.example", "shop.example")
     seen = [Reverted(zone, "activate-1", "f" * 64, (f"ns1: {zone}. A is {n}",)) for n, zone in enumerate(zones)]
-    monkeypatch.setattr(keeping, "reverted", lambda here: seen)
+    monkeypatch.setattr(keeping, "reverted", lambda _: seen)
     for _ in range(2):
         keeping._watch_dns(twin)
     assert len(list((tickets.OUTBOX / "waiting").iterdir())) == 2
