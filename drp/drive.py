@@ -7,6 +7,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from drp import job as jobs
+from drp import underway
 from drp.job import JobKind
 from drp.notes import RESTORED
 from drp.orders import SIGNED, Signed
@@ -20,6 +22,8 @@ QUESTION = 180.0  # seconds; a plan lists and measures every repository, and one
 PATIENCE = 300.0  # seconds without an answer from a host that works until we stop watching; the work goes on
 NOT_FOUND = 127  # the shell's exit code
 WATCH = 0.3  # seconds between two looks
+SELDOM = 2.0  # seconds between two looks at what is being copied
+STANDING = """systemctl is-active "seawall-drp@$1.service"; tail -c "+$2" "$3/$1/journal.jsonl" 2> /dev/null || true"""
 AGAIN = 1.0  # seconds before a host that did not answer is asked again
 
 Show = Callable[[str, Entry], None]
@@ -59,9 +63,10 @@ class Hand:
             return dict(started["closed"])
         since = started["entries"]
         heard = time.monotonic()
+        copied, text = _Copied(self, job), ""
         while True:
             try:
-                seen = self.ask("journal", job)
+                running, text = self.standing(job, text)
                 heard = time.monotonic()
             except Unreachable as fault:
                 if time.monotonic() - heard > PATIENCE:
@@ -72,15 +77,15 @@ class Hand:
                 self.remote = Remote(self.host, self._control)
                 time.sleep(AGAIN)
                 continue
-            known = parse(seen["text"], name=f"{self.host.name}:{job}")
+            known = parse(text, name=f"{self.host.name}:{job}")
             entries, since = known[since:], len(known)
             if watch is not None and known:
-                watch(self.host.name, known, seen)
+                watch(self.host.name, known, copied.seen(known) if running else {})
             for entry in entries:
                 show(self.host.name, entry)
                 if entry.event == "closed":
                     return dict(entry.detail)
-            if not seen["running"] and not entries:
+            if not running and not entries:
                 if known and known[-1].event == "closed":  # it ended between our start and our first look
                     return dict(known[-1].detail)
                 raise Failed(
@@ -88,6 +93,35 @@ class Hand:
                     hint=f"journalctl -u seawall-drp@{job} there, then run the same command again",
                 )
             time.sleep(WATCH)
+
+    def standing(self, job: str, known: str = "") -> tuple[bool, str]:
+        """Whether it runs, and its journal, of which `known` is the beginning.
+
+        Asked without the toolkit: to start that three times a second would take from the job.
+        """
+        whole = known[: known.rfind("\n") + 1]  # a torn line is cut off by the next run
+        there = [job, str(len(whole) + 1), str(jobs.DIRECTORY)]
+        result = self.remote.attempt(["sh", "-c", STANDING, "-", *there], timeout=QUESTION)
+        if not result.ok:
+            raise _as_problem(self.host, result.code, result.err)
+        state, _, more = result.out.partition("\n")
+        return state in ("active", "activating", "deactivating"), whole + more  # the last: killed, a child still ends
+
+
+class _Copied:
+    """How far what is being copied has come, asked now and then for as long as anything is."""
+
+    def __init__(self, hand: Hand, job: str) -> None:
+        self._hand, self._job = hand, job
+        self._at, self._said = -SELDOM, dict[str, Any]()
+
+    def seen(self, known: Sequence[Entry]) -> Mapping[str, Any]:
+        """What `seawall host progress` last said."""
+        if underway.copying(known) and time.monotonic() - self._at > SELDOM:
+            with suppress(Problem):  # it is only shown
+                self._said = dict(self._hand.ask("progress", self._job))
+            self._at = time.monotonic()
+        return self._said
 
 
 def twin(estate: Estate) -> Host:
@@ -138,7 +172,7 @@ def bring_home(away: Hand, home: Hand, signed: Signed | None, show: Show, watch:
 def _note_head(away: Hand, home: Hand, job: str) -> None:
     """The twin notes how far production's journal is: that is kept elsewhere together with its own."""
     with suppress(Problem):
-        text = home.ask("journal", job)["text"]
+        _, text = home.standing(job)
         last = parse(text, name=f"{home.host.name}:{job}")[-1]
         said = {"host": home.host.name, "job": job, "entries": last.number, "head": last.digest}
         away.ask("note", RESTORED, stdin=json.dumps(said))

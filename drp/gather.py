@@ -59,7 +59,7 @@ def _only(text: str, jobs: Collection[str]) -> str:
 def _books(hand: Hand) -> list[Book]:
     """Every job's journal on that host."""
     names = [row["job"] for row in hand.ask("jobs")]
-    return [Book(hand.host.name, name, hand.ask("journal", name)["text"]) for name in names]
+    return [Book(hand.host.name, name, hand.standing(name)[1]) for name in names]
 
 
 def _notes(hand: Hand) -> list[Book]:

@@ -53,6 +53,11 @@ def begun(entries: Iterable[Entry]) -> dict[tuple[str, str], Entry]:
     return found
 
 
+def copying(entries: Iterable[Entry]) -> bool:
+    """Whether there is anything to measure."""
+    return any(step in (FILES, DATABASE) for step, _ in begun(entries))
+
+
 def measured(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     """On the host that does it: bytes of what is being copied, and of how many; of archives only."""
     rows = []

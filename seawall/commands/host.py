@@ -23,8 +23,6 @@ from drp.ready.findings import FINDINGS
 from drp.scope import Scope
 from drp.status import status as current
 from effects.clock import now
-from effects.journal import parse
-from effects.run import attempt
 from estate.model import Role
 from estate.orders import Aim
 from estate.problem import BadEstate, Problem, Refused
@@ -168,15 +166,9 @@ def run(job_id: str) -> int:
 
 @command.command()
 @click.argument("job_id")
-def journal(job_id: str) -> None:
-    """Its journal as it stands in the file, and whether the job is running."""
-    job = jobs.load(job_id)
-    unit = attempt(["systemctl", "is-active", f"seawall-drp@{job_id}.service"], timeout=30)  # asked before reading
-    running = unit.out.strip() in ("active", "activating", "deactivating")  # the last: killed, a child still ends
-    path = job.journal.path
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    copied = underway.measured(parse(text, name=job_id)) if running else []
-    print_json({"running": running, "text": text, "at": now().isoformat(), "progress": copied})
+def progress(job_id: str) -> None:
+    """How far what a job is copying has come, and by which clock."""
+    print_json({"at": now().isoformat(), "progress": underway.measured(jobs.load(job_id).journal.entries())})
 
 
 @command.command()
