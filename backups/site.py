@@ -2,7 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from backups.repository import Repository, class_of
 from effects.clock import now
 from estate.model import Estate, Host, Side
 from estate.points import Archive, Kind
-from estate.problem import Missing, Problem, Untrusted
+from estate.problem import Missing, Problem, Unreachable, Untrusted
 from inventory import load
 
 SKEW = timedelta(minutes=5)  # that clocks may differ by
@@ -23,6 +23,7 @@ class Site:
 
     estate: Estate
     host: Host
+    without: frozenset[str] = frozenset()  # hosts that are not asked, as if they were lost: a game day
 
     @classmethod
     def here(cls) -> "Site":
@@ -49,13 +50,29 @@ class Site:
             hint=f"set twin under [hosts.{self.host.name}] in the estate, then: seawall install",
         )
 
+    def server(self, client: Host, side: Side) -> Host:
+        """That `client` saves to on a side. Raises Unreachable where it is not to be asked."""
+        if client.backup[side] in self.without:
+            raise Unreachable(f"{client.backup[side]} ({side}) is lost in this game day", hint="that was chosen so")
+        return self.estate.hosts[client.backup[side]]
+
+    @property
+    def left(self) -> Estate:
+        """The estate as name servers are asked: without those that are not to be, and zones that none of is left."""
+        left = {
+            name: replace(zone, servers=servers)
+            for name, zone in self.estate.zones.items()
+            if (servers := tuple(one for one in zone.servers if one not in self.without))
+        }
+        return replace(self.estate, zones=left)
+
     def repository(self, client: Host, kind: Kind, side: Side) -> Repository:
-        """Where `client` keeps archives of `kind`; written to by itself, read by its partner."""
+        """Where `client` keeps archives of `kind`; written to by itself, read by its partner. Raises as `server`."""
         return Repository(
             client=client.name,
             kind=class_of(kind),
             side=side,
-            server=self.estate.hosts[client.backup[side]],
+            server=self.server(client, side),
             passphrase=paths.SECRETS / f"passphrase.{client.name}",
             writing=client.name == self.host.name,
             upload=self.estate.backup.upload_limit_kib,
@@ -66,13 +83,19 @@ class Site:
 
         All repositories are asked at once: with a datacenter gone, waiting for it one by one costs the night.
         """
-        wanted = {(side, class_of(kind)): self.repository(client, kind, side) for side in Side for kind in kinds}
+        wanted = {(side, class_of(kind)): kind for side in Side for kind in kinds}
         with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
-            answers = list(pool.map(_listed, wanted.values()))
+            answers = list(pool.map(lambda key: self._listed(client, wanted[key], key[0]), wanted))
         found = [archive for archives, _ in answers for archive in archives if archive.kind in kinds]
         early = [archive for archive in found if archive.taken > now() + SKEW]
         faults = [*(fault for _, fault in answers if fault), *map(_from_the_future, early)]
         return tuple(sorted((a for a in found if a not in early), key=lambda a: a.taken)), tuple(faults)
+
+    def _listed(self, client: Host, kind: Kind, side: Side) -> tuple[tuple[Archive, ...], Problem | None]:
+        try:
+            return self.repository(client, kind, side).archives(), None
+        except Problem as fault:
+            return (), fault
 
 
 def _from_the_future(archive: Archive) -> Problem:
@@ -81,10 +104,3 @@ def _from_the_future(archive: Archive) -> Problem:
         f"{archive.name} on the {archive.side} side is from the future, and left out",
         hint=f"compare the clocks; if {archive.host}'s is right, somebody made this by hand",
     )
-
-
-def _listed(repository: Repository) -> tuple[tuple[Archive, ...], Problem | None]:
-    try:
-        return repository.archives(), None
-    except Problem as fault:
-        return (), fault

@@ -152,7 +152,7 @@ def require_seal(plan: Plan, seal: str) -> None:
 
 def _dns(site: Site, old: Host, new: Host, made: Made) -> tuple[dict[str, tuple[dns.Change, ...]], frozenset[str]]:
     """What would have to change for each vhost, and which vhosts visitors find at `new` already."""
-    estate, ttls = site.estate, dict[tuple[str, str], int]()
+    estate, ttls = site.left, dict[tuple[str, str], int]()
     vhosts = estate.vhosts_on(new)
     look = dns.looked(estate, vhosts, ttls=ttls)
     changes = {

@@ -48,12 +48,13 @@ class Mirror:
             files.locked(MIRROR / f"{self.client.name}.lock", what="a look at the streams", wait=300),
             ThreadPoolExecutor(max_workers=len(Side)) as pool,
         ):
-            answers = pool.map(lambda side: self._fetch(site.estate.hosts[self.client.backup[side]], side), Side)
+            answers = pool.map(lambda side: self._fetch(site, side), Side)
             return tuple(fault for faults in answers for fault in faults)
 
-    def _fetch(self, server: Host, side: Side) -> list[Problem]:
+    def _fetch(self, site: Site, side: Side) -> list[Problem]:
         talk: Talk | None = None
         try:
+            server = site.server(self.client, side)
             door = ["-p", str(server.ssh_port), f"stream-{self.client.name}-ro@{server.ipv4}", "stream"]
             talk = Talk([*ssh(), *door], what=f"{server.name} ({side})")
             talk.say(b"list\n", limit=ANSWER)

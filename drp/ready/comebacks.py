@@ -4,7 +4,7 @@ Where production itself is not lost it goes on, and the question is what an acti
 What remains of backups, and what that costs, is not worked out here (`backups.losses`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -109,9 +109,8 @@ def _could(
         return False, f"{twin.name} is gone: name another twin in the estate; seawall harden; seawall install"
     if not sides:
         return False, "no backup server is left: bring one back, or the third copy (docs/third-copy.md)"
-    if primaries := [zone.primary for zone in _zones(estate, vhost) if zone.primary in lost.hosts]:
-        do = "make another server the primary of its zone, in the estate too (docs/dns.md)"
-        return False, f"nobody can be sent to what comes up: {primaries[0]} is gone; {do}"
+    if alone := stranded(estate, vhost, lost.hosts):
+        return False, alone
     if not point:
         return (
             (None, f"could not look: {known.unread[0]}")
@@ -120,6 +119,13 @@ def _could(
         )
     by_hand = [name for name in vhost.names if dns.zone_of(estate, name) is None]
     return True, f"to be pointed there by hand: {', '.join(by_hand)}" if by_hand else ""
+
+
+def stranded(estate: Estate, vhost: Vhost, lost: Collection[str]) -> str:
+    """Why nobody could be sent to it with those hosts gone, and what is left to do; empty where they could."""
+    primaries = [zone.primary for zone in _zones(estate, vhost) if zone.primary in lost]
+    do = "make another server the primary of its zone, in the estate too (docs/dns.md)"
+    return f"nobody can be sent to what comes up: {primaries[0]} is gone; {do}" if primaries else ""
 
 
 def _loses(estate: Estate, production: Host, lost: Loss, vhost: Vhost, prices: Sequence[Price]) -> float | None:

@@ -1,0 +1,1 @@
+"""Drills: an activation in isolation, measured, and what is kept of it."""
