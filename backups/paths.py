@@ -8,6 +8,7 @@ IDENTITY = CONFIG / "host"  # the name this host has in the estate
 SECRETS = CONFIG / "secrets"
 KNOWN_HOSTS = CONFIG / "known_hosts"
 SSH_KEY = CONFIG / "ssh" / "id_ed25519"
+HANDED_OVER = Path("/etc/seawall/handed-over")  # a file DOMAIN here and there: production is asked instead
 MAINTENANCE = CONFIG / "maintenance"
 
 STATE = Path("/var/lib/seawall")

@@ -1,15 +1,14 @@
 """Beginning a job on this host, or continuing the one that was begun: decided here, where the journals are."""
 
 from dataclasses import replace
-from datetime import datetime
 
 from backups import paths
 from backups.site import Site
-from drp import anchoring, observe, web
+from drp import anchoring, cancelling, ending, observe, orders
 from drp import job as jobs
 from drp.engine import carry_out
 from drp.job import Job, JobKind
-from drp.orders import Signed, require, require_decided
+from drp.orders import Signed, require_decided
 from drp.plan import Plan
 from drp.step import World
 from drp.steps import for_job
@@ -17,12 +16,13 @@ from effects import files
 from effects.clock import now
 from estate.model import Role
 from estate.orders import Aim
-from estate.points import recovery_point
-from estate.problem import Missing, Refused
+from estate.problem import Refused
 
 
 def wanted(site: Site, aim: Aim, seal: str) -> Job | Plan:
     """What an order would be about: the job that was begun and just goes on, or the plan that has to be ordered."""
+    if aim == "cancel":
+        return cancelling.wanted()
     if aim == "return":
         return _unfinished() or observe.plan_return(site)
     known = _known(seal)
@@ -41,9 +41,9 @@ def activation(site: Site, seal: str, signed: Signed | None) -> Job:
     if known is not None and not _taken_back(known):
         return known
     plan = known.plan if known is not None else observe.drafted(seal, ordered) or observe.plan_with_seal(site, seal)
-    by = _sufficient(site, signed, plan, ordered)
+    by = orders.sufficient(site.estate, signed, plan, ordered)
     if known is None:
-        return _order(JobKind.ACTIVATE, plan, by, ordered)
+        return jobs.ordered(JobKind.ACTIVATE, plan, by, ordered)
     resumed = replace(known, ordered=ordered, signed=by)  # which ends the return that was begun
     resumed.save()
     return resumed
@@ -61,22 +61,12 @@ def _taken_back(known: Job) -> bool:
     Once DNS was ordered back, an old command out of somebody's shell history must not send visitors to a stale copy.
     """
     later = [job for job in jobs.known() if job.over(known)]
-    if any(job.kind is JobKind.REDIRECT for job in later):
+    if any(job.kind in jobs.ENDS for job in later):
         raise Refused(
-            f"the plan {known.seal[:12]} was carried out, and returned from since",
+            f"the plan {known.seal[:12]} was cancelled, or returned from since",
             hint="make a new plan: seawall drp plan",
         )
     return any(job.kind is JobKind.WITHDRAW for job in later)
-
-
-def _sufficient(site: Site, signed: Signed | None, plan: Plan, at: datetime) -> Signed:
-    if signed is None:
-        raise Refused(
-            f"nobody ordered the plan {plan.seal[:12]}",
-            hint="order it: seawall drp order --seal SEAL --by NAME",
-        )
-    require(site.estate, signed, plan, at)
-    return signed
 
 
 def withdrawal(site: Site, signed: Signed | None) -> Job:
@@ -85,70 +75,23 @@ def withdrawal(site: Site, signed: Signed | None) -> Job:
         return unfinished
     ordered = now()
     plan = observe.plan_return(site)
-    return _order(JobKind.WITHDRAW, plan, _sufficient(site, signed, plan, ordered), ordered)
-
-
-def restoration(site: Site, withdrawn: Job) -> Job:
-    """What production has to do: the plan of the return, with the archives that were taken at the write freeze."""
-    if not jobs.closed_well(withdrawn.journal):
-        raise Refused(
-            f"{withdrawn.id} has not closed well, so the last copy is not safe",
-            hint="run the same command again",
-        )
-    plan = withdrawn.plan
-    found, faults = site.archives(site.host, observe.KINDS)
-    frozen = _frozen(site, plan)
-    fresh = [archive for archive in found if archive.taken > frozen]  # the copy ahead of the freeze is not enough
-    estate = site.estate
-    moves = tuple(
-        replace(move, archives=recovery_point(estate, estate.vhosts[move.domain], fresh)) for move in plan.moves
-    )
-    if any(not move.archives for move in moves):
-        raise Missing(
-            f"the last copy of {site.host.name} can't be read: " + "; ".join(fault.what for fault in faults),
-            hint="bring the backup server back, then run the same command again",
-        )
-    return replace(withdrawn, kind=JobKind.RESTORE, plan=replace(plan, moves=moves))
-
-
-def _frozen(site: Site, plan: Plan) -> datetime:
-    vhosts = tuple(site.estate.vhosts[move.domain] for move in plan.moves)
-    if not all(web.in_maintenance(vhost) for vhost in vhosts):
-        raise Refused(
-            f"{site.host.name} takes writes again, so the last copy is not the last",
-            hint="run the same command again",
-        )
-    return web.frozen_at(vhosts)
-
-
-def redirection(withdrawn: Job) -> Job:
-    """The last job of a return: DNS. Its plan is the one that was approved."""
-    known = [job for job in jobs.known() if job.kind is JobKind.REDIRECT and job.seal == withdrawn.seal]
-    return known[-1] if known else _order(JobKind.REDIRECT, withdrawn.plan, withdrawn.signed, now())
+    return jobs.ordered(JobKind.WITHDRAW, plan, orders.sufficient(site.estate, signed, plan, ordered), ordered)
 
 
 def accept(site: Site, text: str) -> Job:
-    """A job that the driver brings from the other host. It replaces what is here until that has closed well.
+    """A job that the driver brings from the other host. It replaces what is here until that has closed well; what only
+    stands beside is replaced by what is newer.
 
     What is done to this host must have been ordered by people too: whoever is root on the other can't invent it.
     """
     job = jobs.JOB.validate_json(text)
-    require_decided(site.estate, job.signed, "return", job.seal)
+    require_decided(site.estate, job.signed, "cancel" if job.kind is JobKind.RESUME else "return", job.seal)
     with files.locked(paths.STATE / "begin.lock", what="another order"):
         here = next((known for known in jobs.known() if known.id == job.id), None)
         if here is not None and here.ordered != job.ordered:
             raise Refused(f"this host has another {job.id}", hint=f"look at {here.directory}/job.json on both hosts")
-        if here is None or not jobs.closed_well(here.journal):
+        if here is None or job.kind is JobKind.WARM or not jobs.closed_well(here.journal):
             job.save()
-    return job
-
-
-def _order(kind: JobKind, plan: Plan, signed: Signed, ordered: datetime) -> Job:
-    job = Job(kind, plan.seal, plan, ordered, signed)
-    with files.locked(paths.STATE / "begin.lock", what="another order"):
-        if job.directory.exists():
-            raise Refused(f"{job.id} was ordered before", hint="look at: seawall drp status")
-        job.save()
     return job
 
 
@@ -165,6 +108,8 @@ def run(site: Site, job_id: str) -> bool:
     job = jobs.load(job_id)
     with files.locked(jobs.DIRECTORY / "lock", what="another job of the plan"):
         ok = carry_out(for_job(job, site.estate, site.host), World(site, job), job.journal)
+    if not ok:
+        ending.tell(site, job)
     if site.host.role is Role.DRP:
         anchoring.say(site, job)
         anchoring.soon()

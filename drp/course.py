@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from threading import Lock
 
+from drp import gate
 from drp.step import Draining, Each, Following, Gathering, Group, Reaching, Step, World, as_problem
 from effects.journal import Journal, Json
-from estate.problem import Failed, Problem
+from estate.problem import Failed, Problem, Refused
 
 Answer = str | Problem | None  # evidence; a fault; it does not hold
 
@@ -27,12 +28,22 @@ class Course:
 
     def hold(self, *steps: Step) -> None:
         """Make these, all of one kind, hold. One that fails stops its own vhosts and no other."""
-        missing = self._open("held", steps, lambda group: group.proofs(self._world))
-        for step in missing:
-            self._journal.write("begun", step.kind, step.subject)
+        missing = self._begun(self._open("held", steps, lambda group: group.proofs(self._world)))
         acted = self._open("", missing, lambda group: group.act(self._world))
         for step in self._open("done", acted, lambda group: group.proofs(self._world)):
             self._end(step, "failed", self._hollow(step))
+
+    def _begun(self, steps: Sequence[Step]) -> list[Step]:
+        """Those that may be done now: none once the job was cancelled."""
+        folder = self._journal.path.parent
+        with gate.locked(folder):
+            if not gate.closed(folder):
+                for step in steps:
+                    self._journal.write("begun", step.kind, step.subject)
+                return list(steps)
+        for step in steps:
+            self._end(step, "failed", Refused("it was cancelled", hint="seawall drp cancel shows how far that is"))
+        return []
 
     def close(self) -> bool:
         """Say in the journal how it ended; whether all of it holds."""

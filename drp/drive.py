@@ -157,15 +157,17 @@ def begin(hand: Hand, kind: JobKind, signed: Signed | None, seal: str = "") -> s
 
 
 def bring_home(away: Hand, home: Hand, signed: Signed | None, show: Show, watch: Watch | None = None) -> dict[str, Any]:
-    """A whole return: withdraw, restore, redirect. Each begins when the one before closed well."""
+    """A whole return: ahead, warm, withdraw, restore, redirect. Each begins when the one before closed well."""
     withdraw = begin(away, JobKind.WITHDRAW, signed)
-    closed = away.follow(withdraw, show, watch)
+    closed = _warmed(away, home, withdraw, show, watch)
+    if closed["ok"]:
+        closed = away.follow(withdraw, show, watch)
     if closed["ok"]:
         restore = home.ask("accept", stdin=json.dumps(away.ask("restoration", withdraw)))["job"]
         closed = home.follow(restore, show, watch)
-        _note_head(away, home, restore)
-    if closed["ok"]:
-        closed = away.follow(away.ask("redirect", withdraw)["job"], show, watch)
+        if closed["ok"]:
+            closed = away.follow(away.ask("redirect", withdraw)["job"], show, watch)
+        _note_head(away, home, restore)  # last: visitors wait for what is before
     return closed
 
 
@@ -176,6 +178,28 @@ def _note_head(away: Hand, home: Hand, job: str) -> None:
         last = parse(text, name=f"{home.host.name}:{job}")[-1]
         said = {"host": home.host.name, "job": job, "entries": last.number, "head": last.digest}
         away.ask("note", RESTORED, stdin=json.dumps(said))
+
+
+def call_off(away: Hand, home: Hand, signed: Signed | None, show: Show, watch: Watch | None = None) -> dict[str, Any]:
+    """Cancel an activation that has switched no name: cancel, then resume."""
+    cancel = begin(away, JobKind.CANCEL, signed)
+    closed = away.follow(cancel, show, watch)
+    if closed["ok"]:
+        resume = home.ask("accept", stdin=json.dumps(away.ask("resumption", cancel)))["job"]
+        closed = home.follow(resume, show, watch)
+    return closed
+
+
+def _warmed(away: Hand, home: Hand, withdraw: str, show: Show, watch: Watch | None) -> dict[str, Any]:
+    """All that is done while the twin serves; nothing where it does not any more."""
+    ahead = away.ask("ahead", withdraw)["job"]
+    if ahead is None:
+        return {"ok": True}
+    closed = away.follow(ahead, show, watch)
+    if closed["ok"]:
+        warm = home.ask("accept", stdin=json.dumps(away.ask("warming", withdraw)))["job"]
+        closed = home.follow(warm, show, watch)
+    return closed
 
 
 def _as_problem(host: Host, code: int, err: str) -> Problem:

@@ -19,8 +19,11 @@ ENDS = ("done", "held", "failed")
 FILES = "files"
 DATABASE = "database"
 DNS, FREEZE, PROVE = "dns", "freeze", "prove"  # the steps that begin and end an outage
-RETURN = ("withdraw", "restore", REDIRECT)
-WORDS = {"activate": "activation", "withdraw": "return: freeze and save", "restore": "return: restore",
+RETURN = ("ahead", "warm", "withdraw", "restore", REDIRECT)
+FOLLOW = ("ahead", "warm", "restore", REDIRECT, "resume")  # what an order takes, and does not begin with
+WORDS = {"activate": "activation", "ahead": "return: save ahead", "warm": "return: bring beside", "cancel": "cancelled",
+         "resume": "cancelled: production goes on",
+         "withdraw": "return: freeze and save", "restore": "return: restore",
          "redirect": "return: redirect"}  # fmt: skip
 
 

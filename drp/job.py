@@ -1,11 +1,15 @@
 """A job is what one host does of a plan, as a systemd unit that survives whoever started it.
 
     activate   on the twin         files, databases, serve, prove, ticket, DNS, per vhost
-    withdraw   on the twin         maintenance, then archives of what was written meanwhile
+    ahead      on the twin         archives while it serves, so that little is left to move once it does not
+    warm       on production       those, brought beside what stands there
+    withdraw   on the twin         maintenance, then what was written meanwhile, in an archive or in the streams
     restore    on production       maintenance, files, databases, serve, prove, open
-    redirect   on the twin         ticket, DNS back to production
+    redirect   on the twin         visitors handed over, ticket, DNS back to production
+    cancel     on the twin         of an activation that has switched no name: 503, the epoch is handed back
+    resume     on production       it goes on, with what it has
 
-The last three are a return; the driver starts each when the one before has closed well, and may die in between.
+Five of them are a return; the driver starts each when the one before has closed well, and may die in between.
 """
 
 from collections.abc import Mapping
@@ -23,7 +27,7 @@ from drp.plan import PLAN, Plan
 from effects import files
 from effects.journal import Journal, Json
 from effects.run import run
-from estate.problem import Missing
+from estate.problem import Missing, Refused
 
 DIRECTORY = paths.STATE / "drp"
 
@@ -32,9 +36,13 @@ class JobKind(StrEnum):
     """Which part of which plan."""
 
     ACTIVATE = "activate"
+    AHEAD = "ahead"
+    WARM = "warm"
     WITHDRAW = "withdraw"
     RESTORE = "restore"
     REDIRECT = "redirect"
+    CANCEL = "cancel"
+    RESUME = "resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,17 @@ class Job:
 
 
 JOB = TypeAdapter(Job)
+ENDS = (JobKind.REDIRECT, JobKind.CANCEL)  # what an activation is over with
+
+
+def ordered(kind: JobKind, plan: Plan, signed: Signed, at: datetime) -> Job:
+    """A new one, kept. Raises Refused where there is one of that kind for that plan."""
+    job = Job(kind, plan.seal, plan, at, signed)
+    with files.locked(paths.STATE / "begin.lock", what="another order"):
+        if job.directory.exists():
+            raise Refused(f"{job.id} was ordered before", hint="look at: seawall drp status")
+        job.save()
+    return job
 
 
 def load(job_id: str) -> Job:
@@ -111,7 +130,7 @@ def incident_of(job: Job) -> str:
     for one in (*(known_one for known_one in known() if not known_one.over(job)), job):
         if one.kind is JobKind.ACTIVATE:
             first = first or one.id
-        if one.kind is JobKind.REDIRECT and one.seal != job.seal:
+        if one.kind in ENDS and one.seal != job.seal:
             first = ""
     return first or job.id
 

@@ -76,6 +76,17 @@ def signers(drp: Drp, signed: Signed) -> tuple[str, ...]:
     return tuple(signed.signatures)
 
 
+def sufficient(estate: Estate, signed: Signed | None, plan: Plan, at: datetime) -> Signed:
+    """The order, where it is one for exactly that plan, now. Raises as `require`, and Refused where there is none."""
+    if signed is None:
+        raise Refused(
+            f"nobody ordered the plan {plan.seal[:12]}",
+            hint="order it: seawall drp order --seal SEAL --by NAME",
+        )
+    require(estate, signed, plan, at)
+    return signed
+
+
 def require(estate: Estate, signed: Signed, plan: Plan, at: datetime) -> None:
     """Raise Refused or Untrusted unless that order, with those signatures, is for exactly that plan, now."""
     order = signed.order

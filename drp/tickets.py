@@ -31,12 +31,21 @@ def ways(site: Site) -> Ways:
 
 
 def send(  # one message, every part of it named
-    box: Outbox, estate: Estate, host: str, kind: str, key: str, /, *, thread: str = "", topic: str = "", **values: str
+    box: Outbox,
+    estate: Estate,
+    host: str,
+    kind: str,
+    key: str,
+    /,
+    *,
+    thread: str = "",
+    topic: str = "",
+    **values: object,
 ) -> str:
     """Say `key` once, as part of the incident `thread`, which is `topic`. The evidence, as `sent` gives it.
 
-    `kind` is activated, returned (`values` are domain, source, target, at, loss, by, seal), credential or alarm.
-    Raises Failed where it can't be written.
+    `kind` is activated, returned, cancelled (`values` are domain, source, target, at, loss, by, seal), failed,
+    credential or alarm. Raises Failed where it can't be written.
     """
     text = render(f"ticket-{kind}.txt.j2", key=key, **values) + _call_tree(estate)
     title = text.partition("\n")[0]
@@ -54,6 +63,11 @@ def send(  # one message, every part of it named
 def _call_tree(estate: Estate) -> str:
     tree = call_tree(estate.drp.people)
     return "\n" + render("call-tree.txt.j2", tree=tree) if tree else ""
+
+
+def topic(*hosts: str) -> str:
+    """What an incident of these two is about."""
+    return f"Disaster recovery of {' and '.join(sorted(set(hosts)))}"
 
 
 def sent(box: Outbox, key: str) -> str | None:

@@ -1,18 +1,21 @@
 """The web server of this host: which vhosts it serves, and which are in maintenance.
 
 The site files are the hardening playbook's; here they are only switched. `/etc/seawall/maintenance/DOMAIN`
-makes the web server answer 503 with Retry-After to all but loopback.
+makes the web server answer 503 with Retry-After to all but loopback; with `/etc/seawall/handed-over/DOMAIN` as well it
+asks production instead. What stands in that file is until when: nothing before DNS has been switched.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from backups import paths
+from effects import files
+from effects.clock import now
 from effects.files import SWAPPING
 from effects.run import attempt, run
 from estate.model import Runtime, Vhost
-from estate.problem import Missing
+from estate.problem import Missing, Refused
 from estate.web import WebServer
 
 RELOADED = Path("/run/seawall-web-reloaded")  # touched after a reload that held; gone after a reboot, like what it says
@@ -41,6 +44,7 @@ def in_maintenance(vhost: Vhost) -> bool:
 def set_maintenance(vhost: Vhost, *, on: bool) -> None:
     """Takes effect with the next request: the web server looks for the file."""
     flag = paths.MAINTENANCE / vhost.domain
+    take_back([vhost])
     if on:
         flag.parent.mkdir(parents=True, exist_ok=True)
         flag.touch()
@@ -48,10 +52,60 @@ def set_maintenance(vhost: Vhost, *, on: bool) -> None:
         flag.unlink(missing_ok=True)
 
 
+def hand_over(vhost: Vhost) -> None:
+    """Let production answer who still comes here, from the next request on. Only in maintenance: nothing is written."""
+    if not in_maintenance(vhost):
+        raise Refused(f"{vhost.domain} is served here", hint="run the same command again: it freezes it first")
+    flag = paths.HANDED_OVER / vhost.domain
+    flag.parent.mkdir(parents=True, exist_ok=True)
+    flag.touch()
+
+
+def handed_over(vhost: Vhost) -> bool:
+    """Whether production answers for it."""
+    return (paths.HANDED_OVER / vhost.domain).exists() and in_maintenance(vhost)
+
+
+def until(vhost: Vhost) -> datetime | None:
+    """When the last who was told of this host has forgotten it; None where that is not known."""
+    try:
+        return datetime.fromisoformat((paths.HANDED_OVER / vhost.domain).read_text(encoding="ascii").strip())
+    except (OSError, ValueError):
+        return None
+
+
+def drain(vhost: Vhost, seconds: int) -> None:
+    """Its names lead elsewhere: resolvers may send visitors here for so long."""
+    end = now() + timedelta(seconds=seconds)
+    files.write(paths.HANDED_OVER / vhost.domain, f"{end.isoformat()}\n", mode=0o644)
+
+
+def take_back(vhosts: Iterable[Vhost]) -> None:
+    """Nobody is sent to production any more."""
+    for vhost in vhosts:
+        (paths.HANDED_OVER / vhost.domain).unlink(missing_ok=True)
+
+
+def drained(vhosts: Iterable[Vhost]) -> tuple[str, ...]:
+    """Take those back that nobody should find here any more; their domains."""
+    over = [vhost for vhost in vhosts if (end := until(vhost)) is not None and end < now()]
+    take_back(over)
+    return tuple(vhost.domain for vhost in over)
+
+
 def frozen_at(vhosts: tuple[Vhost, ...]) -> datetime:
     """The second in which the last of them went into maintenance."""
     latest = max((paths.MAINTENANCE / vhost.domain).stat().st_mtime for vhost in vhosts)
     return datetime.fromtimestamp(int(latest), UTC)
+
+
+def still_since() -> datetime | None:
+    """The instant from which on no request from before it is at work any more: of the last reload; None: not since the
+    last boot."""
+    try:
+        return datetime.fromtimestamp(RELOADED.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
 
 
 def loaded(server: WebServer, *vhosts: Vhost) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-Aim = Literal["activate", "return"]
+Aim = Literal["activate", "return", "cancel"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class VhostData(TypedDict):
     certificates: str
     service: str | None  # its own PHP unit; None where it has no PHP, or a pool
     limits: LimitsData
+    home: str | None  # on a twin, the address of the production host that it stands in for
 
 
 class Patching(TypedDict):
@@ -121,12 +122,15 @@ class HostData(TypedDict):
     passphrases: NotRequired[dict[str, str]]  # of `volumes`, by host; only `seawall harden` looks them up
     patching: Patching
     strict_routing: bool
+    stand_in: list[str]  # addresses of its twin, which says for whom it asks when it hands visitors over
+    trust: str | None  # a PEM bundle that certificates may be signed by, beside the system's
     web: str  # what serves the vhosts, where the role serves any
     origins: list[OriginData]
 
 
 def host_data(estate: Estate, host: Host, *, port: int | None = None) -> HostData:
     """Everything the playbooks need to harden `host`; `port` is where it is found now, if that is no usual one."""
+    home = next((str(one.ipv4) for one in estate.hosts.values() if one.twin == host.name), None)
     return HostData(
         name=host.name,
         role=host.role.value,
@@ -150,12 +154,14 @@ def host_data(estate: Estate, host: Host, *, port: int | None = None) -> HostDat
         followed=bool(followers(estate, host)),
         vaults=vaults(estate, host),
         serves=host.role is Role.PRODUCTION,
-        vhosts=[_vhost_data(vhost) for vhost in estate.vhosts_on(host)] if host.role in WEB else [],
+        vhosts=[_vhost_data(vhost, home) for vhost in estate.vhosts_on(host)] if host.role in WEB else [],
         patch_day=patch_day(estate, host),
         patching=_patching(estate, host),
         encryption=encryption_data(estate, host),
         volumes=volumes(estate, host),
         strict_routing=host.strict_routing,
+        stand_in=list(estate.hosts[host.twin].addresses) if host.twin else [],
+        trust=estate.drp.trust,
         web=host.web.value,
         origins=[_origin(origin) for origin in estate.policy.origins_of(host.name)],
     )
@@ -217,7 +223,7 @@ def known_ports(data: HostData) -> tuple[int, ...]:
     return tuple(dict.fromkeys((data["sshd_port"], *data["old_ports"])))
 
 
-def _vhost_data(vhost: Vhost) -> VhostData:
+def _vhost_data(vhost: Vhost, home: str | None) -> VhostData:
     return VhostData(
         domain=vhost.domain,
         names=list(vhost.names),
@@ -231,6 +237,7 @@ def _vhost_data(vhost: Vhost) -> VhostData:
         certificates=str(vhost.certificates),
         service=vhost.service,
         limits=_limits(vhost.limits),
+        home=home,
     )
 
 

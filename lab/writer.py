@@ -16,6 +16,7 @@ UNIT = "seawall-writer.service"
 PROGRAM = "/usr/local/lib/seawall-writer.py"
 RECORD = "/var/lib/seawall-writer/record.jsonl"
 DOMAIN = "ledger.example"
+EVERY = 0.2  # seconds from one row to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Loss:
     lost: tuple[int, ...]  # acknowledged, and not there
 
 
-def start(lab: Lab) -> None:
+def start(lab: Lab, every: float = EVERY) -> None:
     """Start it, or let it run; it goes on from its last number. Raises Failed where it doesn't stay up."""
     probe = lab.guest("probe")
     if probe.serves([UNIT]):
@@ -46,7 +47,7 @@ def start(lab: Lab) -> None:
     before = len(record(lab))
     probe.run(f"cat > {PROGRAM}", stdin=SCRIPT.read_text(encoding="utf-8"))
     probe.run(["systemd-run", f"--unit={UNIT}", "--collect", "--quiet", "--property=StateDirectory=seawall-writer",
-               "/usr/bin/python3", PROGRAM, RECORD])  # fmt: skip
+               "/usr/bin/python3", PROGRAM, RECORD, str(every)])  # fmt: skip
     late = Failed("the writer on probe does not write", hint=f"seawall lab shell probe, then: journalctl -u {UNIT}")
     clock.wait_until(lambda: len(record(lab)) > before, timeout=20, late=late)
 

@@ -17,21 +17,21 @@ SERVER = WEB_SERVERS[Web.APACHE]
 MODULES = (
     *("mpm_event", "authz_core", "authn_core", "authn_file", "authz_user", "auth_basic", "dir", "mime", "alias"),
     *("headers", "rewrite", "filter", "deflate", "reqtimeout", "ssl", "socache_shmcb", "http2"),
-    *("proxy", "proxy_fcgi", "proxy_http"),
+    *("proxy", "proxy_fcgi", "proxy_http", "remoteip"),
 )
 # security.conf would tell visitors which Debian this is.
 DEBIANS = ("charset", "localized-error-pages", "other-vhosts-access-log", "security", "serve-cgi-bin")
 NOBODY = f"{TLS}/nobody"
 
 
-def site(vhost: VhostData) -> str:
+def site(vhost: VhostData, trust: str | None = None) -> str:
     """The configuration of a vhost."""
-    return render("apache.site.conf.j2", **about(vhost))
+    return render("apache.site.conf.j2", **about(vhost, trust))
 
 
-def common(_spared: Sequence[str]) -> Mapping[str, File]:
-    """What all sites share, and the site of who asks for none of them."""
-    text = render("apache.conf.j2", logs=SERVER.logs, pages=PAGES, nobody=NOBODY)
+def common(_spared: Sequence[str], stand_in: Sequence[str] = ()) -> Mapping[str, File]:
+    """What all sites share, and the site of who asks for none of them; `stand_in` says whom it asks for."""
+    text = render("apache.conf.j2", stand_in=stand_in, logs=SERVER.logs, pages=PAGES, nobody=NOBODY)
     return {f"{SERVER.folder}/conf-enabled/seawall.conf": File(text)}
 
 

@@ -11,6 +11,8 @@ from playbooks.operations import File
 from playbooks.php import LOGS, socket
 
 MAINTENANCE = "/etc/seawall/maintenance"  # a file DOMAIN in it makes the site answer 503
+HANDED_OVER = "/etc/seawall/handed-over"  # one here as well makes a twin ask production instead
+SYSTEM = "/etc/ssl/certs"  # whom a system trusts, by hashed names
 PAGES = "/usr/local/share/seawall"
 # Regular expressions (PCRE) over the path of a URL. What they match is answered with 404, as if it were not there.
 HIDDEN = r"/\.(?!well-known/)"
@@ -30,18 +32,22 @@ class Kit:
     """How a web server is told about all that."""
 
     server: WebServer
-    site: Callable[[VhostData], str]  # the configuration of a vhost
-    common: Callable[[Sequence[str]], Mapping[str, File]]  # what sites have in common; given who is never limited
+    site: Callable[[VhostData, str | None], str]  # the configuration of a vhost; given whom it trusts beside the system
+    # What sites have in common; given who is never limited, and who says for whom he asks.
+    common: Callable[[Sequence[str], Sequence[str]], Mapping[str, File]]
     sandbox: str  # the drop-in of its unit
     unwanted: tuple[str, ...]  # what Debian switches on
     modules: Mapping[str, str] = field(default_factory=dict)  # all that are loaded: links, and where they lead
     certificate: Mapping[str, str] = field(default_factory=dict)  # of who asks for nobody's name
 
 
-def about(vhost: VhostData) -> Mapping[str, Any]:
+def about(vhost: VhostData, trust: str | None) -> Mapping[str, Any]:
     """What a template of a site may name."""
     return {
         "vhost": vhost,
+        "handed_over": HANDED_OVER,
+        "system": SYSTEM,
+        "trust": trust,
         "maintenance": MAINTENANCE,
         "pages": PAGES,
         "logs": LOGS,

@@ -37,7 +37,7 @@ from playbooks.operations import (
     units,
 )
 from playbooks.php import LOGS, log, with_php
-from playbooks.sites import MAINTENANCE, PAGES, Kit
+from playbooks.sites import HANDED_OVER, MAINTENANCE, PAGES, Kit
 from templates import render
 
 KITS = {Web.NGINX: NGINX, Web.APACHE: APACHE}
@@ -55,7 +55,7 @@ def _sandbox(server: WebServer) -> str:
 
 def directories_of(vhosts: Sequence[VhostData]) -> dict[str, Directory]:
     """Those that the web server needs. It reopens logs as www-data, so it may pass through, and list nothing."""
-    shared = {path: Directory() for path in ("/etc/seawall", MAINTENANCE, PAGES, LOGS)}
+    shared = {path: Directory() for path in ("/etc/seawall", MAINTENANCE, HANDED_OVER, PAGES, LOGS)}
     return shared | {f"{LOGS}/{v['domain']}": Directory("root", v["user"], "751") for v in vhosts}
 
 
@@ -106,10 +106,10 @@ def _unit(kit: Kit) -> Unit:
 def _files(kit: Kit, vhosts: Sequence[VhostData], spared: Sequence[str]) -> Mapping[str, File]:
     return {
         f"{PAGES}/maintenance.html": File(render("maintenance.html.j2")),
-        **kit.common(spared),
+        **kit.common(spared, host.data.stand_in),
         _sandbox(kit.server): File(render(kit.sandbox, logs=LOGS)),
         "/etc/logrotate.d/seawall-vhosts": File(render("logrotate.conf.j2", logs=LOGS, reopen=kit.server.reopen)),
-        **{kit.server.available(vhost["domain"]): File(kit.site(vhost)) for vhost in vhosts},
+        **{kit.server.available(vhost["domain"]): File(kit.site(vhost, host.data.trust)) for vhost in vhosts},
     }
 
 

@@ -12,7 +12,8 @@ from drp.orders import NAMESPACE, Signed
 from effects import signatures
 from estate.model import Estate
 from estate.orders import Aim
-from estate.problem import BadEstate, Refused, Untrusted
+from estate.problem import BadEstate, Failed, Refused, Untrusted
+from seawall.options import print_json
 
 F = TypeVar("F", bound=Callable[..., Any])
 HOURS = 4.0  # that an order is valid for
@@ -92,3 +93,14 @@ def _asking(wish: Wish, estate: Estate) -> str:
     if wish.by is None:
         raise BadEstate("who orders it?", hint=f"--by NAME, one of: {', '.join(estate.drp.approvers)}; or --order FILE")
     return wish.by
+
+
+def end(closed: dict[str, Any], as_json: bool) -> None:
+    """Say how a job ended. Raises Failed where not all of it holds."""
+    if as_json:
+        print_json(closed)
+    if not closed["ok"]:
+        raise Failed(
+            "not all of it holds: " + ", ".join(closed["failed"]),
+            hint="look at the errors above, mend them, and run the same command again",
+        )

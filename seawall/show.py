@@ -72,7 +72,7 @@ def plan(found: dict[str, Any]) -> None:
 
 def order(wanted: Order) -> None:
     """What somebody is about to sign, in words."""
-    what = {"activate": "ACTIVATE", "return": "RETURN"}[wanted.aim]
+    what = {"activate": "ACTIVATE", "return": "RETURN", "cancel": "CANCEL"}[wanted.aim]
     where = f"{wanted.source} → {wanted.target} in {wanted.estate}"
     click.echo(f"{what}: {where}, plan {wanted.seal[:12]}, asked by {wanted.by}")
     for domain, point in wanted.points.items():
@@ -91,6 +91,16 @@ def homecoming(found: dict[str, Any]) -> None:
         "maintenance (503) on both, a last copy of files and databases, restored and proven on production, then DNS;\n"
         "what production holds now is kept beside it, not overwritten\n"
         "nothing was done; to carry it out, add --yes"
+    )
+
+
+def cancellation(found: dict[str, Any]) -> None:
+    """What cancelling would do while no name was switched, and what to type."""
+    done = f"done so far: {', '.join(found['done'])}" if found["done"] else "nothing is done so far"
+    click.echo(
+        f"{found['job']}: no name was switched, so visitors are still sent to {found['target']}\n{done}\n"
+        f"it is stopped; {found['source']} answers 503; {found['target']} holds the epoch again, and goes on\n"
+        "what was brought to the twin stays there\nnothing was done; to carry it out, add --yes"
     )
 
 

@@ -11,7 +11,7 @@ from saved_estate import T0, archive, everything, site
 
 from backups import paths
 from backups.site import Site
-from drp import begin, observe
+from drp import begin, observe, returning
 from drp import job as jobs
 from drp.dns import Change
 from drp.job import Job, JobKind
@@ -60,6 +60,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(observe, "plan_activation", made.plan)
     monkeypatch.setattr(observe, "plan_return", made.way_home)
     monkeypatch.setattr(begin, "now", made.clock)
+    monkeypatch.setattr(returning, "now", made.clock)
     return made
 
 
@@ -92,7 +93,7 @@ def go_home(world: World) -> Job:
     """A whole return, as far as the twin remembers it."""
     withdrawn = withdraw(world, "alice")
     close(withdrawn)
-    close(begin.redirection(withdrawn))
+    close(returning.redirection(withdrawn))
     return withdrawn
 
 
@@ -211,7 +212,7 @@ def test_an_old_order_is_refused_once_dns_was_ordered_back(world: World) -> None
     close(old)
     withdrawn = withdraw(world, "alice")
     close(withdrawn)
-    begin.redirection(withdrawn)
+    returning.redirection(withdrawn)
     with pytest.raises(Refused, match=old.seal[:12]) as fault:
         activate(world, old.seal, "alice")
     assert "seawall drp plan" in fault.value.hint
@@ -254,9 +255,9 @@ def test_a_return_that_was_begun_goes_on_until_dns_is_back(world: World) -> None
     assert withdraw(world, "bob") == job
     close(job)
     assert withdraw(world, "bob") == job
-    close(begin.redirection(job), ok=False)
+    close(returning.redirection(job), ok=False)
     assert withdraw(world, "bob") == job
-    assert begin.redirection(job) == begin.redirection(job)
+    assert returning.redirection(job) == returning.redirection(job)
 
 
 def test_with_every_vhost_served_at_home_there_is_nothing_to_return(world: World) -> None:
@@ -280,7 +281,7 @@ def test_production_is_not_restored_before_the_last_copy_is_safe(world: World) -
         if ok is not None:
             close(job, ok=ok)
         with pytest.raises(Refused, match=job.id):
-            begin.restoration(world.site, job)
+            returning.restoration(world.site, job)
 
 
 def freeze(world: World, job: Job, minutes: float) -> None:
@@ -308,7 +309,7 @@ def test_production_gets_what_was_saved_after_the_freeze_and_nothing_older(
     freeze(world, job, 1.5)
     seen = (*taken(job, -60), *taken(job, 1), *taken(job, 2))
     monkeypatch.setattr(Site, "archives", lambda *_: (seen, ()))
-    restore = begin.restoration(world.site, job)
+    restore = returning.restoration(world.site, job)
     assert {one.taken for move in restore.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=2)}
     assert restore.seal == job.seal
     assert begin.accept(world.site, jobs.JOB.dump_json(restore).decode()) == restore
@@ -323,7 +324,7 @@ def test_with_the_last_copy_out_of_reach_production_is_left_as_it_is(
     down = (Unreachable("vault-odd does not answer", hint="look"),)
     monkeypatch.setattr(Site, "archives", lambda *_: (taken(job, 1), down))
     with pytest.raises(Missing, match="vault-odd does not answer"):
-        begin.restoration(world.site, job)
+        returning.restoration(world.site, job)
 
 
 def test_a_twin_that_takes_writes_again_is_not_copied_from(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +334,7 @@ def test_a_twin_that_takes_writes_again_is_not_copied_from(world: World, monkeyp
     (paths.MAINTENANCE / "shop.example").unlink()
     monkeypatch.setattr(Site, "archives", lambda *_: (taken(job, 1), ()))
     with pytest.raises(Refused, match="twin1 takes writes again"):
-        begin.restoration(world.site, job)
+        returning.restoration(world.site, job)
 
 
 def test_a_job_that_is_brought_again_is_taken_until_it_has_closed_well(world: World) -> None:

@@ -79,6 +79,11 @@ class Sender:
             self._send(engine, line, chunk)
         self._beat(engine, line)
 
+    def chain(self, engine: Engine) -> str | None:
+        """Which chain of it is sent; None where nothing is, at the moment."""
+        line = self._lines.get(engine)
+        return line.chain if line is not None else None
+
     def leave(self) -> None:
         """Forget the connection: the next turn makes another, and asks anew where it is."""
         if self._talk is not None:

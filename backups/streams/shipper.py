@@ -111,6 +111,7 @@ def _row(sender: Sender, engine: Engine, sent: Sent) -> dict[str, Any]:
         "engine": engine,
         "side": sender.side,
         "server": sender.server.name,
+        "chain": sender.chain(engine),
         "position": _text(sent.position),
         "instant": sent.instant and sent.instant.isoformat(),
         "error": sent.error,

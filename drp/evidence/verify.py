@@ -14,7 +14,7 @@ from typing import Any
 from drp.evidence import anchors, document
 from drp.evidence.decided import checked
 from drp.evidence.document import Book, Deciders, Evidence
-from drp.incident import RETURN, WORDS, Run
+from drp.incident import FOLLOW, RETURN, WORDS, Run
 from drp.notes import RESTORED
 from drp.orders import LONGEST
 from drp.page import OPENS
@@ -107,13 +107,13 @@ def _order(evidence: Evidence, run: Run, signed: Any, given: Any, deciders: Deci
         order = signed.order
     except Problem as fault:
         return fault.what
-    aim = "return" if run.kind in RETURN else run.kind
+    aim = "return" if run.kind in RETURN else "cancel" if run.kind == "resume" else run.kind
     if (order.estate, order.aim, order.seal) != (evidence.estate, aim, run.seal):
         return f"it is the order to {order.aim} {order.seal[:12]} in {order.estate}"
     good, bad = checked(deciders, signed)
     if bad:
         return f"not by a key of theirs on this order: {', '.join(bad)}"
-    if order.until - order.at > LONGEST or (run.kind not in ("restore", "redirect") and given >= order.until):
+    if order.until - order.at > LONGEST or (run.kind not in FOLLOW and given >= order.until):
         return f"it was valid until {order.until.isoformat()}, and was given at {given.isoformat()}"
     return lacking(deciders, order, good)
 

@@ -10,9 +10,11 @@ from drp.job import Job, JobKind
 from drp.plan import Move
 from drp.step import Step
 from drp.steps.announce import Dns, Ticket
-from drp.steps.data import Database, Files, Save
+from drp.steps.data import Database, Files, Save, Stream
 from drp.steps.fence import Admit, Fence, Give
-from drp.steps.service import Freeze, Prove, Schedule, Serve
+from drp.steps.service import SCHEDULER, Freeze, Prove, Schedule, Serve
+from drp.steps.stragglers import Drain, HandOver
+from drp.steps.warm import WarmDatabase, WarmFiles
 from estate.model import Engine, Estate, Host
 from estate.points import FILES, kinds_on
 
@@ -21,9 +23,13 @@ def for_job(job: Job, estate: Estate, host: Host) -> tuple[Act, ...]:
     """What one host does for a job."""
     by_kind = {
         JobKind.ACTIVATE: _activate,
+        JobKind.AHEAD: _ahead,
+        JobKind.WARM: _warm,
         JobKind.WITHDRAW: _withdraw,
         JobKind.RESTORE: _restore,
         JobKind.REDIRECT: _redirect,
+        JobKind.CANCEL: _cancel,
+        JobKind.RESUME: _resume,
     }
     return tuple(by_kind[job.kind](job, estate, host))
 
@@ -35,14 +41,33 @@ def _activate(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
     yield Schedule(host.name, on=True, vhosts=domains)  # where nobody serves, nobody is saved
 
 
+def _ahead(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
+    domains = frozenset(move.domain for move in job.plan.moves)
+    for kind in reversed(kinds_on(estate, host)):
+        yield Save(kind, domains)
+
+
+def _warm(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
+    yield _flow(job, lambda move: _beside(job, estate, move))
+
+
+def _beside(job: Job, estate: Estate, move: Move) -> Iterator[Step]:
+    for archive in move.archives:
+        if archive.kind == FILES:
+            yield WarmFiles(estate.vhosts[move.domain], archive)
+        else:
+            needing = frozenset(other.domain for other in job.plan.moves if archive in other.archives)
+            yield WarmDatabase(Engine(archive.kind), archive, needing)
+
+
 def _withdraw(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
     vhosts = tuple(estate.vhosts[move.domain] for move in job.plan.moves)
     domains = frozenset(vhost.domain for vhost in vhosts)
-    yield Schedule(host.name, on=False)
-    yield Save(FILES, domains)
+    yield Schedule(f"{host.name} saves", on=False, units=(SCHEDULER,))  # an archive of its own would be waited for
     yield Freeze(vhosts, host.name)
-    for kind in reversed(kinds_on(estate, host)):  # files last: their uploads may be named in the databases
-        yield Save(kind, domains, vhosts)
+    streams = [Stream(engine, Save(engine, domains, vhosts)) for engine in estate.engines_on(host)]
+    yield Flow(((Save(FILES, domains, vhosts),), *((stream,) for stream in streams)))  # nobody writes any more
+    yield Schedule(host.name, on=False)
     yield Fence(estate.hosts[job.plan.target], job.plan.target, domains)
 
 
@@ -59,6 +84,20 @@ def _restore(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
 
 def _redirect(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
     yield _flow(job, lambda move: _redirected(estate, move))
+
+
+def _cancel(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
+    vhosts = tuple(estate.vhosts[move.domain] for move in job.plan.moves)
+    yield Freeze(vhosts, host.name)
+    yield Schedule(host.name, on=False)
+    yield Fence(estate.hosts[job.plan.target], job.plan.target, frozenset(vhost.domain for vhost in vhosts))
+    lost = "nothing: no name was switched, and production goes on with what it has"
+    yield _flow(job, lambda move: [Ticket(estate.vhosts[move.domain], "cancelled", lost)])
+
+
+def _resume(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
+    yield Give(host.name, frozenset(move.domain for move in job.plan.moves))
+    yield _flow(job, lambda move: [Prove(estate.vhosts[move.domain], public=True)])
 
 
 def _flow(job: Job, way: Callable[[Move], Iterable[Step]]) -> Flow:
@@ -79,8 +118,11 @@ def _served(estate: Estate, move: Move, *, public: bool) -> Iterator[Step]:
 
 
 def _redirected(estate: Estate, move: Move) -> Iterator[Step]:
-    yield Ticket(estate.vhosts[move.domain], "returned", "nothing: writes were frozen before the last copy")
-    yield Dns(estate.vhosts[move.domain], move.changes)
+    vhost = estate.vhosts[move.domain]
+    yield HandOver(vhost)
+    yield Ticket(vhost, "returned", "nothing: writes were frozen before the last copy")
+    yield Dns(vhost, move.changes)
+    yield Drain(vhost, move.changes)
 
 
 def _bring(job: Job, estate: Estate, move: Move) -> Iterator[Step]:

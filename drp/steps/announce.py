@@ -50,7 +50,7 @@ class Ticket(OfVhost):
             self.word,
             self._key(world),
             thread=incident_of(world.job),
-            topic=f"Disaster recovery of {' and '.join(sorted({plan.source, plan.target}))}",
+            topic=tickets.topic(plan.source, plan.target),
             domain=self.vhost.domain,
             source=plan.source,
             target=plan.target,

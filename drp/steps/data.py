@@ -1,5 +1,6 @@
 """Steps that bring files and databases, or save them."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,14 +10,17 @@ from backups.mark import Mark
 from backups.memory import Taken
 from backups.replicas.promoting import promote
 from backups.streams.forward import forward
-from drp import web
+from drp import streamed, web
 from drp.step import World
 from drp.steps.base import OfVhost
-from effects.clock import now, wait_until
+from effects.clock import Stopwatch, now, wait_until
 from effects.run import attempt
 from estate.model import Engine, Vhost
 from estate.points import FILES, Archive, Kind, Tail
 from estate.problem import Failed
+
+STREAM = 15.0  # seconds that a side may take to have the end of a stream: an idle one says so every three
+LOOK = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Database:
 class Save:
     """What was written until the freeze is in an archive: later is fine, earlier is not.
 
-    With nothing frozen yet it is the archive taken ahead, so that the one after the freeze is small.
+    With nothing frozen yet it is the archive taken ahead, so that little is left to be moved after the freeze.
     """
 
     what: Kind
@@ -110,6 +114,10 @@ class Save:
         return str(self.what) if self.frozen else f"{self.what} ahead"
 
     def proof(self, world: World) -> str | None:
+        # What this host has not saved nobody has: the sides are asked only about what it has.
+        saved = [at for at in memory.known(self.what).saved.values() if at]
+        if max(saved, default=self._since(world)) <= self._since(world):
+            return None
         found, _ = world.site.archives(world.site.host, (self.what,))
         return next((archive.name for archive in reversed(found) if archive.taken > self._since(world)), None)
 
@@ -131,6 +139,40 @@ class Save:
         if self.what == FILES:
             return take.files_archive(world.site, now(), _quiet)
         return take.snapshots(world.site, now(), _quiet, Engine(self.what))
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a database server took in until the freeze is safe: in its stream, which goes on from the snapshot that was
+    taken ahead; or, where no side has it all, in a snapshot taken now."""
+
+    engine: Engine
+    snapshot: Save  # after the freeze
+    kind = "save"
+    lane = None
+
+    @property
+    def subject(self) -> str:
+        return str(self.engine)
+
+    @property
+    def vhosts(self) -> frozenset[str]:
+        return self.snapshot.vhosts
+
+    def proof(self, world: World) -> str | None:
+        if tail := streamed.known(world.job, self.engine, web.still_since()):
+            return f"its stream, up to {tail.position}: all before {tail.until.isoformat(timespec='milliseconds')}"
+        return self.snapshot.proof(world)
+
+    def act(self, world: World) -> None:
+        watch, since = Stopwatch(), web.still_since()
+        ahead = next((one for one in streamed.warm(world.job) if one.kind is self.engine), None)
+        while ahead and since and watch.seconds < STREAM:
+            if tail := streamed.look(world.site, ahead, since):
+                streamed.keep(world.job, tail)
+                return
+            time.sleep(LOOK)
+        self.snapshot.act(world)
 
 
 def _quiet(line: str) -> None:

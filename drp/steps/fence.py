@@ -27,10 +27,15 @@ class Fence:
         return self.client.name
 
     def proof(self, world: World) -> str | None:
-        return fencing.taken(self.client, epochs.wanted(world.job, self.holder))
+        handed_over = any(map(web.handed_over, self._moved(world)))
+        return None if handed_over else fencing.taken(self.client, epochs.wanted(world.job, self.holder))
 
     def act(self, world: World) -> None:
+        web.take_back(self._moved(world))  # whoever is fenced is sent nobody
         fencing.raise_to(world.site, self.client, epochs.wanted(world.job, self.holder))
+
+    def _moved(self, world: World) -> list[Vhost]:
+        return [world.site.estate.vhosts[domain] for domain in self.vhosts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from estate.model import Vhost
 from estate.problem import Failed, Problem
 from estate.web import WEB_SERVERS, WebServer
 
-UNITS = ("seawall-backup.service", "seawall-stream.service")
+SCHEDULER = "seawall-backup.service"
+UNITS = (SCHEDULER, "seawall-stream.service")
 
 
 def server_of(world: World) -> WebServer:
@@ -136,14 +137,15 @@ class Schedule:
     kind = "schedule"
     lane = None
     vhosts: frozenset[str] = frozenset()
+    units: tuple[str, ...] = UNITS
 
     def proof(self, world: World) -> str | None:
-        runs = [attempt(["systemctl", "is-active", "--quiet", unit], timeout=30).ok for unit in UNITS]
+        runs = [attempt(["systemctl", "is-active", "--quiet", unit], timeout=30).ok for unit in self.units]
         if not self.on:  # one that only waits would begin by itself, at a boot or when it is held no more
-            runs += [attempt(["systemctl", "is-enabled", "--quiet", unit], timeout=30).ok for unit in UNITS]
-        return f"{', '.join(UNITS)}: {'run' if self.on else 'stopped'}" if set(runs) == {self.on} else None
+            runs += [attempt(["systemctl", "is-enabled", "--quiet", unit], timeout=30).ok for unit in self.units]
+        return f"{', '.join(self.units)}: {'run' if self.on else 'stopped'}" if set(runs) == {self.on} else None
 
     def act(self, world: World) -> None:
         if self.on:
             memory.forget()
-        run(["systemctl", "enable" if self.on else "disable", "--now", *UNITS], timeout=60)
+        run(["systemctl", "enable" if self.on else "disable", "--now", *self.units], timeout=60)

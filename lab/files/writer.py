@@ -1,4 +1,4 @@
-"""Put a numbered row into the ledger every 200 ms and write down which ones were acknowledged.
+"""Put a numbered row into the ledger again and again and write down which ones were acknowledged.
 
 Standard library only: it runs on the visitor. Every attempt looks the name up and connects anew, so it follows DNS;
 every attempt has a number of its own, so a row that is there without having been acknowledged is told apart.
@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 DOMAIN = "ledger.example"
-EVERY = 0.2  # seconds
 CONNECT = 1.0  # seconds, per address that the name has
 ANSWER = 2.0  # seconds
 TRUST = ssl.create_default_context(cafile="/etc/seawall/ca.pem")
@@ -48,8 +47,8 @@ def attempt(number: int) -> dict[str, object]:
     return {"number": number, "at": at.isoformat(), "ok": not error, "ms": ms, "error": error}
 
 
-def main(record: Path) -> None:
-    """Go on from the last number until stopped."""
+def main(record: Path, every: float) -> None:
+    """Go on from the last number until stopped, with `every` seconds from one row to the next."""
     written = record.read_text().splitlines() if record.exists() else []
     number = json.loads(written[-1])["number"] if written else 0
     due = time.monotonic()
@@ -57,9 +56,9 @@ def main(record: Path) -> None:
         while True:
             number += 1
             print(json.dumps(attempt(number)), file=lines, flush=True)
-            due = max(due + EVERY, time.monotonic())
+            due = max(due + every, time.monotonic())
             time.sleep(max(0, due - time.monotonic()))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), float(sys.argv[2]))

@@ -9,14 +9,15 @@ import click
 from drp import drive
 from drp.job import JobKind
 from estate.people import call_tree
-from estate.problem import BadEstate, Failed
+from estate.problem import BadEstate
 from inventory import load
 from seawall import show, show_course
+from seawall.commands.drp_cancel import cancel
 from seawall.commands.drp_looking import look, status
 from seawall.commands.drp_orders import order, sign
 from seawall.commands.drp_report import report
 from seawall.options import estate_option, instant_of, json_option, print_json
-from seawall.ordering import Wish, ordered, wish_options
+from seawall.ordering import Wish, end, ordered, wish_options
 
 
 @click.group(name="drp")
@@ -58,7 +59,7 @@ def activate(path: Path, seal: str, detach: bool, as_json: bool, **wish: Any) ->
             return
         with show_course.shown(f"{job} on {twin.host.name}") as (entry, watch):
             closed = twin.follow(job, entry, watch)
-    _end(closed, as_json)
+    end(closed, as_json)
 
 
 @command.command(name="return")
@@ -80,7 +81,7 @@ def return_command(path: Path, yes: bool, as_json: bool, **wish: Any) -> None:
         signed = ordered(twin, estate, "return", "", Wish(**wish))
         with show_course.shown("what was begun of the return") as (entry, watch):
             closed = drive.bring_home(twin, production, signed, entry, watch)
-    _end(closed, as_json)
+    end(closed, as_json)
 
 
 @command.command()
@@ -112,15 +113,5 @@ def _asked(path: Path, *question: str) -> Any:
         return twin.ask(*question)
 
 
-def _end(closed: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(closed)
-    if not closed["ok"]:
-        raise Failed(
-            "not all of it holds: " + ", ".join(closed["failed"]),
-            hint="look at the errors above, mend them, and run the same command again",
-        )
-
-
-for _one in (status, look, order, sign, report):
+for _one in (cancel, status, look, order, sign, report):
     command.add_command(_one)

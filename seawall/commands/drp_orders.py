@@ -19,15 +19,20 @@ from seawall.ordering import HOURS, KEY, asked, beside_of, from_file, signed_by
 @estate_option
 @click.option("--seal", default="", help="Of the plan you looked at; at least 12 digits of it.")
 @click.option("--return", "back", is_flag=True, help="Order the way back to production, instead of a plan's seal.")
+@click.option("--cancel", is_flag=True, help="Order that an activation which has switched no name is cancelled.")
 @click.option("--by", required=True, metavar="NAME", help="Who asks for it.")
 @click.option("--hours", type=click.FloatRange(0.1, 24), default=HOURS, show_default=True, help="How long it is valid.")
 @click.option("--break-glass", "reason", default="", metavar="WHY", help="With fewer signatures than are demanded.")
 @click.option("--file", "into", type=click.Path(path_type=Path), help="Where to write it; by default order-SEAL.json")
-def order(path: Path, seal: str, back: bool, by: str, hours: float, reason: str, into: Path | None) -> None:
+def order(
+    path: Path, seal: str, back: bool, cancel: bool, by: str, hours: float, reason: str, into: Path | None
+) -> None:
     """Write an order for people to sign. It does nothing until enough of them have."""
     estate = load(path)
     with drive.Hand(estate, drive.twin(estate)) as twin:
-        text = asked(twin, "return" if back else "activate", seal, by, hours=hours, reason=reason)
+        text = asked(
+            twin, "cancel" if cancel else "return" if back else "activate", seal, by, hours=hours, reason=reason
+        )
     if text is None:
         raise Refused("that was begun already and needs no further order", hint="seawall drp status shows it")
     wanted = Signed(text).order
@@ -55,4 +60,4 @@ def sign(path: Path, file: Path, by: str, key: Path | None) -> None:
 
 
 def _next(wanted: Order, file: Path) -> str:
-    return f"carry it out: seawall drp {wanted.aim} --order {file}" + (" --yes" if wanted.aim == "return" else "")
+    return f"carry it out: seawall drp {wanted.aim} --order {file}" + (" --yes" if wanted.aim != "activate" else "")

@@ -11,7 +11,7 @@ import click
 from backups import fencing, guarding
 from backups.site import Site
 from backups.vault import heads
-from drp import anchoring, begin, observe, orders, tickets, underway
+from drp import anchoring, begin, cancelling, observe, orders, returning, tickets, underway, web
 from drp import job as jobs
 from drp import notes as noted
 from drp.asked import remember
@@ -93,7 +93,7 @@ def _told(plan: Plan) -> dict[str, Any]:
 
 
 @command.command()
-@click.argument("aim", type=click.Choice(["activate", "return"]))
+@click.argument("aim", type=click.Choice(["activate", "return", "cancel"]))
 @click.option("--seal", default="")
 @click.option("--by", required=True)
 @click.option("--hours", type=float, required=True)
@@ -111,21 +111,40 @@ def order(aim: Aim, seal: str, by: str, hours: float, reason: str) -> None:
 
 
 @command.command(name="begin")
-@click.argument("kind", type=click.Choice(["activate", "withdraw"]))
+@click.argument("kind", type=click.Choice(["activate", "withdraw", "cancel"]))
 @click.option("--seal", default="")
 def begin_command(kind: str, seal: str) -> None:
     """Begin the job that the order on standard input is for, or find the one that was begun."""
     site, text = Site.here(), sys.stdin.read()
     signed = orders.SIGNED.validate_json(text) if text.strip() else None
-    job = begin.activation(site, seal, signed) if kind == "activate" else begin.withdrawal(site, signed)
+    if kind == "cancel":
+        job = cancelling.cancellation(site, signed)
+    else:
+        job = begin.activation(site, seal, signed) if kind == "activate" else begin.withdrawal(site, signed)
     print_json({"job": job.id})
+
+
+@command.command()
+@click.argument("withdrawn")
+def ahead(withdrawn: str) -> None:
+    """The job that comes before it; none where it has frozen something already."""
+    job = returning.ahead(jobs.load(withdrawn))
+    print_json({"job": job and job.id})
+
+
+@command.command()
+@click.argument("withdrawn")
+def warming(withdrawn: str) -> None:
+    """The job that production has to do before it."""
+    job = returning.warming(Site.here(), jobs.load(withdrawn))
+    print_json(jobs.JOB.dump_python(job, mode="json"))
 
 
 @command.command()
 @click.argument("withdrawn")
 def restoration(withdrawn: str) -> None:
     """The job that production has to do in a return."""
-    job = begin.restoration(Site.here(), jobs.load(withdrawn))
+    job = returning.restoration(Site.here(), jobs.load(withdrawn))
     print_json(jobs.JOB.dump_python(job, mode="json"))
 
 
@@ -139,7 +158,20 @@ def accept() -> None:
 @click.argument("withdrawn")
 def redirect(withdrawn: str) -> None:
     """Order the last job of a return."""
-    print_json({"job": begin.redirection(jobs.load(withdrawn)).id})
+    print_json({"job": returning.redirection(jobs.load(withdrawn)).id})
+
+
+@command.command()
+def cancellation() -> None:
+    """What there is to cancel, and whether that is a return by now."""
+    print_json(cancelling.look())
+
+
+@command.command()
+@click.argument("cancelled")
+def resumption(cancelled: str) -> None:
+    """The job that production has to do then."""
+    print_json(jobs.JOB.dump_python(cancelling.resumption(jobs.load(cancelled)), mode="json"))
 
 
 @command.command()
@@ -201,6 +233,9 @@ def guard() -> None:
             click.echo(word.said)
         for said in anchoring.spread(site, site.partner):
             click.echo(said)
+
+        for domain in web.drained(site.estate.vhosts_on(site.partner)):
+            click.echo(f"{domain}: nobody is sent here any more, and nobody handed over")
         return
     state, why = guarding.look(site)
     click.echo(f"{state}: {why}")

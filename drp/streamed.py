@@ -1,0 +1,65 @@
+"""The streams of a host that has been frozen: whether a side has all that it took in, so that no snapshot is needed.
+
+A snapshot costs as much as the databases are large, and visitors wait for it. The stream of one that was taken ahead
+costs what was written since.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pydantic import TypeAdapter, ValidationError
+
+from backups.site import Site
+from backups.streams import shipper
+from backups.streams.instant import noted
+from backups.streams.tails import WITHOUT
+from drp.job import Job
+from effects import files
+from effects.clock import now
+from estate.model import Engine
+from estate.points import Archive, Tail
+
+_TAIL, _ARCHIVES = TypeAdapter(Tail), TypeAdapter(tuple[Archive, ...])
+
+
+def look(site: Site, ahead: Archive, since: datetime) -> Tail | None:
+    """How far the stream goes on from that snapshot of this host's own; None where no side has all that was committed
+    before `since`."""
+    note = None if WITHOUT.exists() else noted(site, site.host, ahead)
+    if note is None:
+        return None
+    rows = [row for row in shipper.status(now()) if (row["engine"], row["chain"]) == (ahead.kind, note.chain)]
+    whole = [row for row in rows if row["instant"] and not row["error"] and not row["gaps"]]
+    ends = [(datetime.fromisoformat(row["instant"]), row["position"]) for row in whole]
+    until, position = max(ends, default=(since, None))
+    return (
+        None if position is None or until <= since else Tail(ahead.id, Engine(ahead.kind), note.chain, position, until)
+    )
+
+
+def keep(job: Job, tail: Tail) -> None:
+    """Remember it: the shipper is stopped before production asks."""
+    files.write(job.directory / f"tail.{tail.engine}.json", _TAIL.dump_json(tail).decode(), mode=0o600)
+
+
+def known(job: Job, engine: Engine, since: datetime | None) -> Tail | None:
+    """What was kept; None where it has not all that was committed before `since`."""
+    try:
+        tail = _TAIL.validate_json((job.directory / f"tail.{engine}.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return tail if since is not None and tail.until > since else None
+
+
+def keep_warm(job: Job, archives: Iterable[Archive]) -> None:
+    """Remember what production brings beside what it has."""
+    text = _ARCHIVES.dump_json(tuple(dict.fromkeys(archives))).decode()
+    files.write(job.directory / "warm.json", text, mode=0o600)
+
+
+def warm(job: Job) -> tuple[Archive, ...]:
+    """As it was kept; nothing where nothing was."""
+    try:
+        return _ARCHIVES.validate_json((job.directory / "warm.json").read_bytes())
+    except (OSError, ValidationError):
+        return ()
