@@ -14,10 +14,11 @@ from drp.timeline import FAILED, Mark, Span
 from effects.journal import Entry
 from estate.problem import Missing
 
-ACTIVATE, REDIRECT = "activate", "redirect"  # the first job of an incident, and the one that ends it
+ACTIVATE, REDIRECT, CANCEL = "activate", "redirect", "cancel"  # the first job of an incident, and those that end it
 ENDS = ("done", "held", "failed")
 FILES = "files"
 DATABASE = "database"
+HAND_OVER = "hand-over"  # with which an outage ends for who still comes to the twin
 DNS, FREEZE, PROVE = "dns", "freeze", "prove"  # the steps that begin and end an outage
 RETURN = ("ahead", "warm", "withdraw", "restore", REDIRECT)
 FOLLOW = ("ahead", "warm", "restore", REDIRECT, "resume")  # what an order takes, and does not begin with
@@ -232,7 +233,7 @@ def _instant(entry: Entry, word: str) -> datetime | None:
 
 
 def _home(run: Run) -> bool:
-    return run.kind == REDIRECT and run.ok
+    return run.kind in (REDIRECT, CANCEL) and run.ok
 
 
 def latest(found: Iterable[Run]) -> tuple[Run, ...]:
@@ -250,7 +251,8 @@ def _outage(move: Mapping[str, Any], runs: Sequence[Run], lost: datetime) -> Out
     point = min(points, default=None, key=lambda one: one[1])
     bases = [at for kind, at in points if kind != FILES]
     up = served(domain, runs)
-    home = min((end for run in runs if run.kind == REDIRECT and (end := run.ended(DNS, domain))), default=None)
+    ways = [(run, step) for run in runs if run.kind == REDIRECT for step in (HAND_OVER, DNS)]
+    home = min((end for run, step in ways if (end := run.ended(step, domain))), default=None)
     frozen = min((a.start for run in runs if run.kind in RETURN for a in run.acts if a.step == FREEZE), default=None)
     return Outage(
         domain=domain,
