@@ -47,6 +47,7 @@ def render(page: Page, *, paper: bool = False) -> str:
         picture=svg(page.spans, page.marks, paper=paper),
         made=(page.made or now()).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
         opens=OPENS,
+        paper=paper,
         digest=hashlib.sha256(page.evidence.encode()).hexdigest() if page.evidence else "",
         fold=None if paper else FOLD,
     )

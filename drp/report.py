@@ -70,7 +70,7 @@ def _vhost(kept: Kept, split: Split) -> dict[str, Any]:
 
 def to_html(evidence: Evidence, *, paper: bool = False) -> str:
     """The page. The same evidence makes the same page, to the byte. Raises Untrusted where a chain is broken."""
-    return render(page(evidence) if not paper else replace(page(evidence), evidence=""), paper=paper)
+    return render(page(evidence), paper=paper)
 
 
 def page(evidence: Evidence) -> Page:

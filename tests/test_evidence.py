@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,7 +16,7 @@ from ordered import KEYS, ordered, signed
 from saved_estate import T0, everything, lab_estate
 
 from drp import notes, report
-from drp.evidence import anchors, document
+from drp.evidence import anchors, document, pdf
 from drp.evidence.document import Book, Deciders, Evidence
 from drp.evidence.split import PARTS, WAITING, walk
 from drp.evidence.verify import Finding, holds, verify
@@ -25,7 +27,7 @@ from drp.plan import Observed, activation
 from effects.journal import Journal
 from estate.heads import parse
 from estate.model import Estate
-from estate.problem import BadEstate
+from estate.problem import BadEstate, Missing
 from estate.promise import Promise
 
 
@@ -214,7 +216,46 @@ def test_a_head_is_found_in_a_mail_as_it_was_sent(heads: str) -> None:
     assert parse(broken) == parse(heads) != ()
 
 
-def test_two_hundred_vhosts_are_one_picture_that_folds_nothing_away(evidence: Evidence) -> None:
-    html = report.to_html(evidence)
-    assert document.read(html) == evidence
-    assert "<details>" not in html
+def many(evidence: Evidence, count: int) -> Evidence:
+    """As if the plan had so many vhosts."""
+    book, *rest = evidence.books
+    first, *others = [json.loads(line) for line in book.text.splitlines()]
+    plan = first["detail"]["plan"]
+    own = [one for one in others if one["subject"] == plan["moves"][0]["domain"]]
+    plan["moves"] = [plan["moves"][0] | {"domain": f"site{n}.example"} for n in range(count)]
+    lines = [first, *others[:2], *(one | {"subject": f"site{n}.example"} for n in range(count) for one in own)]
+    text, previous = "", "0" * 64
+    for number, raw in enumerate(lines, 1):
+        line = _bound(raw | {"number": number, "previous": previous})
+        previous, text = json.loads(line)["digest"], f"{text}{line}\n"
+    return replace(evidence, books=(replace(book, text=text), *rest))
+
+
+def test_two_hundred_vhosts_are_still_one_page_that_can_be_read(evidence: Evidence) -> None:
+    html = report.to_html(many(evidence, 200))
+    assert "<details>" in html  # long tables are folded
+    (height,) = re.findall(r'<svg [^>]* height="(\d+)"', html)
+    assert int(height) < 200 * 14 + 200
+    assert "<details>" not in report.to_html(evidence)
+    assert document.read(html) == many(evidence, 200)
+
+
+def test_on_paper_it_is_the_same_with_its_picture(evidence: Evidence, tmp_path: Path) -> None:
+    html = report.to_html(evidence, paper=True)
+    assert "var(--tl" not in html  # what prints knows no variables
+    assert "<script" not in html
+    pytest.importorskip("weasyprint")
+    pypdf = pytest.importorskip("pypdf")
+    pdf.write(html, tmp_path / "report.pdf")
+    pages = pypdf.PdfReader(tmp_path / "report.pdf").pages
+    text = " ".join(" ".join(page.extract_text() for page in pages).split())
+    assert all(word in text for word in ("Where the time went", "shop.example", "Clauses", "files", "prove"))
+    drawn = pages[0].get_contents().get_data()
+    assert b"0.2314 0.4353 0.7137 rg" in drawn or b"0.231" in drawn  # the first colour of the picture's bars
+
+
+def test_without_its_library_no_pdf_is_promised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    with pytest.raises(Missing, match="no PDF"):
+        pdf.write("<p>x</p>", tmp_path / "report.pdf")
+    assert not (tmp_path / "report.pdf").exists()

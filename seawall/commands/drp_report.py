@@ -7,6 +7,7 @@ import click
 
 from drp import gather
 from drp import report as reports
+from drp.evidence import pdf as on_paper
 from drp.evidence.document import Deciders
 from drp.evidence.verify import Finding, holds, verify
 from estate.problem import Untrusted
@@ -20,6 +21,7 @@ IN = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.command()
 @click.option("--estate", "path", type=OUT, envvar="SEAWALL_ESTATE", help="The estate file. [default: ./estate.toml]")
 @click.option("--html", type=OUT, help="Write the report there, as one self-contained page.")
+@click.option("--pdf", type=OUT, help="Write the same there for printing; needs WeasyPrint.")
 @click.option(
     "--disaster", metavar="INSTANT", help="When production was lost, as you know it: 2026-11-22 03:14:00+01:00"
 )
@@ -30,8 +32,8 @@ IN = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--online", is_flag=True, help="With --verify: also ask the backup servers which heads they keep.")
 @json_option
 def report(
-    path: Path | None, html: Path | None, disaster: str | None, report_file: Path | None, anchors: tuple[Path, ...],
-    online: bool, as_json: bool,
+    path: Path | None, html: Path | None, pdf: Path | None, disaster: str | None, report_file: Path | None,
+    anchors: tuple[Path, ...], online: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """The evidence of the last activation and return: who, what, when, RPO and RTO per vhost, a timeline.
 
@@ -46,7 +48,11 @@ def report(
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(reports.to_html(evidence), encoding="utf-8")
         click.echo(f"written: {html}", err=True)
-    if as_json or html is None:
+    if pdf is not None:
+        pdf.parent.mkdir(parents=True, exist_ok=True)
+        on_paper.write(reports.to_html(evidence, paper=True), pdf)
+        click.echo(f"written: {pdf}", err=True)
+    if as_json or not (html or pdf):
         click.echo(reports.as_text(evidence), nl=False)
 
 
