@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from drp.paper import sheets
 from drp.timeline import Mark, Span, svg
 from effects.clock import now
 from templates import render as fill
@@ -44,7 +45,7 @@ def render(page: Page, *, paper: bool = False) -> str:
     return fill(
         "report.html.j2",
         page=page,
-        picture=svg(page.spans, page.marks, paper=paper),
+        picture=sheets(page.spans, page.marks) if paper else svg(page.spans, page.marks),
         made=(page.made or now()).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
         opens=OPENS,
         paper=paper,

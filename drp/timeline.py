@@ -4,7 +4,6 @@ Lanes are rows, spans are bars, marks are instants across all lanes. A long paus
 as a short break, so that an activation of minutes and a return days later fit one picture.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -72,35 +71,27 @@ class Mark:
     label: str
 
 
-def svg(spans: Sequence[Span], marks: Sequence[Mark] = (), *, paper: bool = False) -> str:
+def svg(spans: Sequence[Span], marks: Sequence[Mark] = (), *, whole: Sequence[Span] = ()) -> str:
     """The picture, as an element for an HTML page or a file of its own. Times are shown in UTC.
 
-    On `paper` every colour is written out: what prints knows no variables.
+    `whole`: where `spans` are a part, all of them: parts have one axis and one set of colours.
     """
     if not spans and not marks:
         return ""
-    axis = _Axis(spans, marks)
+    axis, colours = _Axis(whole or spans, marks), _colours(whole or spans)
     rows = _rows(spans, axis)
     count = sum(len(row) for row in rows.values())
     look = LOW if count > MANY else WIDE
     heads, head_lines = _marks(marks, axis)
     top = 8 + head_lines * 14
     bottom = top + count * look.row
-    legend, height = _legend(_colours(spans), bottom + 40)
-    body = [*_bands(rows, top, look), *_ticks(axis, top, bottom), *_bars(rows, axis, _colours(spans), top, look)]
+    legend, height = _legend(colours, bottom + 40)
+    body = [*_bands(rows, top, look), *_ticks(axis, top, bottom), *_bars(rows, axis, colours, top, look)]
     body += [head.replace("BOTTOM", f"{bottom:.0f}") for head in heads] + legend
-    picture = (
+    return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="tl" role="img" aria-label="timeline" width="{WIDTH:.0f}" '
         f'height="{height:.0f}" viewBox="0 0 {WIDTH:.0f} {height:.0f}"><style>{STYLE}</style>{"".join(body)}</svg>'
     )
-    return _on_paper(picture) if paper else picture
-
-
-def _on_paper(picture: str) -> str:
-    """In the colours of light, each written out."""
-    colours = dict(re.findall(r"(--tl-[a-z0-9]+):(#[0-9a-f]{3,6})", STYLE.partition("@media")[0]))
-    plain = picture.replace(STYLE, STYLE.partition("@media")[0] + STYLE.partition("}}\n")[2])
-    return re.sub(r"var\((--tl-[a-z0-9]+)\)", lambda found: colours[found[1]], plain)
 
 
 class _Axis:

@@ -214,6 +214,7 @@ def notes() -> None:
 def note(event: str) -> None:
     """Note what standard input says, for the report."""
     noted.note(event, dict(json.loads(sys.stdin.read())))
+    print_json({"noted": event})
 
 
 @command.command(name="heads")
