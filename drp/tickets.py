@@ -47,7 +47,7 @@ def send(  # one message, every part of it named
     `kind` is activated, returned, cancelled (`values` are domain, source, target, at, loss, by, seal), failed,
     credential or alarm. Raises Failed where it can't be written.
     """
-    text = render(f"ticket-{kind}.txt.j2", key=key, **values) + _call_tree(estate)
+    text = written(estate, kind, key, **values)
     title = text.partition("\n")[0]
     message = Message(key, thread or key, topic or title, kind, text, now(), host, estate.name)
     try:
@@ -58,6 +58,11 @@ def send(  # one message, every part of it named
             hint="make room or mend rights there, then run the same command again; meanwhile tell people yourself",
         ) from None
     return _evidence(key)
+
+
+def written(estate: Estate, kind: str, key: str, **values: str) -> str:
+    """What people read, with whom to call below it. Nothing is told."""
+    return render(f"ticket-{kind}.txt.j2", key=key, **values) + _call_tree(estate)
 
 
 def _call_tree(estate: Estate) -> str:

@@ -36,6 +36,7 @@ WRITTEN = (
     BOUND,
     "seawall-tickets.service",
     "seawall-tickets.path",
+    "seawall-drill.service",
 )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from backups.tables import ROWS, SUM, Evidence
 
 LEAST = 0.5  # of what the last proof that held had counted
-SMALL = 20  # what has no more than this may go
+SMALL = 20  # what has no more than this may go, but for the last of all
 COUNTS = ("files", "bytes", "rows", "tables")
 NAMED, LONGEST = 20, 300  # tables of a database, and characters, that are told of what production says
 
@@ -20,9 +20,11 @@ def shrunk(before: Evidence | None, now: Evidence) -> list[str]:
     found = []
     for word, was in (before or {}).items():
         counted = word in COUNTS or word.startswith(ROWS)
-        if not counted or not isinstance(was, int) or was <= SMALL:
+        if not counted or not isinstance(was, int):
             continue
         left = now.get(word)
+        if was <= SMALL and not (word in COUNTS and was and left == 0):
+            continue
         if not isinstance(left, int):
             found.append(f"{word}: {was} before, and now there are none")
         elif left < was * LEAST:

@@ -12,11 +12,25 @@ from typing import Any
 
 from backups import counted, restore
 from backups.engines import Server, server
+from backups.mark import Beyond
 from backups.proof import closed, judge, record
 from backups.proof.fill import Counted
 from backups.proof.furnish import FILES as SHOWN_AT
 from backups.proof.hydrate import Lost, Target, hydrate
-from backups.proof.orders import Order, Said, Shown, Started
+from backups.proof.orders import (
+    BYTES,
+    COPY,
+    FETCH,
+    SNAPSHOT,
+    STREAM,
+    Closed,
+    Moment,
+    Order,
+    Said,
+    Shown,
+    Started,
+    timed,
+)
 from backups.proof.record import Finding, Proof
 from backups.proof.worker import ByHand
 from backups.site import Site
@@ -27,6 +41,7 @@ from estate.points import FILES, Archive, Kind, kinds_on, newest
 from estate.problem import Missing, Problem
 
 Report = Callable[[str], None]
+Onward = Callable[[Archive, Path], Beyond | None]  # brings a copy of a snapshot on to the end of its stream
 
 
 def wanted(site: Site, client: Host) -> tuple[tuple[Archive, ...], tuple[Problem, ...]]:
@@ -54,9 +69,19 @@ class Proving:
     findings: list[Finding] = field(default_factory=list)
     unseen: set[str] = field(default_factory=set)  # ids of archives
     there: dict[Engine, counted.Counted] = field(default_factory=dict)  # what production counted
+    onward: Onward | None = None  # None: as it was saved, which is what can be compared with what production counted
+    moments: list[Moment] = field(default_factory=list)
+    closed: list[Closed] = field(default_factory=list)
+    beyond: dict[Engine, Beyond] = field(default_factory=dict)
 
     def run(self) -> Proof:
         """All of it, and the record is kept."""
+        proof = self.look()
+        record.keep(proof)
+        return proof
+
+    def look(self) -> Proof:
+        """All of it."""
         watch, at = Stopwatch(), now()
         with ExitStack() as stack:
             shown = list(self._files())
@@ -66,14 +91,13 @@ class Proving:
             order = Order(self.site.host.web, Path(trust) if trust else None, tuple(shown), tuple(engines))
             self._seen(order)
         self._fresh()
-        self._as_counted()
+        if self.onward is None:
+            self._as_counted()
         self._compare()
-        proof = Proof(
+        return Proof(
             self.client.name, at, watch.seconds, self.archives, self.vhosts, self.databases,
             tuple(self.findings), tuple(sorted(self.unseen)),
         )  # fmt: skip
-        record.keep(proof)
-        return proof
 
     def _archive(self, kind: Kind) -> Archive | None:
         return newest(self.archives, kind)
@@ -93,8 +117,11 @@ class Proving:
     def _hydrated(self, archive: Archive, target: Target) -> Counted:
         """Fetch what changed, then read every byte of it again: now it is known that it is the archive's."""
         repository = self.site.repository(self.client, archive.kind, archive.side)
-        moved = hydrate(repository, archive, target)
-        proven = hydrate(repository, archive, target, prove=True)
+        phase = FETCH if archive.kind == FILES else SNAPSHOT
+        with timed(self.moments, phase, target.subject):
+            moved = hydrate(repository, archive, target)
+        with timed(self.moments, BYTES, target.subject):
+            proven = hydrate(repository, archive, target, prove=True)
         return replace(proven, fetched=moved.fetched, written=moved.written)
 
     def _files(self) -> Iterator[Shown]:
@@ -126,11 +153,22 @@ class Proving:
                 self._hydrated(archive, target)
                 if (there := counted.read(target.top)) is not None:
                     self.there[engine] = there
-                copy = stack.enter_context(closed.copied(mine, target.top))
+                with timed(self.moments, COPY, engine):
+                    copy = stack.enter_context(closed.copied(mine, target.top))
+                self._bring_on(archive, copy)
             except (Problem, OSError) as fault:
                 self._fault(engine, fault, engine)
                 continue
             yield _started(mine, copy, self._databases(engine))
+
+    def _bring_on(self, archive: Archive, copy: Path) -> None:
+        if self.onward is None:
+            return
+        engine = Engine(archive.kind)
+        self.say(f"{engine}: bringing it on to the end of its stream")
+        with timed(self.moments, STREAM, engine):
+            if beyond := self.onward(archive, copy):
+                self.beyond[engine] = beyond
 
     def _databases(self, engine: Engine) -> tuple[Database, ...]:
         return self.site.estate.databases_on(self.client, engine)
@@ -144,6 +182,8 @@ class Proving:
         for domain, evidence in said.vhosts.items():
             self.vhosts[domain] |= evidence
         self.databases |= said.databases
+        self.moments += said.moments
+        self.closed += said.closed
         for subject, what in said.faults:
             self._against(subject, what, *self._kinds(subject))
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from backups import tables
 from backups.proof.furnish import furnish, php, started
-from backups.proof.orders import ORDER, SAID, Order, Said, Shown, Started
+from backups.proof.orders import ANSWER as ANSWERING
+from backups.proof.orders import ORDER, ROOM, SAID, START, TABLES, WEB, Closed, Order, Said, Shown, Started, timed
 from effects import http
 from effects.clock import wait_until
 from effects.run import attempt, run
@@ -20,20 +21,42 @@ from estate.model import Engine
 from estate.problem import Failed, Problem
 from estate.web import WEB_SERVERS, Web
 
-START = 300.0  # seconds: a copy may have to recover first
+STARTING = 300.0  # seconds: a copy may have to recover first
 ANSWER = 20.0  # seconds that a vhost may take to its first good answer
 
 
 def look(order: Order) -> Said:
     """Bring it all up, ask all of it. What does not hold stops nothing else."""
     said = Said()
-    furnish(order)
+    with timed(said.moments, ROOM, ""):
+        furnish(order)
     for engine in order.engines:
         _hold(said, engine.engine, partial(_database_server, engine, said))
-    _web_server(order, said)
+    with timed(said.moments, WEB, ""):
+        _web_server(order, said)
     for vhost in order.vhosts:
-        _hold(said, vhost.domain, partial(_answers, order, vhost, said))
+        with timed(said.moments, ANSWERING, vhost.domain):
+            _hold(said, vhost.domain, partial(_answers, order, vhost, said))
+    said.closed.append(_closed())
     return said
+
+
+def _closed() -> Closed:
+    """Of this network namespace, which nothing but the room is in."""
+    rows = [line.split(":") for line in Path("/proc/net/dev").read_text(encoding="ascii").splitlines()[2:]]
+    sent = {name.strip(): int(figures.split()[8]) for name, figures in rows}
+    refused = sum(map(_no_routes, ("/proc/net/snmp", "/proc/net/snmp6")))
+    return Closed(tuple(sorted(sent)), sum(count for name, count in sent.items() if name != "lo"), refused)
+
+
+def _no_routes(table: str) -> int:
+    """`Ip:` lines come in pairs, of names and of figures; of IPv6 each has a line of its own."""
+    if not Path(table).exists():
+        return 0
+    lines = [line.split() for line in Path(table).read_text(encoding="ascii").splitlines()]
+    names, figures = [*(line for line in lines if line[0] == "Ip:"), (), ()][:2]
+    found = dict(zip(names, figures, strict=True)) | {line[0]: line[-1] for line in lines if len(line) == 2}
+    return sum(int(found.get(name, 0)) for name in ("OutNoRoutes", "Ip6OutNoRoutes"))
 
 
 def _hold(said: Said, subject: str, act: Callable[[], None]) -> None:
@@ -44,11 +67,13 @@ def _hold(said: Said, subject: str, act: Callable[[], None]) -> None:
 
 
 def _database_server(it: Started, said: Said) -> None:
-    _start(it)
-    said.faults.extend((str(it.engine), line) for line in tables.checked(it.engine, list(it.databases)))
-    for name, query in it.databases.items():
-        subject = f"{it.engine}.{name}"
-        _hold(said, subject, partial(_database, it.engine, name, query, said))
+    with timed(said.moments, START, it.engine):
+        _start(it)
+    with timed(said.moments, TABLES, it.engine):
+        said.faults.extend((str(it.engine), line) for line in tables.checked(it.engine, list(it.databases)))
+        for name, query in it.databases.items():
+            subject = f"{it.engine}.{name}"
+            _hold(said, subject, partial(_database, it.engine, name, query, said))
 
 
 def _database(engine: Engine, name: str, query: str | None, said: Said) -> None:
@@ -77,9 +102,9 @@ def _start(it: Started) -> None:
             "-o",
             "-c archive_mode=off",
         ]
-        run(start, timeout=START)
+        run(start, timeout=STARTING)
         ready = tables.as_postgres("pg_isready", "--quiet")
-    wait_until(lambda: attempt(ready, timeout=30).ok, timeout=START, late=late)
+    wait_until(lambda: attempt(ready, timeout=30).ok, timeout=STARTING, late=late)
 
 
 def _end_of_log(engine: Engine) -> str:

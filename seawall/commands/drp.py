@@ -13,6 +13,7 @@ from estate.problem import BadEstate
 from inventory import load
 from seawall import show, show_course
 from seawall.commands.drp_cancel import cancel
+from seawall.commands.drp_drill import drill
 from seawall.commands.drp_looking import look, status
 from seawall.commands.drp_orders import order, sign
 from seawall.commands.drp_report import report
@@ -113,5 +114,5 @@ def _asked(path: Path, *question: str) -> Any:
         return twin.ask(*question)
 
 
-for _one in (cancel, status, look, order, sign, report):
+for _one in (cancel, status, look, order, sign, report, drill):
     command.add_command(_one)

@@ -26,6 +26,7 @@ from effects.clock import now
 from estate.model import Role
 from estate.orders import Aim
 from estate.problem import BadEstate, Problem, Refused
+from seawall.commands.host_drills import drill, drills, start_drill, watch_drill
 from seawall.options import print_json
 
 
@@ -268,3 +269,7 @@ def tickets_command(again: bool, give_up: str, by: str) -> None:
     if again:
         look.again(box, channels)
     print_json(look.everything(box, channels))
+
+
+for _one in (drill, drills, start_drill, watch_drill):
+    command.add_command(_one)

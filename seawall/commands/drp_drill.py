@@ -1,0 +1,47 @@
+"""`seawall drp drill`: an activation in isolation, measured; every night by timer on the twin, and when it is typed."""
+
+from pathlib import Path
+
+import click
+
+from drp import drive
+from drp.drills import record
+from drp.drills.record import Drill
+from drp.drills.watching import drilled
+from estate.problem import BadEstate, Missing, Unmet
+from inventory import load
+from seawall import show_drill
+from seawall.options import estate_option, json_option, print_json, say
+
+
+@click.command()
+@estate_option
+@click.option("--now", "at_once", is_flag=True, help="Drill now, or watch the drill that is under way.")
+@click.option("--list", "listed", is_flag=True, help="Those that are kept, newest last.")
+@json_option
+def drill(path: Path, at_once: bool, listed: bool, as_json: bool) -> None:
+    """Bring everything up in isolation on the twin, and measure it; nothing is fenced, told or switched.
+
+    Without options, the last drill. Exit code 8: not every vhost came back.
+    """
+    if at_once and listed:
+        raise BadEstate("--now and --list are two things", hint="type one of them")
+    estate = load(path)
+    with drive.Hand(estate, drive.twin(estate)) as twin:
+        known = [drilled(twin, say)] if at_once else list(map(record.from_plain, twin.ask("drills")))
+    if listed:
+        print_json([record.plain(one) for one in known]) if as_json else show_drill.listed(known)
+        return
+    if not known:
+        raise Missing("there was no drill yet", hint="seawall drp drill --now")
+    print_json(record.plain(known[-1])) if as_json else show_drill.drill(known[-1])
+    _end(known[-1])
+
+
+def _end(done: Drill) -> None:
+    if not done.ok:
+        what = ", ".join(done.failed) or "; ".join(done.faults)
+        raise Unmet(
+            f"{done.id}: not all of it came back: {what}",
+            hint="mend what it says, save again (seawall backup now), then: seawall drp drill --now",
+        )

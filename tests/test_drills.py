@@ -1,0 +1,168 @@
+"""A drill names exactly those vhosts that did not come back, says from when and how fast the others did."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from saved_estate import T0, archive, lab_estate
+
+from backups.proof import judge as proving
+from backups.proof.orders import ANSWER, BYTES, FETCH, SNAPSHOT, START, STREAM, TABLES, WEB, Closed, Moment
+from backups.proof.record import Finding
+from drp.drills import judge, record
+from drp.drills.carry_out import DIFFERS
+from drp.drills.record import Drill
+from drp.plan import Move
+from estate.model import Engine, Estate
+from estate.points import FILES
+from estate.problem import Missing
+
+SITES = ("shop.example", "ledger.example", "docs.example")
+SAVED, SHOP, LEDGER = archive(FILES, 2), archive(Engine.MARIADB, 1), archive(Engine.POSTGRESQL, 1)
+MOVES = (
+    Move("shop.example", (SAVED, SHOP), (), 10),
+    Move("ledger.example", (SAVED, LEDGER), (), 5),
+    Move("docs.example", (SAVED,), (), 1),
+)
+WHOLE = {SAVED.id: SAVED.taken, SHOP.id: T0, LEDGER.id: T0}
+
+
+@pytest.fixture(scope="module")
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
+    return lab_estate(tmp_path_factory.mktemp("estate"))
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "DRILLS", tmp_path / "drills")
+
+
+def outcomes(estate: Estate, *findings: Finding, moments: Sequence[Moment] = ()) -> tuple[judge.Outcome, ...]:
+    return judge.outcomes(estate, MOVES, findings, moments, reached=WHOLE, answers={}, at=T0)
+
+
+@pytest.mark.parametrize(
+    ("subject", "what", "failed"),
+    [
+        ("shop.example", "suspiciously small: files: 30 before, 0 left", ["shop.example"]),
+        ("mariadb.shop", "suspiciously small: rows: 4 before, 0 left", ["shop.example"]),
+        ("postgresql.ledger", "its newest row is too old", ["ledger.example"]),
+        ("postgresql", "ledger: btree index is corrupt", ["ledger.example"]),
+        ("mariadb", "shop.wp_posts", ["shop.example"]),
+        ("mariadb", "mysql.user", ["shop.example"]),  # who shares a server shares its faults
+        ("postgresql", "does not start from its copy", ["ledger.example"]),
+        ("nginx", "[emerg] no such file", list(SITES)),
+        ("web1", "the proof room ended with 1", list(SITES)),
+    ],
+)
+def test_a_finding_fails_whom_it_is_about_and_nobody_else(
+    estate: Estate, subject: str, what: str, failed: list[str]
+) -> None:
+    found = outcomes(estate, Finding(subject, what, ()))
+    assert [one.domain for one in found if not one.ok] == failed
+    assert all(what in one.faults[0] for one in found if not one.ok)
+
+
+def test_what_a_check_says_below_a_table_is_about_that_table(estate: Estate) -> None:
+    two = replace(estate.databases["ledger"], name="ledger", engine=Engine.MARIADB)
+    shared = replace(estate, databases=dict(estate.databases) | {"ledger": two})
+    lines = [Finding("mariadb", line, ()) for line in ("ledger.few", "error    : Corrupt")]
+    found = judge.blamed(shared, SITES, lines)
+    assert [domain for domain, said in found.items() if said] == ["ledger.example"]
+    found = judge.blamed(shared, SITES, lines[1:])
+    assert [domain for domain, said in found.items() if said] == ["shop.example", "ledger.example"]
+
+
+def test_hollow_is_found_however_little_there_was() -> None:
+    assert proving.shrunk({"files": 3, "bytes": 900}, {"files": 0, "bytes": 0})
+    assert proving.shrunk({"tables": 2, "rows": 4, "rows of a": 4}, {"tables": 2, "rows": 0, "rows of a": 0})
+    assert not proving.shrunk({"tables": 2, "rows": 4, "rows of a": 2}, {"tables": 2, "rows": 2, "rows of a": 0})
+    assert not proving.shrunk({"tables": 2, "rows": 0}, {"tables": 2, "rows": 0})
+
+
+def moment(phase: str, subject: str, seconds: float) -> Moment:
+    return Moment(phase, subject, T0, seconds)
+
+
+MOMENTS = (
+    moment(FETCH, "shop.example", 1), moment(BYTES, "shop.example", 100), moment(FETCH, "ledger.example", 2),
+    moment(FETCH, "docs.example", 4), moment(SNAPSHOT, "mariadb", 8), moment(STREAM, "mariadb", 16),
+    moment(START, "mariadb", 32), moment(TABLES, "mariadb", 100), moment(START, "postgresql", 64),
+    moment(WEB, "", 128), moment(ANSWER, "shop.example", 256), moment(ANSWER, "ledger.example", 512),
+    moment(ANSWER, "docs.example", 1024),
+)  # fmt: skip
+
+
+def test_the_time_of_a_vhost_is_what_an_activation_would_need_up_to_it(estate: Estate) -> None:
+    found = outcomes(estate, moments=MOMENTS)
+    shop = 1 + 8 + 16 + 32 + 128
+    assert [one.rto for one in found] == [shop + 256, shop + 2 + 64 + 512, shop + 2 + 64 + 4 + 1024]
+    assert [one.estimate for one in found] == [10, 15, 16]
+    assert all(one.rto == sum(one.phases.values()) for one in found)
+    assert [one.rpo for one in found] == [7200.0] * 3  # files are the oldest part
+
+
+@given(st.permutations(MOMENTS), st.integers(0, len(MOMENTS)))
+def test_who_comes_later_never_takes_less_but_for_the_answers(moments: list[Moment], kept: int) -> None:
+    sums = []
+    for number in range(1, 4):
+        phases = judge.phases_of(MOVES[:number], moments[:kept])
+        sums.append(sum(seconds for phase, seconds in phases.items() if phase != ANSWER))
+    assert sums == sorted(sums)
+
+
+def test_what_did_not_come_up_reached_nothing_and_took_no_time(estate: Estate) -> None:
+    reached = {key: at for key, at in WHOLE.items() if key != SHOP.id}
+    fault = Finding("mariadb", "does not start from its copy", ())
+    shop, ledger, _ = judge.outcomes(estate, MOVES, [fault], MOMENTS, reached=reached, answers={}, at=T0)
+    assert (shop.ok, shop.reached, shop.rpo, shop.rto) == (False, None, None, None)
+    assert ledger.ok
+    assert ledger.rpo == 7200
+
+
+def drill(estate: Estate, hours: float = 0, *findings: Finding, **other: object) -> Drill:
+    at = T0 + timedelta(hours=hours)
+    made = Drill(
+        record.fresh(at), "twin1", "web1", at, 30.0, "5ea1", outcomes(estate, *findings, moments=MOMENTS), MOMENTS,
+        ("shop.example. A: 192.0.2.1 → 192.0.2.2",), ("shop.example: served",), DIFFERS, closed=Closed(("lo",), 0, 2),
+    )  # fmt: skip
+    return replace(made, **other)  # type: ignore[arg-type]
+
+
+def kept(done: Drill, *, closed: bool = True) -> None:
+    journal = record.journal(done.id)
+    journal.write(record.OPENED, drill=done.id)
+    if closed:
+        journal.write(record.CLOSED, **record.plain(done))
+
+
+def test_a_drill_is_read_as_it_was_kept_and_one_that_was_changed_or_interrupted_says_nothing(estate: Estate) -> None:
+    first, second, third = (drill(estate, hours) for hours in (0, 24, 48))
+    for one in (second, first):
+        kept(one)
+    kept(third, closed=False)
+    assert record.drills() == (first, second)
+    assert record.drills()[0].head == record.journal(first.id).head
+    path = record.journal(first.id).path
+    path.write_text(path.read_text().replace('"seconds":30.0', '"seconds":3.0'))
+    assert record.drills() == (second,)
+    with pytest.raises(Missing, match="come to its end"):
+        record.load(third.id)
+
+
+def test_the_oldest_are_forgotten_by_count(estate: Estate) -> None:
+    for hours in range(0, 96, 24):
+        kept(drill(estate, hours))
+    record.forget(3)
+    assert [one.at for one in record.drills()] == [T0 + timedelta(hours=hours) for hours in (24, 48, 72)]
+
+
+def test_one_that_lost_a_vhost_does_not_hold(estate: Estate) -> None:
+    assert drill(estate).ok
+    assert not drill(estate, 0, Finding("docs.example", "gone", ())).ok
+    assert not drill(estate, vhosts=()).ok
+    assert not drill(estate, faults=("the proof room was not closed: eth0",)).ok
