@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import time
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import PurePosixPath
@@ -18,6 +19,7 @@ from estate.third import ThirdCopy
 from estate.web import Web
 
 VHOSTS = PurePosixPath("/srv/vhosts")  # a directory in it for each
+DRILL = 2  # hours after files are saved, where the estate says nothing
 TLS = PurePosixPath("/etc/seawall/tls")  # likewise, for its certificates
 
 
@@ -204,6 +206,7 @@ class Drp:
     unwitnessed: Unwitnessed = Unwitnessed.SERVE
     people: Mapping[str, Contact] = field(default_factory=dict)  # whom to call, in this order
     promised: Promise = field(default_factory=Promise)  # for each vhost that is promised nothing of its own
+    drill_at: time | None = None  # of the day, in the estate's time zone; None: two hours after files are saved
 
     @property
     def ways(self) -> Mapping[str, Channel]:
@@ -279,6 +282,12 @@ class Estate:
         """What its client was promised: its own, else what all are."""
         own, all_of_them = vhost.promised, self.drp.promised
         return Promise(own.rpo or all_of_them.rpo, own.rto or all_of_them.rto)
+
+    @property
+    def drill_at(self) -> time:
+        """When twins drill, of the day in the estate's time zone."""
+        saved = self.backup.files_at
+        return self.drp.drill_at or saved.replace(hour=(saved.hour + DRILL) % 24)
 
     def partners(self, host: Host) -> tuple[Host, ...]:
         """The other end of a production and twin pair."""

@@ -44,7 +44,10 @@ def drp(raw: RawDrp) -> Drp:
     approvers = {name: tuple(keys) for name, keys in raw.approvers.items()}
     tickets = _tickets(raw.tickets)
     promised = promise(raw.rpo_minutes, raw.rto_minutes)
-    return Drp(approvers, tickets, raw.trust, raw.approvals, raw.owner, channels, raw.unwitnessed, people, promised)
+    return Drp(
+        approvers, tickets, raw.trust, raw.approvals, raw.owner, channels, raw.unwitnessed, people, promised,
+        raw.drill_at,
+    )  # fmt: skip
 
 
 def promise(rpo: int | None, rto: int | None) -> Promise:
@@ -75,6 +78,7 @@ def plain_drp(it: Drp) -> dict[str, Any]:
         "people": {name: _contact(one) for name, one in it.people.items()} or None,
         "trust": it.trust,
         "unwitnessed": None if it.unwitnessed is Unwitnessed.SERVE else str(it.unwitnessed),
+        "drill_at": None if it.drill_at is None else it.drill_at.strftime("%H:%M"),
         **plain_promise(it.promised),
     }
     return {name: value for name, value in whole.items() if value is not None}

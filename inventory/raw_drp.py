@@ -1,5 +1,6 @@
 """[drp] of the estate file, as it is written."""
 
+from datetime import time
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -53,3 +54,4 @@ class RawDrp(Table):
     unwitnessed: Annotated[Unwitnessed, BeforeValidator(words.one_of(Unwitnessed))] = Unwitnessed.SERVE
     rpo_minutes: Minutes | None = None
     rto_minutes: Minutes | None = None
+    drill_at: Annotated[time, BeforeValidator(words.clock)] | None = None

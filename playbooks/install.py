@@ -36,7 +36,6 @@ WRITTEN = (
     BOUND,
     "seawall-tickets.service",
     "seawall-tickets.path",
-    "seawall-drill.service",
 )
 
 

@@ -71,8 +71,10 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
                 if host.role is Role.PRODUCTION
             ]
             rounds.append(_round(producing, ["fence", "schedule", "followed"], progress))
-            twins = [full[host.name] | {"follows": _follows(estate, host)} for host in clients if host.role is Role.DRP]
-            rounds.append(_round(twins, ["fence", "keep", "follow"], progress))
+            at = f"*-*-* {estate.drill_at:%H:%M} {estate.timezone.key}"
+            more_of = {host.name: {"follows": _follows(estate, host), "drill_at": at} for host in clients}
+            twins = [full[host.name] | more_of[host.name] for host in clients if host.role is Role.DRP]
+            rounds.append(_round(twins, ["fence", "keep", "follow", "drills"], progress))
     report(_together(rounds), watch.seconds, as_json=as_json, dry_run=dry_run)
     if not dry_run:
         _into_escrow(estate, path)
