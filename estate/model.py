@@ -19,7 +19,6 @@ from estate.third import ThirdCopy
 from estate.web import Web
 
 VHOSTS = PurePosixPath("/srv/vhosts")  # a directory in it for each
-DRILL = 2  # hours after files are saved, where the estate says nothing
 TLS = PurePosixPath("/etc/seawall/tls")  # likewise, for its certificates
 
 
@@ -282,12 +281,6 @@ class Estate:
         """What its client was promised: its own, else what all are."""
         own, all_of_them = vhost.promised, self.drp.promised
         return Promise(own.rpo or all_of_them.rpo, own.rto or all_of_them.rto)
-
-    @property
-    def drill_at(self) -> time:
-        """When twins drill, of the day in the estate's time zone."""
-        saved = self.backup.files_at
-        return self.drp.drill_at or saved.replace(hour=(saved.hour + DRILL) % 24)
 
     def partners(self, host: Host) -> tuple[Host, ...]:
         """The other end of a production and twin pair."""

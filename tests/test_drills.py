@@ -13,10 +13,12 @@ from saved_estate import T0, archive, lab_estate
 from backups.proof import judge as proving
 from backups.proof.orders import ANSWER, BYTES, FETCH, SNAPSHOT, START, STREAM, TABLES, WEB, Closed, Moment
 from backups.proof.record import Finding
-from drp.drills import judge, record
+from backups.standing import Level
+from drp.drills import judge, page, record, trends
 from drp.drills.carry_out import DIFFERS
 from drp.drills.record import Drill
 from drp.plan import Move
+from drp.ready.drilled import undrilled
 from estate.model import Engine, Estate
 from estate.points import FILES
 from estate.problem import Missing
@@ -166,3 +168,30 @@ def test_one_that_lost_a_vhost_does_not_hold(estate: Estate) -> None:
     assert not drill(estate, 0, Finding("docs.example", "gone", ())).ok
     assert not drill(estate, vhosts=()).ok
     assert not drill(estate, faults=("the proof room was not closed: eth0",)).ok
+
+
+def test_the_page_shows_each_vhost_its_trend_and_nothing_of_a_strangers(estate: Estate) -> None:
+    bad = Finding("shop.example", "<script>alert(1)</script>", ())
+    known = [drill(estate), drill(estate, 24, bad), drill(estate, 48), drill(estate, 72, bad)]
+    shown = page.html(known)
+    assert "<script" not in shown
+    assert "http" not in shown.replace("http://www.w3.org/2000/svg", "")
+    for site in SITES:
+        assert f"{site}: RPO" in shown
+        assert f"{site}: RTO" in shown
+    assert "shop.example: RTO FAILED" in shown
+    (first, *_), count = trends.trends(known), 2
+    assert first[1].count("✗") == 2 * count  # of both pictures
+
+
+def test_a_drill_that_failed_or_is_old_stands_in_the_way(estate: Estate) -> None:
+    twin, hour = estate.hosts["twin1"], timedelta(hours=1)
+    good, bad = drill(estate), drill(estate, 0, Finding("docs.example", "gone", ()))
+
+    def told(*known: Drill, after: timedelta = hour) -> list[Level]:
+        return [one.level for one in undrilled(twin, known, T0 + after)]
+
+    assert told(good) == told(bad, drill(estate, 1)) == []
+    assert told(bad) == told(good, drill(estate, 1, Finding("docs.example", "gone", ()))) == [Level.CRITICAL]
+    assert told(good, after=27 * hour) == told() == [Level.WARNING]
+    assert "docs.example: gone" in next(iter(undrilled(twin, (bad,), T0))).what

@@ -15,10 +15,12 @@ from backups.proof import record
 from backups.site import Site
 from drp import dns, observe
 from drp import job as jobs
+from drp.drills.record import drills
 from drp.incident import ACTIVATE, Run
 from drp.observe import Saved
 from drp.ready import names, standing_by
 from drp.ready.comebacks import Comeback, Known, comebacks
+from drp.ready.drilled import undrilled
 from drp.ready.durations import Sizes, spans
 from drp.ready.findings import Finding, unknown
 from drp.ready.names import Soa
@@ -67,6 +69,7 @@ def _ready(site: Site, sizes: Sizes, known: Known) -> Iterator[Finding]:
         yield from standing_by.certificate(twin, vhost, _or_problem(_certificate, vhost), now())
     yield from standing_by.cramped(twin, rooms(site, sizes))
     yield from standing_by.unproven(twin, known.proofs, now())
+    yield from undrilled(twin, drills(), now())
 
 
 def _or_problem(look: Callable[..., T], *of: object) -> T | Problem:

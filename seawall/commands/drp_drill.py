@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from drp import drive
-from drp.drills import record
+from drp.drills import page, record
 from drp.drills.record import Drill
 from drp.drills.watching import drilled
 from estate.problem import BadEstate, Missing, Unmet
@@ -18,8 +18,9 @@ from seawall.options import estate_option, json_option, print_json, say
 @estate_option
 @click.option("--now", "at_once", is_flag=True, help="Drill now, or watch the drill that is under way.")
 @click.option("--list", "listed", is_flag=True, help="Those that are kept, newest last.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the last drill as one HTML page.")
 @json_option
-def drill(path: Path, at_once: bool, listed: bool, as_json: bool) -> None:
+def drill(path: Path, at_once: bool, listed: bool, html: Path | None, as_json: bool) -> None:
     """Bring everything up in isolation on the twin, and measure it; nothing is fenced, told or switched.
 
     Without options, the last drill. Exit code 8: not every vhost came back.
@@ -28,12 +29,15 @@ def drill(path: Path, at_once: bool, listed: bool, as_json: bool) -> None:
         raise BadEstate("--now and --list are two things", hint="type one of them")
     estate = load(path)
     with drive.Hand(estate, drive.twin(estate)) as twin:
-        known = [drilled(twin, say)] if at_once else list(map(record.from_plain, twin.ask("drills")))
+        done = drilled(twin, say) if at_once else None
+        known = [done] if done and not html else list(map(record.from_plain, twin.ask("drills")))
     if listed:
         print_json([record.plain(one) for one in known]) if as_json else show_drill.listed(known)
         return
     if not known:
         raise Missing("there was no drill yet", hint="seawall drp drill --now")
+    if html is not None:
+        html.write_text(page.html(known), encoding="utf-8")
     print_json(record.plain(known[-1])) if as_json else show_drill.drill(known[-1])
     _end(known[-1])
 

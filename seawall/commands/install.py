@@ -71,8 +71,7 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
                 if host.role is Role.PRODUCTION
             ]
             rounds.append(_round(producing, ["fence", "schedule", "followed"], progress))
-            at = f"*-*-* {estate.drill_at:%H:%M} {estate.timezone.key}"
-            more_of = {host.name: {"follows": _follows(estate, host), "drill_at": at} for host in clients}
+            more_of = {host.name: {"follows": _follows(estate, host), "drill_at": drill_at(estate)} for host in clients}
             twins = [full[host.name] | more_of[host.name] for host in clients if host.role is Role.DRP]
             rounds.append(_round(twins, ["fence", "keep", "follow", "drills"], progress))
     report(_together(rounds), watch.seconds, as_json=as_json, dry_run=dry_run)
@@ -170,6 +169,13 @@ def _keys(estate: Estate, vault: Host, keys: dict[str, str], keepers: dict[str, 
         keeper = keepers[partner.name if partner.name in keepers else client]
         found[client] = {"writer": keys[client], "reader": keys[partner.name], "keeper": keeper}
     return found
+
+
+def drill_at(estate: Estate) -> str:
+    """When twins drill, as systemd writes it: as the estate says, else two hours after files are saved."""
+    saved = estate.backup.files_at
+    at = estate.drp.drill_at or saved.replace(hour=(saved.hour + 2) % 24)
+    return f"*-*-* {at:%H:%M} {estate.timezone.key}"
 
 
 def _follower(estate: Estate, host: Host, keys: Mapping[str, str]) -> str:
