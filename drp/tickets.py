@@ -60,7 +60,7 @@ def send(  # one message, every part of it named
     return _evidence(key)
 
 
-def written(estate: Estate, kind: str, key: str, **values: str) -> str:
+def written(estate: Estate, kind: str, key: str, **values: object) -> str:
     """What people read, with whom to call below it. Nothing is told."""
     return render(f"ticket-{kind}.txt.j2", key=key, **values) + _call_tree(estate)
 
