@@ -41,12 +41,13 @@ class Service:
         """
         sent = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         kind = {} if sent is None else {"Content-Type": "application/json"}
-        answer = self._talk(method, path, sent, {**self.headers, **kind, **(headers or {})})
+        answer = self.exchange(method, path, sent, {**self.headers, **kind, **(headers or {})})
         if 200 <= answer.status < 300:
             return answer
         raise self._refused(answer)
 
-    def _talk(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> "Answer":
+    def exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> "Answer":
+        """The answer, whatever it says, to a question with exactly these headers. Raises Later and Untrusted."""
         url = urlsplit(self.url)
         if url.scheme != "https" or not url.hostname:
             raise BadEstate(f"{self.name} has no address of https://", hint="look at its channel in the estate")

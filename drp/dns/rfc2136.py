@@ -74,7 +74,7 @@ def _without_synthesized(primary: Host, port: int, zone: str, missing: tuple[Cha
     It follows when its wildcard moves; what does not follow then has a record of its own, and is sent after it. False
     where there is no such name, or it is refused again.
     """
-    below = tuple(change for change in missing if _below_wildcard(change, missing))
+    below = tuple(change for change in missing if below_wildcard(change, missing))
     rest = tuple(change for change in missing if change not in below)
     if not below or not _sent(primary, port, zone, rest, key):
         return False
@@ -82,7 +82,7 @@ def _without_synthesized(primary: Host, port: int, zone: str, missing: tuple[Cha
     return not own or _sent(primary, port, zone, own, key)
 
 
-def _below_wildcard(change: Change, others: Sequence[Change]) -> bool:
+def below_wildcard(change: Change, others: Sequence[Change]) -> bool:
     """Whether a wildcard above its name moves from and to the same values, so that it may be an answer of that one."""
     labels = change.name.split(".")
     above = {".".join(("*", *labels[number:])) for number in range(1, len(labels))} - {change.name}
@@ -92,7 +92,7 @@ def _below_wildcard(change: Change, others: Sequence[Change]) -> bool:
 
 def out_of_nothing(changes: Sequence[Change]) -> tuple[Change, ...]:
     """Those that a wildcard, which comes back with them, may answer for."""
-    return tuple(change for change in changes if not change.before and _below_wildcard(change, changes))
+    return tuple(change for change in changes if not change.before and below_wildcard(change, changes))
 
 
 def switchable(estate: Estate, zone: Zone, key_secret: str, *, port: int = 53) -> int:
