@@ -40,7 +40,10 @@ class Step(Protocol):
 
     @property
     def lane(self) -> str | None:
-        """In which a flow brings it before its turn, as it needs nothing of the steps before it; None: it waits."""
+        """In which a flow brings it before its turn, as it needs nothing of the steps before it; None: it waits.
+
+        Outside of a flow nobody waits for a step that has one, but the end of the job.
+        """
 
     def proof(self, world: World) -> str | None:
         """Evidence that it holds now."""

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from estate.backups import BackupPolicy, Freshness
 from estate.channels import Channel, Command, File
 from estate.escrow import Escrow
+from estate.hosting import Hosting
 from estate.people import Contact
 from estate.policy import Limits, Php, Policy
 from estate.promise import Promise
@@ -86,6 +87,7 @@ class Host:
     encryption: Encryption | None = None  # None: what the host keeps lies there as it is
     strict_routing: bool = False  # drop what comes in where no answer would go out: breaks routed additional addresses
     web: Web = Web.NGINX  # what serves its vhosts
+    provider: Hosting | None = None  # who can stop it from outside; known to the control machine and its twin
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from estate.web import Web
 from inventory.backups_build import backups
 from inventory.drp_build import drp, promise
 from inventory.escrow_build import escrow
+from inventory.hosting_build import hosting
 from inventory.policy_build import credential, limits, origin, person
 from inventory.raw import (
     RawControl,
@@ -95,6 +96,7 @@ def _host(name: str, raw: RawHost) -> Host:
         listens=tuple(raw.listens),
         strict_routing=raw.strict_routing,
         web=raw.web or Web.NGINX,
+        provider=None if raw.provider is None else hosting(raw.provider),
     )
 
 

@@ -10,6 +10,7 @@ from inventory.draft import Draft
 from inventory.drp_build import check_drp
 from inventory.escrow_build import check_escrow
 from inventory.faults import Fault, without_repeats
+from inventory.hosting_build import check_hosting
 from inventory.hosts_check import check_hosts
 from inventory.placement import check_pairs, placed
 from inventory.policy_check import check_policy
@@ -25,8 +26,8 @@ def load(path: Path) -> Estate:
     raw, faults = shape(source.tree)
     raw, _ = placed(raw)
     draft = Draft(raw, source.tree)
-    checks = (check_hosts, check_pairs, check_vhosts, check_policy, check_escrow, check_third_copy, check_drp,
-              check_channels)  # fmt: skip
+    checks = (check_hosts, check_hosting, check_pairs, check_vhosts, check_policy, check_escrow, check_third_copy,
+              check_drp, check_channels)  # fmt: skip
     found = [fault for check in checks for fault in check(draft)]
     faults = without_repeats([*faults, *_check_slice(source, draft), *found])
     if faults:

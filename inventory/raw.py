@@ -17,6 +17,7 @@ from inventory import policy_words, words
 from inventory.raw_backups import RawBackup
 from inventory.raw_drp import Minutes, RawDrp
 from inventory.raw_escrow import RawEscrow
+from inventory.raw_hosting import RawHosting
 from inventory.raw_policy import (
     Label,
     PublicKey,
@@ -84,6 +85,7 @@ class RawHost(Table):
     listens: list[Annotated[str, AfterValidator(policy_words.listens)]] = []
     strict_routing: bool = False
     web: Annotated[Web, BeforeValidator(words.one_of(Web))] | None = None
+    provider: RawHosting | None = None
 
 
 class RawCheck(Table):

@@ -9,6 +9,7 @@ from estate.web import Web
 from inventory.backups_build import plain_backups
 from inventory.drp_build import plain_drp, plain_promise
 from inventory.escrow_build import plain_escrow
+from inventory.hosting_build import plain_hosting
 from inventory.policy_build import plain_policy
 from inventory.raw_secret import plain_secret
 from inventory.third_build import plain_third_copy
@@ -57,6 +58,7 @@ def _host(host: Host) -> dict[str, Any]:
         listens=list(host.listens) or None,
         strict_routing=host.strict_routing or None,
         web=None if host.web is Web.NGINX else str(host.web),
+        provider=None if host.provider is None else plain_hosting(host.provider),
     )
 
 

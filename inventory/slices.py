@@ -7,11 +7,13 @@ from pathlib import Path
 
 from estate.channels import Channel
 from estate.escrow import Escrow
+from estate.hosting import Hosting
 from estate.model import Estate, Host, Role, Slice, Zone
 from estate.policy import Policy
 from estate.problem import BadEstate
 from estate.secret import Secret
 from estate.web import Web
+from inventory import hosting_build
 from inventory.channels_build import kept_at, secrets_of
 from inventory.faults import did_you_mean, quoted
 from inventory.loading import load
@@ -40,13 +42,15 @@ def secrets_for(path: Path, host: str) -> dict[str, Secret]:
     found = {_passphrase(other): other.passphrase for other in _pair(estate, mine)}
     found |= {_tsig(zone): zone.tsig.secret for zone in _zones(estate, mine)}
     found |= _told_of(estate, mine) | secrets_of(_channels(estate, mine))
+    for other in estate.partners(mine):
+        found |= hosting_build.secrets_of(other.name, _provider(mine, other))
     return {name: secret for name, secret in found.items() if secret is not None}
 
 
 def cut(estate: Estate, host: Host) -> Estate:
     """The slice of one host, in memory."""
     pair, zones, vhosts = _pair(estate, host), _zones(estate, host), estate.vhosts_on(host)
-    full = {other.name: _with_secret(other) for other in pair}
+    full = {other.name: replace(_with_secret(other), provider=_provider_there(host, other)) for other in pair}
     servers = {name for other in pair for name in other.backup.values()} | {n for zone in zones for n in zone.servers}
     known = {
         name: full.get(name) or _stranger(other)
@@ -83,7 +87,7 @@ def cut(estate: Estate, host: Host) -> Estate:
 def _stranger(host: Host) -> Host:
     """Of a server somebody else looks after: where it is, and by which key it is known."""
     blank = replace(host, packages=(), listens=(), strict_routing=False, web=Web.NGINX)
-    return replace(blank, twin=None, backup={}, passphrase=None, encryption=None)
+    return replace(blank, twin=None, backup={}, passphrase=None, encryption=None, provider=None)
 
 
 def _named(estate: Estate, name: str) -> Host:
@@ -120,6 +124,15 @@ def _told_of(estate: Estate, host: Host) -> dict[str, Secret]:
 def _channels(estate: Estate, host: Host) -> Mapping[str, Channel]:
     """By which it tells people: a twin, where activations run and the keeper looks after what was saved."""
     return estate.drp.channels if host.role is Role.DRP else {}
+
+
+def _provider(reader: Host, host: Host) -> Hosting | None:
+    """Who can stop `host`, as far as `reader` may know: its twin, and never the host itself."""
+    return host.provider if reader.role is Role.DRP else None
+
+
+def _provider_there(reader: Host, host: Host) -> Hosting | None:
+    return hosting_build.kept_at(SECRETS, host.name, _provider(reader, host))
 
 
 def _passphrase(host: Host) -> str:

@@ -14,6 +14,8 @@ from backups.site import Site
 from drp import job as jobs
 from drp.engine import carry_out
 from drp.step import World
+from effects.clock import wait_until
+from estate.problem import Failed
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +161,35 @@ def test_a_disk_that_is_full_is_a_failed_step_and_no_traceback(world: World, tmp
     failed = next(entry for entry in world.job.journal.entries() if entry.event == "failed")
     assert "No space left on device" in str(failed.detail["error"])
     assert state(tmp_path) == {"ledger:files": "done", "ledger:dns": "done"}
+
+
+@dataclass(frozen=True)
+class Beside(Write):
+    """One that nobody waits for; it ends only when the others have."""
+
+    after: frozenset[str] = frozenset({"shop", "ledger"})
+
+    @property
+    def vhosts(self) -> frozenset[str]:
+        return frozenset()
+
+    def act(self, world: World) -> None:
+        late = Failed("the others wait for it", hint="-")
+        wait_until((self.folder / SUBJECTS[-1]).exists, timeout=20, late=late)
+        super().act(world)
+
+
+def test_nobody_waits_for_a_step_with_a_lane_and_its_failure_stops_nobody(world: World, tmp_path: Path) -> None:
+    assert carry_out([Beside(tmp_path, "cut", lane="cut"), *steps(tmp_path)], world, world.job.journal)
+    assert state(tmp_path) == dict.fromkeys(SUBJECTS, "done")
+    assert (tmp_path / "cut").read_text(encoding="utf-8") == "done"
+    broken = Beside(tmp_path, "broken", lane="cut", broken=("broken",))
+    assert not carry_out([broken, *steps(tmp_path)], world, world.job.journal)
+    closed = world.job.journal.entries()[-1].detail
+    assert (closed["failed"], closed["stopped"]) == (["write broken"], [])
+
+
+def test_where_the_fence_was_refused_nothing_is_cut(world: World, tmp_path: Path) -> None:
+    fence = Write(tmp_path, "fence", broken=("fence",), shared=frozenset({"shop", "ledger"}))
+    assert not carry_out([fence, Beside(tmp_path, "cut", lane="cut")], world, world.job.journal)
+    assert not (tmp_path / "cut").exists()

@@ -10,6 +10,7 @@ from drp.job import Job, JobKind
 from drp.plan import Move
 from drp.step import Step
 from drp.steps.announce import Dns, Ticket
+from drp.steps.cut import Cut
 from drp.steps.data import Database, Files, Save, Stream
 from drp.steps.fence import Admit, Fence, Give
 from drp.steps.service import SCHEDULER, Freeze, Prove, Schedule, Serve
@@ -37,6 +38,8 @@ def for_job(job: Job, estate: Estate, host: Host) -> tuple[Act, ...]:
 def _activate(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
     domains = frozenset(move.domain for move in job.plan.moves)
     yield Fence(estate.hosts[job.plan.source], host.name, domains)
+    if estate.hosts[job.plan.source].provider is not None:
+        yield Cut(estate.hosts[job.plan.source], domains)
     yield _flow(job, lambda move: _activated(job, estate, move))
     yield Schedule(host.name, on=True, vhosts=domains)  # where nobody serves, nobody is saved
 

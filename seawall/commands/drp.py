@@ -87,6 +87,21 @@ def return_command(path: Path, yes: bool, as_json: bool, **wish: Any) -> None:
 
 @command.command()
 @estate_option
+@json_option
+def boot(path: Path, as_json: bool) -> None:
+    """Let production boot again that its company has stopped; it serves nobody before a return. Safe to repeat."""
+    host = drive.production(load(path)).name
+    found = _asked(path, "boot", host)
+    if as_json:
+        print_json(found)
+    elif found["running"]:
+        click.echo(f"{host}: {found['running']}")
+    else:
+        click.echo(f"{host}: asked for; it takes minutes. Look again with the same command")
+
+
+@command.command()
+@estate_option
 @click.option("--again", is_flag=True, help="Try at once whatever waits.")
 @click.option("--give-up", default="", metavar="KEY", help="A message that waits is not told any more; with --by.")
 @click.option("--by", default="", metavar="NAME", help="Who gives it up.")

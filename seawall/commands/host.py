@@ -11,7 +11,7 @@ import click
 from backups import fencing, guarding
 from backups.site import Site
 from backups.vault import heads
-from drp import anchoring, begin, cancelling, observe, orders, returning, tickets, underway, web
+from drp import anchoring, begin, cancelling, hosting, observe, orders, returning, tickets, underway, web
 from drp import job as jobs
 from drp import notes as noted
 from drp.asked import remember
@@ -216,6 +216,15 @@ def note(event: str) -> None:
     """Note what standard input says, for the report."""
     noted.note(event, dict(json.loads(sys.stdin.read())))
     print_json({"noted": event})
+
+
+@command.command()
+@click.argument("production")
+def boot(production: str) -> None:
+    """On a twin: have the company that stopped production's host let it boot again; says what it says by then."""
+    it = hosting.machine(Site.here().estate.hosts[production], wait=hosting.once)
+    it.start()
+    print_json({"host": production, "running": it.running()})
 
 
 @command.command(name="heads")
