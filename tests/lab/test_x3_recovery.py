@@ -17,7 +17,7 @@ from effects.clock import wait_until
 from effects.journal import Entry, parse
 from effects.run import Result, attempt
 from estate.problem import Failed
-from lab import Lab, visitor
+from lab import Lab, visitor, writer
 
 pytestmark = pytest.mark.lab
 
@@ -80,7 +80,7 @@ def kill_job(lab: Lab, host: str, kind: str, *, at: int, whom: str = "all") -> i
         found = jobs(lab, host, kind)
         return bool(found) and len(journal(lab, host, found[-1])) >= at
 
-    wait_until(far_enough, timeout=120, late=late, every=0.02)
+    wait_until(far_enough, timeout=300, late=late, every=0.02)
     job = jobs(lab, host, kind)[-1]
     lab.run(host, f"systemctl kill --kill-whom={whom} -s KILL seawall-drp@{job}.service")
     return len(journal(lab, host, job))
@@ -229,6 +229,7 @@ def test_a_return_that_is_killed_on_both_hosts_comes_to_its_end(lab: Lab, tmp_pa
     argv = ["ssh-keygen", "-Y", "sign", "-f", str(lab.approver("bob")), "-n", "order@seawall", str(order)]
     assert attempt(argv, timeout=20).ok  # as he would, where nothing of ours is installed
     order.with_name("order.json.sig").rename(tmp_path / "order.json.bob.sig")
+    writer.start(lab, every=0.1)
     driver = driven(lab, *words)
     kill_job(lab, "twin1", "withdraw", at=4)
     kill_job(lab, "web1", "restore", at=6)
@@ -239,12 +240,16 @@ def test_a_return_that_is_killed_on_both_hosts_comes_to_its_end(lab: Lab, tmp_pa
     assert good(said)["ok"]
     served(lab, "web1", *SITES)
     for host in ("web1", "twin1"):
-        for kind in ("withdraw", "restore", "redirect"):
+        for kind in ("ahead", "warm", "withdraw", "restore", "redirect"):
             for job in jobs(lab, host, kind):
                 assert journal(lab, host, job)[-1].detail["ok"] is True
 
 
 def test_what_the_twin_took_in_is_on_production(lab: Lab) -> None:
+    writer.stop(lab)
+    loss = writer.counted(lab)
+    assert loss.acknowledged > 50
+    assert loss.lost == ()
     assert {2001, 3001} <= rows(lab)
     assert lab.run("web1", f"cat {FROM_TWIN}").out == "twin\n"
     assert uploads_are_mounted_once(lab, "web1")
