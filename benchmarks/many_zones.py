@@ -8,7 +8,7 @@ floor is messages that were made before, sent over as many connections by a loop
 
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,18 @@ from threading import Thread
 from time import monotonic, time
 
 import name_servers
+from dns_estate import estate_of, vhost
 
 from benchmarks.zones_many import RECORDS, SECRET, configured, edits
+from drp import dns
+from drp.dns import Change
+from drp.dns.together import Rfc2136, Silence
 from effects import dns_wire
 from effects.clock import wait_until
 from effects.dns import Edit, Key, Server, signing
 from effects.dns_exchange import LINES
-from effects.dns_many import Update, rrsets, updates
-from estate.problem import Failed, Problem
+from estate.model import Estate, Zone
+from estate.problem import Failed
 
 KEY = Key("seawall.", "hmac-sha256", SECRET)
 GOAL = 2.0
@@ -42,7 +46,7 @@ def fired(server: Server, messages: Sequence[bytes]) -> float:
 
 
 def _fire(server: Server, messages: Sequence[bytes]) -> None:
-    with socket.create_connection((server.address, server.port), timeout=30) as line:
+    with socket.create_connection((server.address, server.port), timeout=600) as line:
         stream = b"".join(len(message).to_bytes(2) + message for message in messages)
         Thread(target=line.sendall, args=(stream,)).start()
         got, left = bytearray(), len(messages)
@@ -61,49 +65,75 @@ def timed(act: Callable[[], object]) -> float:
     return monotonic() - start
 
 
-def switched(server: Server, batch: Sequence[Update]) -> None:
-    answers = updates(server, batch)
-    assert all(answer is True for answer in answers), [a for a in answers if a is not True][:3]
-
-
-def standing(server: Server, wanted: Sequence[Edit]) -> bool:
-    found = rrsets(server, [(edit.name, edit.rtype) for edit in wanted])
-    return all(
-        not isinstance(one := found[edit.name, edit.rtype], Problem) and one.values == edit.after for edit in wanted
+def estate(primary: Server, secondary: Server, zones: Sequence[str]) -> Estate:
+    """One that has them, each with a vhost of its own, on the ports of the benchmark."""
+    made = estate_of({one.name: one.address for one in (primary, secondary)})
+    tsig = made.zones["shop.example"].tsig
+    return replace(
+        made,
+        zones={name: Zone(name, (primary.name, secondary.name), tsig, 60) for name in zones},
+        vhosts={name: vhost(name, f"www.{name}", f"shop.{name}") for name in zones},
     )
+
+
+def at(servers: Estate, port: int) -> Rfc2136:
+    return Rfc2136(servers, lambda _: SECRET, port, Silence())
+
+
+def switched(provider: Rfc2136, plan: Mapping[str, Sequence[Change]]) -> None:
+    faults = [fault for fault in provider.switch_all(plan).values() if fault]
+    assert not faults, faults[:3]
+
+
+def standing(provider: Rfc2136, server: str, plan: Mapping[str, Sequence[Change]]) -> bool:
+    alone = {name: replace(zone, servers=(server,)) for name, zone in provider.estate.zones.items()}
+    there = replace(provider, estate=replace(provider.estate, zones=alone))
+    return all(seen[server] for seen in there.holds_all(plan).values())
+
+
+def measure(kind: str, primary: Server, secondary: Server, zones: Sequence[str], rounds: int) -> None:
+    """`rounds` switches there and back, alternately by hand-made messages and by Seawall."""
+    servers = estate(primary, secondary, zones)
+    there = {zone: tuple(_change(zone, edit) for edit in edits(zone)) for zone in zones}
+    again = {zone: tuple(replace(c, before=c.after, after=c.before) for c in mine) for zone, mine in there.items()}
+    asked = [dns_wire.question(c.name, c.rtype, n & 0xFFFF) for n, c in enumerate(c for m in again.values() for c in m)]
+    found: dict[str, list[tuple[float, float]]] = {}
+    for _ in range(rounds):
+        signer = signing(KEY)
+        made = [dns_wire.update(zone, edits(zone), signer, int(time()))[0] for zone in zones]
+        floor = fired(primary, made)
+        follows(at(servers, secondary.port), secondary.name, there)
+        both = (timed(partial(switched, at(servers, primary.port), again)), floor)
+        found.setdefault("switch", []).append(both)
+        follows(at(servers, secondary.port), secondary.name, again)
+        for name, server in (("primary", primary), ("secondary", secondary)):
+            floor = fired(server, asked)
+            both = (timed(partial(standing, at(servers, server.port), server.name, again)), floor)
+            found.setdefault(f"proof on the {name}", []).append(both)
+    for what, pairs in found.items():
+        say(f"{kind}, {what}", median(mine for mine, _ in pairs), median(floor for _, floor in pairs))
+    seconds = timed(partial(planned, servers, primary.port))
+    print(f"{kind}, what would have to change for {len(zones)} vhosts: {seconds:.2f} s", flush=True)
 
 
 def back(edit: Edit) -> Edit:
     return replace(edit, before=edit.after, after=edit.before)
 
 
-def measure(kind: str, primary: Server, secondary: Server, zones: Sequence[str], rounds: int) -> None:
-    """`rounds` switches there and back, alternately by hand-made messages and by Seawall."""
-    there = [Update(zone, edits(zone), KEY) for zone in zones]
-    again = [replace(one, edits=tuple(map(back, one.edits))) for one in there]
-    wanted = [edit for one in again for edit in one.edits]
-    asked = [dns_wire.question(e.name, e.rtype, n & 0xFFFF) for n, e in enumerate(wanted)]
-    figures: dict[str, list[float]] = {"floor": [], "switch": [], "late": []}
-    proofs = {f"{name} {what}": list[float]() for name in ("primary", "secondary") for what in ("floor", "proof")}
-    for _ in range(rounds):
-        signer = signing(KEY)
-        made = [dns_wire.update(one.zone, one.edits, signer, int(time()))[0] for one in there]
-        figures["floor"].append(fired(primary, made))
-        follows(secondary, [edit for one in there for edit in one.edits])
-        figures["switch"].append(timed(partial(switched, primary, again)))
-        figures["late"].append(timed(partial(follows, secondary, wanted)))
-        for name, server in (("primary", primary), ("secondary", secondary)):
-            proofs[f"{name} floor"].append(fired(server, asked))
-            proofs[f"{name} proof"].append(timed(partial(standing, server, wanted)))
-    say(f"{kind}, switch", median(figures["switch"]), median(figures["floor"]))
-    for name in ("primary", "secondary"):
-        say(f"{kind}, proof on the {name}", median(proofs[f"{name} proof"]), median(proofs[f"{name} floor"]))
-    print(f"{kind}: the secondary had all of it {median(figures['late']):.2f} s later", flush=True)
+def _change(zone: str, edit: Edit) -> Change:
+    return Change(zone, edit.name, edit.rtype, edit.before, edit.after, edit.ttl)
 
 
-def follows(server: Server, wanted: Sequence[Edit]) -> None:
+def planned(servers: Estate, port: int) -> None:
+    vhosts, hosts = list(servers.vhosts.values()), servers.hosts
+    look = dns.looked(servers, vhosts, port=port)
+    found = [dns.changes(servers, one, hosts["web1"], hosts["twin1"], look) for one in vhosts]
+    assert {len(mine) for mine in found} == {RECORDS}
+
+
+def follows(provider: Rfc2136, server: str, plan: Mapping[str, Sequence[Change]]) -> None:
     late = Failed(f"{server} does not follow", hint="look at its log")
-    wait_until(lambda: standing(server, wanted), timeout=180, late=late)
+    wait_until(lambda: standing(provider, server, plan), timeout=300, late=late, every=1)
 
 
 def say(what: str, seconds: float, floor: float) -> None:
@@ -125,7 +155,8 @@ def main(folder: Path, count: int, rounds: int) -> None:
             try:
                 primary, secondary = (knot, bind) if first == "Knot" else (bind, knot)
                 for kind, zones in names.items():
-                    follows(secondary, [back(edit) for zone in zones for edit in edits(zone)])
+                    old = {zone: tuple(_change(zone, back(edit)) for edit in edits(zone)) for zone in zones}
+                    follows(at(estate(primary, secondary, zones), secondary.port), secondary.name, old)
                     measure(f"{first}, {kind}", primary, secondary, zones, rounds)
             finally:
                 name_servers.end(*pids)

@@ -31,9 +31,9 @@ class Change:
 
 def zone_of(estate: Estate, name: str) -> Zone | None:
     """The zone that holds `name`; the longest one where they are nested. None where the estate has none."""
-    bare = f".{name.rstrip('.')}"
-    holding = [zone for zone in estate.zones.values() if bare.endswith(f".{zone.name.rstrip('.')}")]
-    return max(holding, key=lambda zone: len(zone.name), default=None)
+    labels = name.rstrip(".").split(".")
+    above = (".".join(labels[number:]) for number in range(len(labels)))  # the longest first
+    return next((estate.zones[zone] for zone in above if zone in estate.zones), None)
 
 
 def changes(

@@ -5,7 +5,7 @@ What is out of the ordinary (somebody was there before, a wildcard answers) is l
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TypeVar
 
@@ -64,8 +64,35 @@ class Rfc2136:
                 said[name] = fault
         for primary, names in _grouped(batch, lambda name: self.estate.zones[name].primary).items():
             said |= self._told(self.estate.hosts[primary], {name: batch[name] for name in names})
+        promoted = self._promoted(
+            {name: batch[name] for name, answer in said.items() if isinstance(answer, Unreachable)}
+        )
+        said |= {name: answer for name, (_, answer) in promoted.items()}
         faults = {name: answer if isinstance(answer, Problem) else None for name, answer in said.items()}
-        return faults | self._one_by_one({name: by_zone[name] for name, answer in said.items() if answer is False})
+        left = {name: by_zone[name] for name, answer in said.items() if answer is False}
+        return faults | self._led({name: server for name, (server, _) in promoted.items()})._one_by_one(left)
+
+    def _promoted(self, batch: Mapping[str, Update]) -> dict[str, tuple[str, bool]]:
+        """By zone whose primary is silent: another of its servers that takes updates, as people made it the primary.
+
+        One that they did not refuses them, or hands them on to the primary.
+        """
+        found: dict[str, tuple[str, bool]] = {}
+        others = {name: self.estate.zones[name].servers[1:] for name in batch}
+        for server in dict.fromkeys(server for mine in others.values() for server in mine):
+            mine = {name: batch[name] for name in batch if name not in found and server in others[name]}
+            told = self._told(self.estate.hosts[server], mine)
+            found |= {name: (server, answer) for name, answer in told.items() if isinstance(answer, bool)}
+        return found
+
+    def _led(self, primaries: Mapping[str, str]) -> "Rfc2136":
+        """The same where these zones have those primaries."""
+        led = {
+            name: replace(zone, servers=(first, *(one for one in zone.servers if one != first)))
+            for name, first in primaries.items()
+            for zone in [self.estate.zones[name]]
+        }
+        return replace(self, estate=replace(self.estate, zones={**self.estate.zones, **led}))
 
     def _update(self, zone: Zone, changes: Sequence[Change]) -> Update:
         """Without edits where they can't all be made at once."""
@@ -141,13 +168,13 @@ def _right(change: Change, answer: Served | Problem | None) -> bool:
     return isinstance(answer, Served) and answer.values == tuple(sorted(change.after))
 
 
-def proven(zone: Zone, seen: Seen) -> bool:
-    """Whether it is enough what `holds_all` says of that zone: the primary has it, and nobody denies it.
+def proven(seen: Seen) -> bool:
+    """Whether it is enough what `holds_all` says of a zone: somebody has it, and nobody denies it.
 
-    Who is silent may be in the lost datacenter.
+    Who is silent may be in the lost datacenter. Where that is the primary, it is enough that others have it: from the
+    primary, or because one of them was made the primary.
     """
-    at_primary = [there for name, there in seen.items() if name.partition(" ")[0] == zone.primary]
-    return True in at_primary and False not in seen.values()
+    return False not in seen.values() and True in seen.values()
 
 
 def looked(
