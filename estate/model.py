@@ -281,8 +281,7 @@ class Estate:
 
     def promised(self, vhost: Vhost) -> Promise:
         """What its client was promised: its own, else what all are."""
-        own, all_of_them = vhost.promised, self.drp.promised
-        return Promise(own.rpo or all_of_them.rpo, own.rto or all_of_them.rto)
+        return vhost.promised.filled(self.drp.promised)
 
     def partners(self, host: Host) -> tuple[Host, ...]:
         """The other end of a production and twin pair."""
