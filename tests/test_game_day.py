@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 from saved_estate import T0, everything, lab_estate, site
 
 from backups.streams import mirror
-from drp.drills import played
+from drp.drills import played, record
 from drp.drills.chosen import LARGEST, Choice, candidates, choose, people
 from drp.drills.gameday import Outcome, judge, roles, worksheet
+from drp.drive import Hand
 from drp.plan import Observed, Plan, activation
 from effects.journal import Journal
 from estate.model import Estate, Side
 from estate.people import Contact
 from estate.points import FILES, Archive
-from estate.problem import Failed, Refused, Unreachable
+from estate.problem import BadEstate, Failed, Refused, Unmet, Unreachable
+from seawall.cli import run
 
 KEY = ("ssh-ed25519 AAAA",)
 NAMES = ("ada", "bo", "cleo", "dan", "eve")
@@ -135,7 +137,7 @@ def test_everybody_who_takes_part_finds_on_paper_what_there_is_to_do_and_the_oth
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(played, "DRILLS", tmp_path / "drills")
+    monkeypatch.setattr(record, "DRILLS", tmp_path / "drills")
     monkeypatch.setattr(mirror, "MIRROR", tmp_path / "mirror")
     return tmp_path / "drills"
 
@@ -170,11 +172,34 @@ def test_the_choice_is_written_down_before_anybody_looks_and_the_outcome_after_i
         assert [entry.event for entry in Journal(book).entries()] == ["opened"]
         raise Refused("no recovery point", hint="-")
 
-    found = played.play(here, 7, planned)
-    (book,) = kept.glob("game-*/journal.jsonl")
+    name, found = played.play(here, 7, planned)
+    book = kept / name / "journal.jsonl"
     last = Journal(book).entries()[-1]
     assert not found.ok
     assert last.detail["ok"] is False
     assert played.OUTCOME.validate_python(last.detail["outcome"]) == found
-    with pytest.raises(Refused, match="is no DRP host"):
-        played.play(site(tmp_path, "web1"), 7, planned)
+
+
+def test_what_is_typed_reaches_the_twin_and_a_bad_outcome_is_an_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = staffed(lab_estate(tmp_path), {"ada"})
+    asked = list[tuple[str, ...]]()
+
+    def ask(hand: Hand, *words: str) -> dict[str, object]:
+        asked.append(words)
+        found = judged(here, {"ada"})
+        plain = played.OUTCOME.dump_python(found, mode="json")
+        return {"name": "game-x", "ok": found.ok, "faults": found.faults, "outcome": plain,
+                "worksheet": worksheet(here, found)}  # fmt: skip
+
+    monkeypatch.setattr(Hand, "ask", ask)
+    typed = ["drp", "drill", "--estate", str(tmp_path / "estate.toml")]
+    assert run([*typed, "--game-day", "--seed", "7"]) == Unmet.exit_code
+    assert asked == [("game-day", "--seed=7")]
+    said = capsys.readouterr()
+    assert "It would not have worked:" in said.out
+    assert "no order could have been given" in said.err
+    assert run([*typed, "--seed", "7"]) == BadEstate.exit_code
+    assert run([*typed, "--game-day", "--now"]) == BadEstate.exit_code
+    assert len(asked) == 1

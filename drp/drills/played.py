@@ -11,37 +11,34 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from backups import paths
 from backups.site import Site
 from drp import observe
+from drp.drills import record
 from drp.drills.chosen import Choice, choose
 from drp.drills.gameday import Outcome, judge
 from drp.plan import Plan
 from effects.clock import now
 from effects.journal import Journal
-from estate.model import Role
 from estate.points import STAMP
-from estate.problem import Problem, Refused
+from estate.problem import Problem
 
-DRILLS = paths.STATE / "drills"
 KEPT = 60  # game days
 OUTCOME, CHOICE = TypeAdapter(Outcome), TypeAdapter(Choice)
 Observe = Callable[[Site], Plan]
 
 
-def play(site: Site, seed: int, plan: Observe = observe.plan_activation) -> Outcome:
-    """One, with its journal: the choice is written down before anything is looked at. Raises Refused but on a twin."""
-    if site.host.role is not Role.DRP:
-        raise Refused(f"{site.host.name} is no DRP host", hint="from the control machine: seawall drp drill --game-day")
+def play(site: Site, seed: int, plan: Observe = observe.plan_activation, *, typed: bool = False) -> tuple[str, Outcome]:
+    """Its name and outcome. The choice is journalled before anybody looks, and whether its seed was typed."""
     production, twin = observe.pair(site)
     choice = choose(site.estate, production, twin, seed)
-    journal = Journal(DRILLS / fresh(now()) / "journal.jsonl")
-    journal.write("opened", kind="game-day", host=twin.name, choice=CHOICE.dump_python(choice, mode="json"))
+    name, chosen = fresh(now()), CHOICE.dump_python(choice, mode="json")
+    journal = Journal(record.DRILLS / name / "journal.jsonl")
+    journal.write("opened", kind="game-day", host=twin.name, choice=chosen, typed=typed)
     promised = {vhost.domain: site.estate.promised(vhost).rpo for vhost in site.estate.vhosts_on(twin)}
     found = judge(site.estate, choice, _planned(replace(site, without=choice.hosts), plan), promised)
     journal.write("closed", ok=found.ok, faults=found.faults, outcome=OUTCOME.dump_python(found, mode="json"))
     forget()
-    return found
+    return name, found
 
 
 def _planned(site: Site, plan: Observe) -> Plan | str:
@@ -58,5 +55,5 @@ def fresh(at: datetime) -> str:
 
 def forget(kept: int = KEPT) -> None:
     """Remove the oldest, so that no more than that many are left."""
-    for path in sorted(DRILLS.glob("game-*/journal.jsonl"))[:-kept]:
+    for path in sorted(record.DRILLS.glob("game-*/journal.jsonl"))[:-kept]:
         shutil.rmtree(Path(path.parent), ignore_errors=True)

@@ -1,9 +1,13 @@
 """`seawall host drill…`: what a twin does of drills; the unit seawall-drill.service carries them out."""
 
+from secrets import randbelow
+
 import click
 
 from backups.site import Site
-from drp.drills import carry_out, record
+from drp.drills import carry_out, played, record
+from drp.drills.chosen import LARGEST
+from drp.drills.gameday import worksheet
 from effects.run import attempt, run
 from estate.problem import Problem
 from seawall.commands.backup.alarm import alarm
@@ -57,6 +61,22 @@ def watch_drill(name: str) -> None:
 def drills() -> None:
     """Those that came to their end, oldest first, each with its outcome."""
     print_json([record.plain(one) for one in record.drills()])
+
+
+@click.command(name="game-day")
+@click.option("--seed", type=int)
+def game_day(seed: int | None) -> None:
+    """Choose, plan without what was chosen, judge; by chance, or by a seed that somebody typed."""
+    site = Site.here()
+    carry_out.require_idle(site)
+    name, found = played.play(site, randbelow(LARGEST) if seed is None else seed, typed=seed is not None)
+    print_json({
+        "name": name,
+        "ok": found.ok,
+        "faults": found.faults,
+        "outcome": played.OUTCOME.dump_python(found, mode="json"),
+        "worksheet": worksheet(site.estate, found),
+    })  # fmt: skip
 
 
 def _running() -> bool:
