@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pypdf
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -244,8 +245,6 @@ def test_on_paper_it_is_the_same_with_its_picture(evidence: Evidence, tmp_path: 
     html = report.to_html(evidence, paper=True)
     assert "var(--tl" not in html  # what prints knows no variables
     assert "<script" not in html
-    pytest.importorskip("weasyprint")
-    pypdf = pytest.importorskip("pypdf")
     pdf.write(html, tmp_path / "report.pdf")
     pages = pypdf.PdfReader(tmp_path / "report.pdf").pages
     text = " ".join(" ".join(page.extract_text() for page in pages).split())
