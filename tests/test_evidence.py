@@ -249,8 +249,9 @@ def test_on_paper_it_is_the_same_with_its_picture(evidence: Evidence, tmp_path: 
     pages = pypdf.PdfReader(tmp_path / "report.pdf").pages
     text = " ".join(" ".join(page.extract_text() for page in pages).split())
     assert all(word in text for word in ("Where the time went", "shop.example", "Clauses", "files", "prove"))
-    drawn = pages[0].get_contents().get_data()
-    assert b"0.231373 0.435294 0.713725 rg" in drawn  # the colour of the first bar, on the first page
+    drawn = pages[0].get_contents()
+    assert drawn is not None
+    assert b"0.231373 0.435294 0.713725 rg" in drawn.get_data()  # the colour of the first bar, on the first page
 
 
 def test_without_its_library_no_pdf_is_promised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
