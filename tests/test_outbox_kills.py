@@ -22,7 +22,7 @@ from effects.mail import MailServer
 from effects.rest import Service
 
 KILLED = 99
-ACTS = ((Service, "_talk"), (MailServer, "take"), (files, "write"), (files, "sync_directory"), (os, "fsync"),
+ACTS = ((Service, "exchange"), (MailServer, "take"), (files, "write"), (files, "sync_directory"), (os, "fsync"),
         (Path, "rename"), (Path, "replace"), (Path, "unlink"))  # fmt: skip
 MESSAGES = (message(1), message(2))
 
