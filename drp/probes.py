@@ -71,7 +71,7 @@ def _sorted(found: Iterable[Verdict]) -> Verdicts:
 
 def _hosts(estate: Estate, production: Host, twin: Host) -> list[Host]:
     """The pair, its backup servers and name servers; and whoever else stands where production does."""
-    servers = {name for zone in estate.zones.values() for name in zone.servers}
+    servers = {name for zone in estate.zones.values() for name in zone.hosts}
     near = {production.name, twin.name, *production.backup.values(), *servers}
     return [h for h in estate.hosts.values() if h.name in near or h.datacenter == production.datacenter]
 
@@ -85,7 +85,7 @@ def _question(estate: Estate, production: Host, hosts: Sequence[Host]) -> dict[s
     zones = [
         (address, zone.name)
         for zone in estate.zones.values()
-        for server in zone.servers
+        for server in zone.hosts
         for address in estate.hosts[server].addresses
     ]
     pings = [address for host in hosts for address in host.addresses]

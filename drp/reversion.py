@@ -17,7 +17,8 @@ from drp.job import JobKind
 from effects import secrets
 from effects.dns import Served, Server
 from effects.dns_many import rrsets
-from estate.model import Estate, Zone
+from estate.model import Estate
+from estate.secret import Secret
 
 SAID = 4  # records that are named; of the others, how many
 
@@ -85,5 +86,5 @@ def _differences(estate: Estate, place: str, changes: Sequence[Change], port: in
             yield f"{place}: {change.name} {change.rtype} is {shown(answer.values)}, not {shown(change.after)}"
 
 
-def _secret(zone: Zone) -> str:
-    return secrets.resolve(zone.tsig.secret, base=paths.CONFIG)
+def _secret(secret: Secret) -> str:
+    return secrets.resolve(secret, base=paths.CONFIG)

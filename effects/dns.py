@@ -7,6 +7,7 @@ against Knot 3.2 and BIND 9.18.
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
 import dns.exception
@@ -16,11 +17,12 @@ import dns.name
 import dns.query
 import dns.rcode
 import dns.rdatatype
+import dns.resolver
 import dns.tsig
 import dns.update
 
 from effects.clock import now
-from estate.problem import BadEstate, Failed, Problem, Unreachable, Untrusted
+from estate.problem import BadEstate, Failed, Missing, Problem, Unreachable, Untrusted
 
 LIMIT = 3.0  # seconds for one question or one update, connection included
 
@@ -68,6 +70,19 @@ class Served:
 
     values: tuple[str, ...]  # sorted, in presentation format; empty where there is none
     ttl: int | None  # seconds that others keep it; None where there is none
+
+
+@lru_cache(256)  # what was found; a failure is raised, and tried again
+def addresses(name: str) -> tuple[str, ...]:
+    """One IPv4 and one IPv6 address of a host that the world knows, by this machine's resolver. Raises Missing."""
+    try:
+        found = tuple(dns.resolver.Resolver().resolve_name(name, lifetime=LIMIT).addresses())
+    except (OSError, dns.exception.DNSException) as fault:
+        raise Missing(
+            f"the address of {name} can't be found: {fault}",
+            hint=f"dig {name}; look at /etc/resolv.conf, and at the servers of the zone in the estate",
+        ) from None
+    return tuple({":" in address: address for address in sorted(found, key=lambda it: (":" in it, it))}.values())
 
 
 def query(server: Server, name: str, rtype: str, *, timeout: float = LIMIT) -> tuple[str, ...]:

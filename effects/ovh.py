@@ -115,7 +115,7 @@ class Api:
             return NotHeard(said, hint="run the same command again", after=answer.after)
         if answer.status >= 500:
             return Later(said, hint="run the same command again", after=answer.after)
-        if hint := _REMEDIES.get(_code(answer)):
+        if hint := REMEDIES.get(_code(answer)):
             return Untrusted(said, hint=hint)
         if answer.status == 404:
             return Gone(said, hint="look at it in OVH's web interface: does this customer have it?")
@@ -127,7 +127,7 @@ class NotHeard(Later):
 
 
 _NEW = "make a new one with createToken of the API, and put it where the estate says it is kept"
-_REMEDIES = {
+REMEDIES = {
     "INVALID_CREDENTIAL": f"the consumer key is over, or was taken back: {_NEW}",
     "NOT_CREDENTIAL": f"the consumer key is not known: {_NEW}",
     "INVALID_KEY": f"the application key is not known: {_NEW}",

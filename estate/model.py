@@ -18,6 +18,7 @@ from estate.promise import Promise
 from estate.secret import Secret
 from estate.third import ThirdCopy
 from estate.web import Web
+from estate.zones import Ovh, Tsig
 
 VHOSTS = PurePosixPath("/srv/vhosts")  # a directory in it for each
 TLS = PurePosixPath("/etc/seawall/tls")  # likewise, for its certificates
@@ -156,27 +157,24 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
-class Tsig:
-    """A shared key for DNS updates (RFC 8945)."""
-
-    name: str
-    algorithm: str
-    secret: Secret
-
-
-@dataclass(frozen=True, slots=True)
 class Zone:
-    """A DNS zone whose records the DRP may switch by RFC 2136."""
+    """A DNS zone whose records the DRP may switch: by RFC 2136, or through whoever holds it."""
 
     name: str
-    servers: tuple[str, ...]  # host names; the first is the primary and takes the updates
-    tsig: Tsig
+    servers: tuple[str, ...]  # of the estate, the primary, which takes the updates, first; or as the world knows them
+    tsig: Tsig | None  # where the servers are the estate's
     ttl: int  # seconds, of the records that are switched
+    holder: Ovh | None = None  # None: the servers are the estate's
 
     @property
     def primary(self) -> str:
-        """The server that takes updates."""
+        """The server that takes updates, or the first of those of the holder."""
         return self.servers[0]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Those of its servers that are hosts of the estate: all, or none."""
+        return self.servers if self.holder is None else ()
 
 
 @dataclass(frozen=True, slots=True)

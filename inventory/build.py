@@ -14,9 +14,7 @@ from estate.model import (
     Estate,
     Host,
     Slice,
-    Tsig,
     Vhost,
-    Zone,
 )
 from estate.policy import Firewall, Patches, Policy, Ssh
 from estate.web import Web
@@ -31,11 +29,10 @@ from inventory.raw import (
     RawEstate,
     RawFreshness,
     RawHost,
-    RawTsig,
     RawVhost,
-    RawZone,
 )
 from inventory.third_build import third_copy
+from inventory.zones_build import zone
 
 T = TypeVar("T")
 
@@ -54,7 +51,7 @@ def build(raw: RawEstate, base: Path) -> Estate:
             name: Database(name, _sure(database.engine), _sure(database.vhost), _freshness(database.freshness))
             for name, database in raw.databases.items()
         },
-        zones={name: _zone(name, zone) for name, zone in raw.zones.items()},
+        zones={name: zone(name, table) for name, table in raw.zones.items()},
         backup=backups(raw.backup),
         third_copy=None if raw.third_copy is None else third_copy(raw.third_copy),
         drp=drp(_sure(raw.drp)),
@@ -134,11 +131,3 @@ def _policy(raw: RawEstate) -> Policy:
         credentials={name: credential(name, it) for name, it in raw.credentials.items()},
         origins={name: origin(name, it) for name, it in raw.origins.items()},
     )
-
-
-def _zone(name: str, raw: RawZone) -> Zone:
-    return Zone(name, tuple(_sure(raw.servers)), _tsig(_sure(raw.tsig)), raw.ttl)
-
-
-def _tsig(raw: RawTsig) -> Tsig:
-    return Tsig(raw.name, raw.algorithm, raw.secret.secret())

@@ -5,7 +5,7 @@ the faults of the others.
 """
 
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -32,12 +32,12 @@ from inventory.raw_policy import (
 )
 from inventory.raw_secret import RawSecret
 from inventory.raw_third import RawThirdCopy
+from inventory.raw_zones import RawZone
 from inventory.table import Table
 
 Domain = Annotated[str, AfterValidator(words.domain)]
 DatabaseName = Annotated[str, AfterValidator(words.database)]
 OwnedPath = Annotated[str, AfterValidator(words.owned)]
-Algorithm = Literal["hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"]
 
 
 class RawEstateTable(Table):
@@ -130,23 +130,6 @@ class RawDatabase(Table):
     engine: Annotated[Engine, BeforeValidator(words.one_of(Engine))] | None = None
     vhost: str | None = None
     freshness: RawFreshness | None = None
-
-
-class RawTsig(Table):
-    """zones.NAME.tsig"""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
-    algorithm: Algorithm = "hmac-sha256"
-    secret: RawSecret
-
-
-class RawZone(Table):
-    """[zones.NAME]"""
-
-    needs: ClassVar[tuple[str, ...]] = ("servers", "tsig")
-    servers: Annotated[list[str], Field(min_length=1)] | None = None
-    tsig: RawTsig | None = None
-    ttl: Annotated[int, Field(ge=1, le=86_400)] = 60
 
 
 class RawSlice(Table):

@@ -17,7 +17,8 @@ def _within(value: object, place: tuple[str, ...]) -> Iterator[tuple[str, Secret
         yield ".".join(place), value
     elif is_dataclass(value):
         for field in fields(value):
-            yield from _within(getattr(value, field.name), (*place, field.name))
+            inner = place if field.name == "holder" else (*place, field.name)  # its settings stand in the zone's table
+            yield from _within(getattr(value, field.name), inner)
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _within(inner, (*place, f'"{key}"' if "." in str(key) else str(key)))

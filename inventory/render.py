@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from estate.model import Control, Database, Encryption, Estate, Host, Vhost, Zone
+from estate.model import Control, Database, Encryption, Estate, Host, Vhost
 from estate.policy import Limits, Php
 from estate.web import Web
 from inventory.backups_build import plain_backups
@@ -13,6 +13,7 @@ from inventory.hosting_build import plain_hosting
 from inventory.policy_build import plain_policy
 from inventory.raw_secret import plain_secret
 from inventory.third_build import plain_third_copy
+from inventory.zones_build import plain_zone
 
 
 def plain(estate: Estate) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def plain(estate: Estate) -> dict[str, Any]:
         hosts={name: _host(host) for name, host in estate.hosts.items()},
         vhosts={domain: _vhost(vhost) for domain, vhost in estate.vhosts.items()},
         databases={name: _database(db) for name, db in estate.databases.items()},
-        zones={name: _zone(zone) for name, zone in estate.zones.items()},
+        zones={name: plain_zone(zone) for name, zone in estate.zones.items()},
         backup=plain_backups(estate.backup),
         third_copy=None if estate.third_copy is None else plain_third_copy(estate.third_copy),
         drp=plain_drp(estate.drp),
@@ -90,8 +91,3 @@ def _vhost(vhost: Vhost) -> dict[str, Any]:
         sftp=list(vhost.sftp) or None,
         **plain_promise(vhost.promised),
     )
-
-
-def _zone(zone: Zone) -> dict[str, Any]:
-    tsig = {"name": zone.tsig.name, "algorithm": zone.tsig.algorithm, "secret": plain_secret(zone.tsig.secret)}
-    return {"servers": list(zone.servers), "tsig": tsig, "ttl": zone.ttl}

@@ -13,7 +13,7 @@ from estate.policy import Policy
 from estate.problem import BadEstate
 from estate.secret import Secret
 from estate.web import Web
-from inventory import hosting_build
+from inventory import hosting_build, zones_build
 from inventory.channels_build import kept_at, secrets_of
 from inventory.faults import did_you_mean, quoted
 from inventory.loading import load
@@ -40,7 +40,7 @@ def secrets_for(path: Path, host: str) -> dict[str, Secret]:
     estate = load(path)
     mine = _named(estate, host)
     found = {_passphrase(other): other.passphrase for other in _pair(estate, mine)}
-    found |= {_tsig(zone): zone.tsig.secret for zone in _zones(estate, mine)}
+    found |= zones_build.secrets_of(_zones(estate, mine))
     found |= _told_of(estate, mine) | secrets_of(_channels(estate, mine))
     for other in estate.partners(mine):
         found |= hosting_build.secrets_of(other.name, _provider(mine, other))
@@ -51,7 +51,7 @@ def cut(estate: Estate, host: Host) -> Estate:
     """The slice of one host, in memory."""
     pair, zones, vhosts = _pair(estate, host), _zones(estate, host), estate.vhosts_on(host)
     full = {other.name: replace(_with_secret(other), provider=_provider_there(host, other)) for other in pair}
-    servers = {name for other in pair for name in other.backup.values()} | {n for zone in zones for n in zone.servers}
+    servers = {name for other in pair for name in other.backup.values()} | {n for z in zones.values() for n in z.hosts}
     known = {
         name: full.get(name) or _stranger(other)
         for name, other in estate.hosts.items()
@@ -66,7 +66,7 @@ def cut(estate: Estate, host: Host) -> Estate:
         hosts=known,
         vhosts={domain: vhost for domain, vhost in estate.vhosts.items() if domain in domains},
         databases={name: db for name, db in estate.databases.items() if db.vhost in domains},
-        zones={zone.name: replace(zone, tsig=replace(zone.tsig, secret=_kept(_tsig(zone)))) for zone in zones},
+        zones=zones_build.kept_at(SECRETS, zones),
         backup=replace(
             estate.backup,
             heartbeat=_kept(HEARTBEAT) if HEARTBEAT in told else None,
@@ -101,12 +101,12 @@ def _pair(estate: Estate, host: Host) -> tuple[Host, ...]:
     return (host, *estate.partners(host))
 
 
-def _zones(estate: Estate, host: Host) -> tuple[Zone, ...]:
+def _zones(estate: Estate, host: Host) -> dict[str, Zone]:
     """Those that the host may switch: a twin, and the zones of the vhosts it stands ready for."""
     if host.role is not Role.DRP:
-        return ()
+        return {}
     names = [name for vhost in estate.vhosts_on(host) for name in vhost.names]
-    return tuple(z for z in estate.zones.values() if any(n == z.name or n.endswith(f".{z.name}") for n in names))
+    return {z: one for z, one in estate.zones.items() if any(n == z or n.endswith(f".{z}") for n in names)}
 
 
 def _with_secret(host: Host) -> Host:
@@ -137,10 +137,6 @@ def _provider_there(reader: Host, host: Host) -> Hosting | None:
 
 def _passphrase(host: Host) -> str:
     return f"passphrase.{host.name}"
-
-
-def _tsig(zone: Zone) -> str:
-    return f"tsig.{zone.name}"
 
 
 def _kept(name: str) -> Secret:

@@ -7,6 +7,7 @@ from estate.model import VHOSTS, Role, Runtime
 from inventory.draft import Draft, doubles
 from inventory.faults import Fault, Place, quoted
 from inventory.raw import RawVhost
+from inventory.zones_build import check_zones
 
 
 def check_vhosts(draft: Draft) -> Iterator[Fault]:
@@ -20,10 +21,7 @@ def check_vhosts(draft: Draft) -> Iterator[Fault]:
             yield from _check_zones(draft, place, vhost)
     for name, database in draft.raw.databases.items():
         yield from draft.refers(("databases", name, "vhost"), "vhosts", database.vhost)
-    for name, zone in draft.raw.zones.items():
-        for n, server in enumerate(zone.servers or ()):
-            yield from draft.refers_to_host(("zones", name, "servers", n), server, Role.DNS)
-        yield from doubles([(("zones", name, "servers", n), s) for n, s in enumerate(zone.servers or ())], "a server")
+    yield from check_zones(draft)
     yield from _check_unique(draft)
 
 

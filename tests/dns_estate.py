@@ -16,11 +16,11 @@ from estate.model import (
     Role,
     Runtime,
     Tickets,
-    Tsig,
     Vhost,
     Zone,
 )
 from estate.secret import Secret
+from estate.zones import Tsig
 
 SECRET = "c2Vhd2FsbCB0ZXN0cyBvbmx5LCBub3RoaW5nIGVsc2U="
 

@@ -39,6 +39,7 @@ class Ovh:
     ahead: int = 0  # seconds, of its clock
     valid: bool = True  # the consumer key
     granted: tuple[str, ...] = ("GET", "PUT", "POST", "DELETE", "refresh")
+    expires: str | None = None
     asked: list[str] = field(default_factory=list)
     faults: dict[int, str] = field(default_factory=dict)  # by number of the question; "-" before a word: it counts
     before: dict[int, Callable[["Ovh"], None]] = field(default_factory=dict)  # what others do just then
@@ -71,12 +72,20 @@ class Ovh:
             raise Later("OVH does not answer: connection reset")
         return Answer(status, json.dumps(said).encode(), {})
 
-    def _answer(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, Any]:
+    def _answer(  # noqa: PLR0911 - one return an answer
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, Any]:
         if path == "/auth/time":
             return 200, int(time.time()) + self.ahead
         if refused := self._refused(method, path, body or b"", headers):
             status, code, message = refused
             return status, {"errorCode": code, "httpCode": f"{status} Refused", "message": message}
+        if path == "/auth/currentCredential":
+            rules = [
+                {"method": "POST" if it == "refresh" else it, "path": f"/domain/zone/*{'refresh' * (it == 'refresh')}"}
+                for it in self.granted
+            ]
+            return 200, {"status": "validated", "expiration": self.expires, "rules": rules}
         where = unquote(urlsplit(path).path)
         base = f"/domain/zone/{self.zone}"
         if not where.startswith(f"{base}/"):

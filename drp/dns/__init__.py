@@ -1,17 +1,24 @@
 """Point vhosts' names at another host: worked out, then switched zone by zone, then proven on every name server."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
+from drp.dns import rfc2136
+from drp.dns.authorities import authority
 from drp.dns.change import Change, Observed, changes, zone_of
+from drp.dns.ovh import OvhZones
 from drp.dns.provider import Provider
-from drp.dns.rfc2136 import look, served_by, switchable
+from drp.dns.rfc2136 import look, served_by
 from drp.dns.together import Rfc2136, looked, proven
 from estate.model import Estate, Zone
 from estate.problem import Problem
+from estate.secret import Secret
+from estate.zones import Ovh
 
 __all__ = [
     "Change",
     "Observed",
+    "authority",
     "changes",
     "holds_all",
     "look",
@@ -23,20 +30,56 @@ __all__ = [
     "zone_of",
 ]
 
-Secret = Callable[[Zone], str]
+Reveal = Callable[[Secret], str]  # raises as `effects.secrets.resolve`
 
 
-def switch_all(estate: Estate, by_zone: Mapping[str, Sequence[Change]], secret: Secret) -> Mapping[str, Problem | None]:
-    """As `Provider.switch_all`, of whichever provider holds each zone."""
-    return _provider(estate, secret).switch_all(by_zone)
+def switch_all(estate: Estate, by_zone: Mapping[str, Sequence[Change]], secret: Reveal) -> Mapping[str, Problem | None]:
+    """As `Provider.switch_all`, of whichever provider holds each zone, and of all of them at once."""
+    parts: dict[type, dict[str, Sequence[Change]]] = {}
+    for zone, mine in by_zone.items():
+        parts.setdefault(type(estate.zones[zone].holder), {})[zone] = mine
+    with ThreadPoolExecutor(max_workers=len(parts) or 1) as pool:
+        done = pool.map(lambda kind: _provider(kind, estate, secret).switch_all(parts[kind]), parts)
+        return {zone: fault for part in done for zone, fault in part.items()}
 
 
 def holds_all(
-    estate: Estate, by_zone: Mapping[str, Sequence[Change]], secret: Secret, *, port: int = 53
+    estate: Estate, by_zone: Mapping[str, Sequence[Change]], secret: Reveal, *, port: int = 53
 ) -> Mapping[str, Mapping[str, bool | None]]:
-    """As `Provider.holds_all`, of whichever provider holds each zone."""
-    return _provider(estate, secret, port).holds_all(by_zone)
+    """Per zone and authoritative server, by address: True where all its changes stand, False where not, None: silent.
+
+    Whoever holds the zone: what counts is what visitors are told.
+    """
+    return _own(estate, secret, port).holds_all(by_zone)
 
 
-def _provider(estate: Estate, secret: Secret, port: int = 53) -> Provider:
-    return Rfc2136(estate, secret, port)
+def switchable(estate: Estate, zone: Zone, secret: Reveal) -> int:
+    """Seconds that the clock of whoever takes the switch is ahead of this one, where it would be taken from here.
+
+    Changes nothing. Raises as the provider of the zone does.
+    """
+    if isinstance(zone.holder, Ovh):
+        return OvhZones(estate, secret, _standing(estate, secret)).switchable(zone, zone.holder)
+    return rfc2136.switchable(estate, zone, _tsig(zone, secret))
+
+
+def _provider(kind: type, estate: Estate, secret: Reveal) -> Provider:
+    if kind is Ovh:
+        return OvhZones(estate, secret, _standing(estate, secret))
+    return _own(estate, secret)
+
+
+def _own(estate: Estate, secret: Reveal, port: int = 53) -> Rfc2136:
+    return Rfc2136(estate, lambda zone: _tsig(zone, secret), port)
+
+
+def _tsig(zone: Zone, secret: Reveal) -> str:
+    assert zone.tsig is not None, "of zones on servers of the estate alone"
+    return secret(zone.tsig.secret)
+
+
+def _standing(estate: Estate, secret: Reveal) -> Callable[[str, Sequence[Change]], bool]:
+    def standing(zone: str, mine: Sequence[Change]) -> bool:
+        return proven(holds_all(estate, {zone: mine}, secret)[zone])
+
+    return standing

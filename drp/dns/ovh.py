@@ -7,13 +7,26 @@ Where a run dies, the records that it staged stand there unpublished. The next o
 the zone as long as its name servers do not give them out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
 
 from drp.dns.change import Change, shown
 from drp.dns.rfc2136 import below_wildcard
 from drp.dns.staged import Edit, Record, Staged, edits
-from estate.problem import Problem, Refused, Unreachable
+from effects.clock import now
+from effects.ovh import ENDPOINTS, REMEDIES, Api, Keys, Line
+from effects.rest import Service
+from estate.model import Estate, Zone
+from estate.problem import Problem, Refused, Unreachable, Untrusted
+from estate.secret import Secret
+from estate.zones import Ovh
 
+AT_ONCE = 4  # zones: the API counts questions
+LATEST = timedelta(days=7)  # a key that is over so soon is a fault
 HINT = "put the record back in OVH's web interface, or make a new plan: seawall drp plan"
 
 
@@ -109,3 +122,57 @@ def _values(records: Sequence[Record | None]) -> str:
 
 def _named(changes: Sequence[Change]) -> str:
     return ", ".join(f"{change.name} {change.rtype}" for change in changes)
+
+
+@dataclass(frozen=True, slots=True)
+class OvhZones:
+    """Those of an estate. `standing` says whether changes of a zone are what its name servers give out."""
+
+    estate: Estate
+    secret: Callable[[Secret], str]
+    standing: Callable[[str, Sequence[Change]], bool]
+    line: Callable[[str, Path | None], Line] = lambda url, trust: Service("OVH", url, {}, trust)
+
+    def switch_all(self, by_zone: Mapping[str, Sequence[Change]]) -> dict[str, Problem | None]:
+        """As `drp.dns.provider.Provider.switch_all`."""
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            return dict(zip(by_zone, pool.map(self._switched, by_zone, by_zone.values()), strict=True))
+
+    def _switched(self, name: str, changes: Sequence[Change]) -> Problem | None:
+        holder = self.estate.zones[name].holder
+        assert isinstance(holder, Ovh)
+        try:
+            switch(Staged(self._api(holder), name), changes, lambda: self.standing(name, changes))
+        except Problem as fault:
+            return fault
+        return None
+
+    def switchable(self, zone: Zone, holder: Ovh) -> int:
+        """0, for its clock does not matter, where the keys may do all that a switch needs, for a while to come.
+
+        Changes nothing. Raises as `Api.ask`.
+        """
+        said = self._api(holder).ask("GET", "/auth/currentCredential").json
+        over = datetime.fromisoformat(said["expiration"]).astimezone(UTC) if said.get("expiration") else None
+        if over is not None and over < now() + LATEST:
+            raise Untrusted(f"{zone.name}: OVH's consumer key is over at {over}", hint=REMEDIES["INVALID_CREDENTIAL"])
+        rules = [(rule["method"], rule["path"]) for rule in said.get("rules") or ()]
+        if missing := [f"{method} {path}" for method, path in _needed(zone.name) if not _granted(rules, method, path)]:
+            what = f"{zone.name}: OVH's consumer key does not grant {', '.join(missing)}"
+            raise Untrusted(what, hint=REMEDIES["NOT_GRANTED_CALL"])
+        return 0
+
+    def _api(self, holder: Ovh) -> Api:
+        refs = (holder.application_key, holder.application_secret, holder.consumer_key)
+        trust = None if self.estate.drp.trust is None else Path(self.estate.drp.trust)
+        return Api(self.line(ENDPOINTS[holder.endpoint], trust), Keys(*(self.secret(ref) for ref in refs)))
+
+
+def _needed(zone: str) -> list[tuple[str, str]]:
+    base = f"/domain/zone/{zone}"
+    records = [(method, f"{base}/record/1") for method in ("GET", "PUT", "DELETE")]
+    return [("GET", f"{base}/record"), *records, ("POST", f"{base}/record"), ("POST", f"{base}/refresh")]
+
+
+def _granted(rules: Sequence[tuple[str, str]], method: str, path: str) -> bool:
+    return any(method == by and fnmatchcase(path, pattern) for by, pattern in rules)

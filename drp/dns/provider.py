@@ -15,6 +15,3 @@ class Provider(Protocol):
 
         Refused where a record is neither as it was nor as it shall be: a conflict for a human, and nothing is changed.
         """
-
-    def holds_all(self, by_zone: Mapping[str, Sequence[Change]]) -> Mapping[str, Mapping[str, bool | None]]:
-        """Per zone and authoritative server: True where all its changes stand, False where not, None: it is silent."""

@@ -7,10 +7,11 @@ it is shown, and a human decides.
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from drp.dns.authorities import Authority, authority
 from drp.dns.change import Change, Observed, shown, zone_of
 from effects.dns import Edit, Key, Served, Server, may_update, rrset, update
 from estate.model import Estate, Host, Zone
-from estate.problem import Refused, Unreachable
+from estate.problem import Missing, Refused, Unreachable
 
 T = TypeVar("T")
 
@@ -27,10 +28,10 @@ def look(estate: Estate, *, port: int = 53, ttls: dict[tuple[str, str], int] | N
         *first, last = zone.servers
         for server in (server for server in first if server not in silent):
             try:
-                return served_by(estate.hosts[server], name, rtype, port=port)
-            except Unreachable:
+                return served_by(authority(estate, zone, server), name, rtype, port=port)
+            except (Unreachable, Missing):
                 silent.add(server)
-        return served_by(estate.hosts[last], name, rtype, port=port)
+        return served_by(authority(estate, zone, last), name, rtype, port=port)
 
     def observed(name: str, rtype: str) -> tuple[str, ...]:
         if (zone := zone_of(estate, name)) is None:
@@ -49,7 +50,7 @@ def switch(estate: Estate, zone: Zone, changes: Sequence[Change], key_secret: st
     Raises Refused where a record is neither as it was nor as it shall be: a conflict for a human. Raises
     Unreachable, Untrusted and Failed as `effects.dns.update` does.
     """
-    primary, key = estate.hosts[zone.primary], _key(zone, key_secret)
+    primary, key = estate.hosts[zone.primary], key_of(zone, key_secret)
     missing = _of(zone, changes)
     if later := out_of_nothing(missing):
         # Once the wildcard is there again it answers for those that had no record of their own.
@@ -100,11 +101,13 @@ def switchable(estate: Estate, zone: Zone, key_secret: str, *, port: int = 53) -
 
     Changes nothing. Raises as `effects.dns.may_update` does.
     """
-    key = _key(zone, key_secret)
+    key = key_of(zone, key_secret)
     return _at(estate.hosts[zone.primary], port, lambda server: may_update(server, zone.name, key))
 
 
-def _key(zone: Zone, secret: str) -> Key:
+def key_of(zone: Zone, secret: str) -> Key:
+    """As messages are signed with it."""
+    assert zone.tsig is not None, "of zones on servers of the estate alone"
     return Key(zone.tsig.name, zone.tsig.algorithm, secret)
 
 
@@ -138,16 +141,16 @@ def _missing(primary: Host, port: int, changes: Sequence[Change]) -> tuple[Chang
     return tuple(missing)
 
 
-def served_by(host: Host, name: str, rtype: str, *, port: int = 53) -> Served:
+def served_by(host: Host | Authority, name: str, rtype: str, *, port: int = 53) -> Served:
     """What that one server gives out. Raises as `effects.dns.rrset` does."""
     return _at(host, port, lambda server: rrset(server, name, rtype))
 
 
-def _asked(host: Host, port: int, name: str, rtype: str) -> tuple[str, ...]:
+def _asked(host: Host | Authority, port: int, name: str, rtype: str) -> tuple[str, ...]:
     return served_by(host, name, rtype, port=port).values
 
 
-def _at(host: Host, port: int, talk: Callable[[Server], T]) -> T:
+def _at(host: Host | Authority, port: int, talk: Callable[[Server], T]) -> T:
     """Talk to the first address of `host` that answers. Raises Unreachable about the last one."""
     *others, last = (Server(host.name, address, port) for address in host.addresses)
     for server in others:

@@ -10,9 +10,10 @@ from time import monotonic
 from typing import TypeVar
 
 from drp.dns import rfc2136
+from drp.dns.authorities import Authority, authorities
 from drp.dns.change import Change, Observed, zone_of
 from drp.records import REWRITES
-from effects.dns import Key, Served, Server, signing
+from effects.dns import Served, Server, signing
 from effects.dns_many import Question, Update, rrsets, updates
 from estate.model import Estate, Host, Vhost, Zone
 from estate.problem import Problem, Unreachable
@@ -96,7 +97,7 @@ class Rfc2136:
 
     def _update(self, zone: Zone, changes: Sequence[Change]) -> Update:
         """Without edits where they can't all be made at once."""
-        key = Key(zone.tsig.name, zone.tsig.algorithm, self.secret(zone))
+        key = rfc2136.key_of(zone, self.secret(zone))
         signing(key)
         return Update(zone.name, () if rfc2136.out_of_nothing(changes) else rfc2136.edits(changes), key)
 
@@ -112,7 +113,7 @@ class Rfc2136:
 
     def _one_by_one(self, by_zone: ByZone) -> dict[str, Problem | None]:
         """Those that were not as expected. Most often all of it was done before."""
-        seen = self._holds({name: (mine, self.estate.zones[name].servers[:1]) for name, mine in by_zone.items()})
+        seen = self._holds({name: (mine, self._authorities(name)[:1]) for name, mine in by_zone.items()})
         left = [name for name in by_zone if True not in seen[name].values()]
 
         def switched(name: str) -> Problem | None:
@@ -127,33 +128,38 @@ class Rfc2136:
             return dict.fromkeys(by_zone) | dict(zip(left, pool.map(switched, left), strict=True))
 
     def holds_all(self, by_zone: ByZone) -> dict[str, Seen]:
-        """As `drp.dns.provider.Provider.holds_all`, by address: "ns1" and, where it has a second, "ns1 over IPv6".
+        """As `drp.dns.holds_all`, whoever holds them: "ns1" and, where it has a second address, "ns1 over IPv6".
 
         One that answers but does not speak for the zone is False: visitors who ask it do not get there.
         """
-        return self._holds({name: (mine, self.estate.zones[name].servers) for name, mine in by_zone.items()})
+        return self._holds({name: (mine, self._authorities(name)) for name, mine in by_zone.items()})
 
-    def _holds(self, wanted: Mapping[str, tuple[Sequence[Change], Sequence[str]]]) -> dict[str, Seen]:
-        """Of those servers."""
+    def _authorities(self, zone: str) -> Sequence[Authority]:
+        return authorities(self.estate, self.estate.zones[zone])
+
+    def _holds(self, wanted: Mapping[str, tuple[Sequence[Change], Sequence[Authority]]]) -> dict[str, Seen]:
+        """Of those servers. One without an address is silent."""
         asked: dict[Server, list[str]] = {}
         for zone, (_, servers) in wanted.items():
-            for name in servers:
-                for address in self.estate.hosts[name].addresses:
-                    asked.setdefault(Server(name, address, self.port), []).append(zone)
+            for one in servers:
+                for address in one.addresses:
+                    asked.setdefault(Server(one.name, address, self.port), []).append(zone)
         going = {server: zones for server, zones in asked.items() if not self.silent.around(server)}
         found = _answers({at: [(c.name, c.rtype) for z in zones for c in wanted[z][0]] for at, zones in going.items()})
-        verdicts: dict[str, dict[str, bool | None]] = {zone: {} for zone in wanted}
+        verdicts: dict[str, dict[str, bool | None]] = {
+            zone: {one.name: None for one in servers if not one.addresses} for zone, (_, servers) in wanted.items()
+        }
         for server, zones in asked.items():
             for zone in zones:
                 there = _stands(wanted[zone][0], found.get(server, {}))
-                verdicts[zone][self._shown(server)] = there
+                verdicts[zone][_shown(server)] = there
                 if there is None and server in going and server.name != self.estate.zones[zone].primary:
                     self.silent.note(server)
         return {**verdicts}
 
-    def _shown(self, server: Server) -> str:
-        first = server.address == self.estate.hosts[server.name].addresses[0]
-        return server.name if first else f"{server.name} over IPv6"
+
+def _shown(server: Server) -> str:
+    return f"{server.name} over IPv6" if ":" in server.address else server.name
 
 
 def _stands(changes: Sequence[Change], found: Answers) -> bool | None:
@@ -206,10 +212,10 @@ def looked(
 def _first_answers(estate: Estate, wanted: Mapping[Question, Zone], port: int) -> dict[Question, Served | Problem]:
     """By the first address of the first server of its zone that answers."""
     places = {
-        name: [Server(server, address, port) for server in zone.servers for address in estate.hosts[server].addresses]
-        for name, zone in estate.zones.items()
+        zone.name: [Server(one.name, address, port) for one in authorities(estate, zone) for address in one.addresses]
+        for zone in {one.name: one for one in wanted.values()}.values()
     }
-    left = {one: places[zone.name] for one, zone in wanted.items()}
+    left = {one: places[zone.name] for one, zone in wanted.items() if places[zone.name]}
     found: dict[Question, Served | Problem] = {}
     while left:
         first = {one: rest[0] for one, rest in left.items()}

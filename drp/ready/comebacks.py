@@ -63,7 +63,9 @@ def comebacks(estate: Estate, production: Host, twin: Host, known: Known) -> tup
 def losses(estate: Estate, production: Host, twin: Host) -> tuple[Loss, ...]:
     """The host, each datacenter, each backup server, the twin, each name server that takes switches."""
     zones = [zone for vhost in estate.vhosts_on(production) for zone in _zones(estate, vhost)]
-    hosts = dict.fromkeys([production.name, *production.backup.values(), twin.name, *(zone.primary for zone in zones)])
+    hosts = dict.fromkeys(
+        [production.name, *production.backup.values(), twin.name, *(name for zone in zones for name in zone.hosts[:1])]
+    )
     places = dict.fromkeys(estate.hosts[name].datacenter for name in hosts)
     whole = {place: frozenset(h.name for h in estate.hosts.values() if h.datacenter == place) for place in places}
     first, *others = (Loss(name, frozenset({name}), single=True) for name in hosts)

@@ -47,7 +47,7 @@ def _servers(estate: Estate, production: Host) -> list[Host]:
 
 def _name_servers(estate: Estate, production: Host) -> list[Host]:
     """Those of the estate, and not those that are something else as well and are asked already."""
-    known = dict.fromkeys(name for zone in estate.zones.values() for name in zone.servers)
+    known = dict.fromkeys(name for zone in estate.zones.values() for name in zone.hosts)
     return [estate.hosts[name] for name in known if estate.hosts[name].role is Role.DNS]
 
 

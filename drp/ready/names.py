@@ -54,7 +54,7 @@ def behind(zone: Zone, seen: Soas) -> Iterator[Finding]:
         elif isinstance(first, Soa) and soa.serial != first.serial:
             what = f"{zone.name} is at {soa.serial} here and at {first.serial} on {zone.primary}"
             yield critical(server, "lag", what, "look at its transfers and their log; then ask it for a retransfer")
-    if isinstance(first, Soa) and len(zone.servers) > 1:
+    if isinstance(first, Soa) and len(zone.hosts) > 1:
         yield from _sluggish(zone, first)
 
 
@@ -98,7 +98,7 @@ def _forgets(host: Host, zone: Zone, what: str, instead: str) -> Finding:
 
 def together(estate: Estate) -> Iterator[Finding]:
     """Zones whose name servers would be lost at once, or whose primary would be lost with what it points at."""
-    for zone in estate.zones.values():
+    for zone in (zone for zone in estate.zones.values() if zone.hosts):
         places = {estate.hosts[server].datacenter for server in zone.servers}
         if len(places) == 1:
             what = f"all name servers of {zone.name} are in {places.pop()}"

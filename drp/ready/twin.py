@@ -27,7 +27,7 @@ from drp.ready.names import Soa
 from drp.ready.standing_by import Certificate, Room
 from effects import disk, secrets
 from effects.clock import now, wait_until
-from estate.model import Engine, Host, Vhost, Zone
+from estate.model import Engine, Estate, Host, Vhost, Zone
 from estate.points import FILES, Kind, newest
 from estate.problem import Missing, Problem
 
@@ -158,7 +158,7 @@ def _names(site: Site, production: Host, twin: Host) -> Iterator[Finding]:
 
 
 def _switchable(site: Site, zone: Zone) -> int:
-    return dns.switchable(site.estate, zone, secrets.resolve(zone.tsig.secret, base=paths.CONFIG))
+    return dns.switchable(site.estate, zone, lambda secret: secrets.resolve(secret, base=paths.CONFIG))
 
 
 def _soas(site: Site, zone: Zone) -> Mapping[str, Soa | Problem]:
@@ -166,7 +166,7 @@ def _soas(site: Site, zone: Zone) -> Mapping[str, Soa | Problem]:
     found: dict[str, Soa | Problem] = {}
 
     def agree() -> bool:
-        found.update({name: _or_problem(_soa, site.estate.hosts[name], zone) for name in zone.servers})
+        found.update({name: _or_problem(_soa, site.estate, name, zone) for name in zone.servers})
         return len({soa.serial for soa in found.values() if isinstance(soa, Soa)}) <= 1
 
     late = Missing(f"{zone.name} differs", hint="")
@@ -175,11 +175,12 @@ def _soas(site: Site, zone: Zone) -> Mapping[str, Soa | Problem]:
     return found
 
 
-def _soa(host: Host, zone: Zone) -> Soa:
+def _soa(estate: Estate, server: str, zone: Zone) -> Soa:
     """Raises as `dns.served_by`, and Missing where it has none."""
+    host = dns.authority(estate, zone, server)
     values = dns.served_by(host, f"{zone.name}.", "SOA").values
     if not values:
-        raise Missing(f"{host.name} has no SOA of {zone.name}", hint=f"dig @{host.ipv4} {zone.name} SOA")
+        raise Missing(f"{host.name} has no SOA of {zone.name}", hint=f"dig @{host.addresses[0]} {zone.name} SOA")
     _, _, serial, refresh, retry, *_ = values[0].split()
     return Soa(int(serial), int(refresh), int(retry))
 

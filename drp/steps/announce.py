@@ -12,8 +12,8 @@ from drp.step import Each, World
 from drp.steps.base import OfVhost, Together
 from effects import secrets
 from effects.clock import now, wait_until
-from estate.model import Zone
 from estate.problem import Failed, Problem, Refused
+from estate.secret import Secret
 
 FOLLOW = 60.0  # seconds that secondaries have to follow
 
@@ -129,8 +129,8 @@ class Redirecting:
         return {zone: tuple(c for c in every if c.zone == zone) for zone in sorted({c.zone for c in every})}
 
 
-def _secret(zone: Zone) -> str:
-    return secrets.resolve(zone.tsig.secret, base=paths.CONFIG)
+def _secret(secret: Secret) -> str:
+    return secrets.resolve(secret, base=paths.CONFIG)
 
 
 def _evidence(seen: Mapping[str, Mapping[str, bool | None]]) -> str | None:

@@ -19,6 +19,7 @@ from effects.clock import wait_until
 from effects.dns import Key, Server, query
 from estate.model import Estate, Zone
 from estate.problem import Failed, Problem
+from estate.zones import Tsig
 
 KNOT, BIND = "127.0.83.1", "127.0.0.1"  # named listens only on addresses that an interface has
 KEY = Key("seawall.", "hmac-sha256", SECRET)
@@ -35,6 +36,12 @@ class Lab:
 
     def zone(self, name: str = "shop.example") -> Zone:
         return self.estate.zones[name]
+
+    @property
+    def tsig(self) -> Tsig:
+        tsig = self.zone().tsig
+        assert tsig is not None
+        return tsig
 
     def plan(self, name: str = "shop.example", back: tuple[Change, ...] = ()) -> tuple[Change, ...]:
         """From web1 to twin1, or the way back of what was changed."""

@@ -1,0 +1,33 @@
+"""[zones.NAME] as it is written: settings of all providers; `inventory.zones_build` says which belong to one."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from inventory.raw_secret import RawSecret
+from inventory.table import Table
+
+Algorithm = Literal["hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"]
+KeyName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+
+
+class RawTsig(Table):
+    """zones.NAME.tsig"""
+
+    name: KeyName
+    algorithm: Algorithm = "hmac-sha256"
+    secret: RawSecret
+
+
+class RawZone(Table):
+    """[zones.NAME]"""
+
+    needs: ClassVar[tuple[str, ...]] = ("servers",)
+    servers: Annotated[list[str], Field(min_length=1)] | None = None
+    ttl: Annotated[int, Field(ge=1, le=86_400)] = 60
+    provider: Literal["rfc2136", "ovh"] = "rfc2136"
+    tsig: RawTsig | None = None
+    endpoint: Literal["ovh-eu", "ovh-ca", "ovh-us"] | None = None
+    application_key: RawSecret | None = None
+    application_secret: RawSecret | None = None
+    consumer_key: RawSecret | None = None
