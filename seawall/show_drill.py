@@ -1,14 +1,16 @@
 """Drills, as people read them."""
 
 from collections.abc import Sequence
+from textwrap import shorten
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from drp.drills.record import Drill
 from drp.timeline import lasting
 
+LONGEST = 60  # characters of why one failed; --json has all
 OK = {True: Text("came back", "green"), False: Text("FAILED", "bold red")}
 
 
@@ -39,14 +41,14 @@ def drill(done: Drill) -> None:
 
 def listed(known: Sequence[Drill]) -> None:
     """All of them, one a line, newest last."""
-    table = Table("drill", "", "loses at most", "takes at most", "failed", box=None, pad_edge=False)
+    table = Table(Column("drill", no_wrap=True), "", "loses", "takes", "failed", box=None, pad_edge=False)
     for one in known:
         table.add_row(
             one.id,
             OK[one.ok],
             _span(max((v.rpo for v in one.vhosts if v.rpo is not None), default=None)),
             _span(max((v.rto for v in one.vhosts if v.rto is not None), default=None)),
-            ", ".join(one.failed) or "; ".join(one.faults),
+            shorten(", ".join(one.failed) or "; ".join(one.faults), LONGEST, placeholder=" …"),
         )
     Console().print(table)
 

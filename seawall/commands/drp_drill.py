@@ -46,13 +46,13 @@ def drill(  # one option each
     with drive.Hand(estate, drive.twin(estate)) as twin:
         done = drilled(twin, say) if at_once else None
         known = [done] if done and not html else list(map(record.from_plain, twin.ask("drills")))
+    if html is not None and known:
+        html.write_text(page.html(known), encoding="utf-8")
     if listed:
         print_json([record.plain(one) for one in known]) if as_json else show_drill.listed(known)
         return
     if not known:
         raise Missing("there was no drill yet", hint="seawall drp drill --now")
-    if html is not None:
-        html.write_text(page.html(known), encoding="utf-8")
     print_json(record.plain(known[-1])) if as_json else show_drill.drill(known[-1])
     _end(known[-1])
 
