@@ -17,8 +17,7 @@ from backups.vault.keeping import KEY
 from drp import job as jobs
 from drp import notes, tickets
 from drp.evidence.anchors import of_journal
-from drp.incident import DNS, ENDS, WORDS
-from drp.job import Job, incident_of
+from drp.incident import DNS, ENDS
 from effects import files
 from effects.journal import Entry, parse
 from effects.run import attempt
@@ -101,32 +100,3 @@ def _alarm(site: Site, server: Host, why: str) -> None:
     with suppress(Problem):
         tickets.send(tickets.outbox(), site.estate, site.host.name, "alarm", f"head.{why}", what=text,
                      host=site.host.name, at="", )  # fmt: skip
-
-
-def say(site: Site, job: Job) -> None:
-    """A ticket that says how the job ended, with the head; where it did nothing there is nothing to say."""
-    with suppress(Problem, OSError):
-        entries = job.journal.entries()
-        begun = max(n for n, one in enumerate(entries) if one.event == "opened")
-        head = of_journal(site.host.name, job.id, entries)
-        if head is None or not any(one.event in ("done", "failed") for one in entries[begun:]):
-            return
-        plan, last = job.plan, entries[-1]
-        failed = last.detail.get("failed")
-        tickets.send(
-            tickets.outbox(),
-            site.estate,
-            site.host.name,
-            "ended",
-            f"{job.id}.ended-{head.entries}",
-            thread=incident_of(job),
-            topic=f"Disaster recovery of {' and '.join(sorted({plan.source, plan.target}))}",
-            what=WORDS.get(job.kind, job.kind),
-            source=plan.source,
-            target=plan.target,
-            at=last.at.isoformat(timespec="seconds"),
-            verdict="all of it holds" if last.detail.get("ok") else f"failed: {failed}",
-            by=job.by,
-            seal=job.seal,
-            head=head.line,
-        )

@@ -108,9 +108,8 @@ def run(site: Site, job_id: str) -> bool:
     job = jobs.load(job_id)
     with files.locked(jobs.DIRECTORY / "lock", what="another job of the plan"):
         ok = carry_out(for_job(job, site.estate, site.host), World(site, job), job.journal)
-    if not ok:
+    if site.host.role is Role.DRP or not ok:
         ending.tell(site, job)
     if site.host.role is Role.DRP:
-        anchoring.say(site, job)
         anchoring.soon()
     return ok

@@ -1,9 +1,11 @@
-"""How a job ended, told to people where not all of it holds. Nobody waits for it, and no job ends otherwise for it."""
+"""How a job ended, told to people with its journal's head. Nobody waits for it, and no job ends otherwise for it."""
 
 from contextlib import suppress
 
 from backups.site import Site
 from drp import gate, tickets
+from drp.evidence.anchors import of_journal
+from drp.incident import WORDS
 from drp.job import Job, incident_of
 from estate.problem import Problem
 
@@ -11,27 +13,33 @@ LINES = 20  # of what does not hold; the journal has all
 
 
 def tell(site: Site, job: Job) -> None:
-    """Once for each time that it closed without holding; not where people cancelled it."""
-    entries = job.journal.entries()
-    if not entries or entries[-1].event != "closed" or gate.closed(job.directory):
-        return
-    last = entries[-1]
-    since = max((n for n, entry in enumerate(entries) if entry.event == "opened"), default=0)
-    failed = [f"{e.step} {e.subject}: {e.detail.get('error')}" for e in entries[since:] if e.event == "failed"]
-    stopped = last.detail.get("stopped")
-    with suppress(Problem):  # a full disk: whoever follows the job sees the same
+    """Once for each time that it closed; not where it found all as it shall be, nor where people cancelled it."""
+    with suppress(Problem, OSError):  # a full disk, a broken chain: whoever follows the job sees the same
+        entries = job.journal.entries()
+        since = max(n for n, entry in enumerate(entries) if entry.event == "opened")
+        run, last = entries[since:], entries[-1]
+        idle = all(entry.event not in ("done", "failed") for entry in run)
+        head = of_journal(site.host.name, job.id, entries)
+        if last.event != "closed" or idle or head is None or (not last.detail["ok"] and gate.closed(job.directory)):
+            return
+        failed = [f"{e.step} {e.subject}: {e.detail.get('error')}" for e in run if e.event == "failed"]
+        stopped = last.detail.get("stopped")
         tickets.send(
             tickets.outbox(),
             site.estate,
             site.host.name,
-            "failed",
+            "ended",
             f"{job.id}.ended.{last.number}",
             thread=incident_of(job),
             topic=tickets.topic(job.plan.source, job.plan.target),
-            job=job.id,
+            what=WORDS.get(job.kind, job.kind),
+            source=job.plan.source,
+            target=job.plan.target,
+            ok=last.detail["ok"],
             failed=failed[:LINES],
             stopped=", ".join(stopped) if isinstance(stopped, list) else "",
             by=job.by,
             seal=job.seal,
             at=last.at.isoformat(timespec="seconds"),
+            head=head.line,
         )

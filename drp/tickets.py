@@ -44,7 +44,7 @@ def send(  # one message, every part of it named
 ) -> str:
     """Say `key` once, as part of the incident `thread`, which is `topic`. The evidence, as `sent` gives it.
 
-    `kind` is activated, returned, cancelled (`values` are domain, source, target, at, loss, by, seal), failed,
+    `kind` is activated, returned, cancelled (`values` are domain, source, target, at, loss, by, seal), ended,
     credential or alarm. Raises Failed where it can't be written.
     """
     text = written(estate, kind, key, **values)

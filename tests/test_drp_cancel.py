@@ -101,7 +101,7 @@ def test_production_resumes_by_that_order_and_is_restored_by_none_of_it(world: W
     assert begin.accept(world.site, text) == resume
 
 
-def test_people_are_told_of_each_end_that_does_not_hold_and_of_no_other(world: World, tmp_path: Path) -> None:
+def test_people_are_told_of_each_end_once_and_not_of_one_that_they_asked_for(world: World, tmp_path: Path) -> None:
     box, wrong = tickets.outbox(), Write(tmp_path, "docs.example", broken=("docs.example",))
     for _ in range(2):
         assert not carry_out([Write(tmp_path, "shop.example"), wrong], world, world.job.journal)
@@ -112,6 +112,7 @@ def test_people_are_told_of_each_end_that_does_not_hold_and_of_no_other(world: W
     assert first.thread == second.thread == world.job.id
     assert "Stopped: docs.example" in first.text
     assert "docs.example can't be written" in first.text
+    assert world.job.journal.entries()[-1].digest in second.text
     cancel(world.site)
     carry_out([wrong], world, world.job.journal)
     ending.tell(world.site, world.job)

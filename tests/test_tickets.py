@@ -60,7 +60,7 @@ def test_a_ticket_says_what_happened_and_is_said_once(box: Outbox, estate: Estat
     assert box.waiting() == (first,)
 
 
-@pytest.mark.parametrize("kind", ["activated", "returned", "ended"])
+@pytest.mark.parametrize("kind", ["activated", "returned", "cancelled"])
 def test_every_kind_names_site_hosts_and_who_ordered_it(kind: str, box: Outbox, estate: Estate) -> None:
     tickets.send(box, estate, "twin1", kind, "key", **VALUES)
     (said,) = box.waiting()

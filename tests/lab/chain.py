@@ -86,7 +86,7 @@ def prepare(lab: Lab) -> None:
     good(typed(lab, "harden", "--json"))
     good(install(lab))
     late = Failed("the scheduler never took its first archives", hint="journalctl -u seawall-backup on web1")
-    wait_until(lambda: on(lab, "web1", "backup", "status").ok, timeout=120, late=late)
+    wait_until(lambda: on(lab, "web1", "backup", "status").ok, timeout=400, late=late)
 
 
 def archives(lab: Lab) -> set[tuple[str, str]]:
