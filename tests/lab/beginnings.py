@@ -36,7 +36,7 @@ def installed() -> Beginning:
     with own_lab(HOSTS, above=hardened()) as made:
         good(install(made))
         late = Failed("the scheduler never took its first archives", hint="journalctl -u seawall-backup on web1")
-        wait_until(lambda: on(made, "web1", "backup", "status").ok, timeout=180, late=late, every=1)
+        wait_until(lambda: on(made, "web1", "backup", "status").ok, timeout=400, late=late, every=1)
         made.run("web1", "systemctl stop seawall-backup")  # not in the middle of the next
         made.run("twin1", "systemctl stop seawall-keeper")
         kept.keep(made, _house() / "installed")

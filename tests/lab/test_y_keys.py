@@ -78,7 +78,7 @@ def room(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Room:
     assert "sealed" in said.err
     late = Failed("the scheduler never took its first archives", hint="journalctl -u seawall-backup on web1")
     both = lambda: on(lab, "web1", "backup", "list").out.count("web1.files.") >= 2  # noqa: E731
-    wait_until(both, timeout=240, late=late, every=1)
+    wait_until(both, timeout=400, late=late, every=1)
     return found
 
 

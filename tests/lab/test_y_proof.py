@@ -51,7 +51,7 @@ def lab() -> Iterator[Lab]:
     with own_lab(HOSTS, above=hardened()) as made:
         assert typed(made, "install", "--json", "--wheels", toolkit()).ok
         late = Failed("no first archives", hint="journalctl -u seawall-backup on web1")
-        wait_until(lambda: len(saved(made)) >= 6, timeout=180, late=late, every=1)
+        wait_until(lambda: len(saved(made)) >= 6, timeout=400, late=late, every=1)
         assert made.run("web1", "systemctl stop seawall-backup").ok  # only these tests move the world
         yield made
 
