@@ -11,6 +11,7 @@ from typing import Any
 from backups.site import Site
 from drp import epochs, gate, orders
 from drp import job as jobs
+from drp.incident import DNS
 from drp.job import Job, JobKind
 from drp.orders import Signed
 from drp.plan import Move, Plan
@@ -18,7 +19,6 @@ from effects.clock import now, wait_until
 from effects.run import attempt, run
 from estate.problem import Failed, Problem, Refused
 
-DNS = "dns"  # the step after which the world may know
 PATIENCE = 20.0  # seconds for the step that is under way; then it is killed, which a step must bear
 
 

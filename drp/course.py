@@ -28,7 +28,10 @@ class Course:
 
     def hold(self, *steps: Step) -> None:
         """Make these, all of one kind, hold. One that fails stops its own vhosts and no other."""
-        missing = self._begun(self._open("held", steps, lambda group: group.proofs(self._world)))
+        missing = self._open("held", steps, lambda group: group.proofs(self._world))
+        if not missing:  # nothing begins, so whether anything may need not be asked
+            return
+        missing = self._begun(missing)
         acted = self._open("", missing, lambda group: group.act(self._world))
         for step in self._open("done", acted, lambda group: group.proofs(self._world)):
             self._end(step, "failed", self._hollow(step))

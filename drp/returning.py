@@ -17,14 +17,13 @@ from datetime import datetime
 from backups.site import Site
 from drp import job as jobs
 from drp import observe, streamed, web
+from drp.incident import FREEZE
 from drp.job import Job, JobKind
 from drp.plan import Plan
 from effects.clock import now
 from estate.model import Engine
 from estate.points import Archive, recovery_point
 from estate.problem import Missing, Refused
-
-FREEZE = "freeze"  # the step of withdraw from which on nobody writes
 
 
 def ahead(withdrawn: Job) -> Job | None:
