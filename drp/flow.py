@@ -84,8 +84,10 @@ class _Stages:
         left, lock = [len(brought)], Lock()
 
         def count(one: Future[None]) -> None:
-            if one.cancelled() or one.exception() is not None:
-                _end(walker, one)
+            if one.cancelled():
+                return  # the flow is over
+            if fault := one.exception():
+                _end(walker, fault)
             with lock:
                 left[0] -= 1
                 there = left[0] == 0
@@ -122,8 +124,7 @@ class _Stages:
                 self.on(walker)
         except BaseException as fault:  # handed to whoever waits for the flow
             for walker in walkers:
-                if not walker.over.done():
-                    walker.over.set_exception(fault)
+                _end(walker, fault)
 
 
 class _Stage:
@@ -151,7 +152,7 @@ def _pool(pools: ExitStack, workers: int) -> ThreadPoolExecutor:
     return pool
 
 
-def _end(walker: _Walker, one: Future[None]) -> None:
-    """What the lanes can't go on from ends the flow."""
-    if not walker.over.done() and not one.cancelled():
-        walker.over.set_exception(one.exception())
+def _end(walker: _Walker, fault: BaseException) -> None:
+    """What nobody can go on from ends the flow."""
+    if not walker.over.done():
+        walker.over.set_exception(fault)
