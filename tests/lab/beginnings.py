@@ -8,7 +8,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 
-from chain import good, install, on
+from chain import LOOK, good, install, on, thin
 from hardening import counted, own_lab, own_name
 
 from effects.clock import wait_until
@@ -25,6 +25,7 @@ Beginning = tuple[Path, ...]
 def hardened() -> Beginning:
     """All of HOSTS, hardened as the lab's estate says."""
     with own_lab(HOSTS) as made:
+        thin(made)
         counted(made, *MANAGED)
         kept.keep(made, _house() / "hardened")
     return (_house() / "hardened",)
@@ -36,7 +37,7 @@ def installed() -> Beginning:
     with own_lab(HOSTS, above=hardened()) as made:
         good(install(made))
         late = Failed("the scheduler never took its first archives", hint="journalctl -u seawall-backup on web1")
-        wait_until(lambda: on(made, "web1", "backup", "status").ok, timeout=400, late=late, every=1)
+        wait_until(lambda: on(made, "web1", "backup", "status").ok, timeout=400, late=late, every=LOOK)
         made.run("web1", "systemctl stop seawall-backup")  # not in the middle of the next
         made.run("twin1", "systemctl stop seawall-keeper")
         kept.keep(made, _house() / "installed")

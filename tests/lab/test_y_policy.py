@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from beginnings import hardened
-from chain import THERE, fault, good, install, on
+from chain import LOOK, THERE, fault, good, install, on
 from hardening import own_lab
 
 from effects.clock import now, wait_until
@@ -56,7 +56,7 @@ def lab() -> Iterator[Lab]:
         good(install(made))
         made.halt("twin1")
         late = Failed("the first archives were never taken", hint="journalctl -u seawall-backup on web1")
-        wait_until(lambda: on(made, "web1", "backup", "status").ok, timeout=400, late=late, every=1)
+        wait_until(lambda: on(made, "web1", "backup", "status").ok, timeout=400, late=late, every=LOOK)
         made.run("web1", f"systemctl stop {SCHEDULER}")
         yield made
 
