@@ -79,8 +79,8 @@ def activate(lab: Lab, estate: Estate) -> list[Entry]:
     seen: list[Entry] = []
     with drive.Hand(estate, estate.hosts["twin1"]) as twin:
         signed = ordered(lab, estate, twin, "activate")
-        job = drive.begin(twin, drive.JobKind.ACTIVATE, signed, signed.order.seal)
-        closed = twin.follow(job, lambda _, one: seen.append(one))
+        begun = drive.begin(twin, drive.JobKind.ACTIVATE, signed, signed.order.seal)
+        closed = twin.follow(begun, lambda _, one: seen.append(one))
     assert closed["ok"], closed
     lab.heal("limburg")
     return seen

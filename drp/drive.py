@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -30,6 +31,15 @@ Show = Callable[[str, Entry], None]
 Watch = Callable[[str, Sequence[Entry], Mapping[str, Any]], None]  # a host, its journal, and what else it said
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A job as a host was told to begin it."""
+
+    job: str
+    entries: int  # that its journal had before
+    closed: Mapping[str, Any] | None  # what the last of them says, where nothing is left to be done
+
+
 class Hand:
     """One managed host that is asked and told, over ssh."""
 
@@ -53,15 +63,23 @@ class Hand:
             raise _as_problem(self.host, result.code, result.err)
         return json.loads(result.out)
 
-    def follow(self, job: str, show: Show, watch: Watch | None = None) -> dict[str, Any]:
-        """Start or continue `job`, show every entry as it is written, and return what the last one says.
+    def begun(self, *words: str, stdin: str | None = None) -> Begun | None:
+        """The job that is said to have begun there; None where there is none to begin."""
+        answer = self.ask(*words, stdin=stdin)
+        return Begun(**answer) if answer["job"] else None
+
+    def begin(self, *words: str, stdin: str | None = None) -> Begun:
+        """As `begun`, where there is always one."""
+        return Begun(**self.ask(*words, stdin=stdin))
+
+    def follow(self, begun: Begun, show: Show, watch: Watch | None = None) -> dict[str, Any]:
+        """Show every entry of a job as it is written, and return what the last one says.
 
         A broken connection is made anew: the job does not depend on it. Raises Unreachable after PATIENCE.
         """
-        started = self.ask("start", job)
-        if started["closed"] is not None:
-            return dict(started["closed"])
-        since = started["entries"]
+        if begun.closed is not None:
+            return dict(begun.closed)
+        job, since = begun.job, begun.entries
         heard = time.monotonic()
         copied, text = _Copied(self, job), ""
         while True:
@@ -149,25 +167,25 @@ def production(estate: Estate) -> Host:
     return mine[0]
 
 
-def begin(hand: Hand, kind: JobKind, signed: Signed | None, seal: str = "") -> str:
-    """The job that order begins there; without one, the job that was begun."""
+def begin(hand: Hand, kind: JobKind, signed: Signed | None, seal: str = "") -> Begun:
+    """The job that order begins there; without one, the job that was begun. A withdrawal is only ordered so, since
+    others come first: `start` lets it begin."""
     stdin = "\n" if signed is None else SIGNED.dump_json(signed).decode()
-    job: str = hand.ask("begin", str(kind), f"--seal={seal}", stdin=stdin)["job"]
-    return job
+    return hand.begin("begin", str(kind), f"--seal={seal}", stdin=stdin)
 
 
 def bring_home(away: Hand, home: Hand, signed: Signed | None, show: Show, watch: Watch | None = None) -> dict[str, Any]:
     """A whole return: ahead, warm, withdraw, restore, redirect. Each begins when the one before closed well."""
-    withdraw = begin(away, JobKind.WITHDRAW, signed)
+    withdraw = begin(away, JobKind.WITHDRAW, signed).job
     closed = _warmed(away, home, withdraw, show, watch)
     if closed["ok"]:
-        closed = away.follow(withdraw, show, watch)
+        closed = away.follow(away.begin("start", withdraw), show, watch)
     if closed["ok"]:
-        restore = home.ask("accept", stdin=json.dumps(away.ask("restoration", withdraw)))["job"]
+        restore = home.begin("accept", stdin=json.dumps(away.ask("restoration", withdraw)))
         closed = home.follow(restore, show, watch)
         if closed["ok"]:
-            closed = away.follow(away.ask("redirect", withdraw)["job"], show, watch)
-        _note_head(away, home, restore)  # last: visitors wait for what is before
+            closed = away.follow(away.begin("redirect", withdraw), show, watch)
+        _note_head(away, home, restore.job)  # last: visitors wait for what is before
     return closed
 
 
@@ -185,19 +203,19 @@ def call_off(away: Hand, home: Hand, signed: Signed | None, show: Show, watch: W
     cancel = begin(away, JobKind.CANCEL, signed)
     closed = away.follow(cancel, show, watch)
     if closed["ok"]:
-        resume = home.ask("accept", stdin=json.dumps(away.ask("resumption", cancel)))["job"]
+        resume = home.begin("accept", stdin=json.dumps(away.ask("resumption", cancel.job)))
         closed = home.follow(resume, show, watch)
     return closed
 
 
 def _warmed(away: Hand, home: Hand, withdraw: str, show: Show, watch: Watch | None) -> dict[str, Any]:
     """All that is done while the twin serves; nothing where it does not any more."""
-    ahead = away.ask("ahead", withdraw)["job"]
+    ahead = away.begun("ahead", withdraw)
     if ahead is None:
         return {"ok": True}
     closed = away.follow(ahead, show, watch)
     if closed["ok"]:
-        warm = home.ask("accept", stdin=json.dumps(away.ask("warming", withdraw)))["job"]
+        warm = home.begin("accept", stdin=json.dumps(away.ask("warming", withdraw)))
         closed = home.follow(warm, show, watch)
     return closed
 

@@ -54,12 +54,12 @@ def activate(path: Path, seal: str, detach: bool, as_json: bool, **wish: Any) ->
     estate = load(path)
     with drive.Hand(estate, drive.twin(estate)) as twin:
         signed = ordered(twin, estate, "activate", seal, Wish(**wish))
-        job = drive.begin(twin, JobKind.ACTIVATE, signed, seal or (signed.order.seal if signed else ""))
+        begun = drive.begin(twin, JobKind.ACTIVATE, signed, seal or (signed.order.seal if signed else ""))
         if detach:
-            click.echo(f"{twin.host.name} carries out {job}; watch it with the same command without --detach")
+            click.echo(f"{twin.host.name} carries out {begun.job}; watch it with the same command without --detach")
             return
-        with show_course.shown(f"{job} on {twin.host.name}") as (entry, watch):
-            closed = twin.follow(job, entry, watch)
+        with show_course.shown(f"{begun.job} on {twin.host.name}") as (entry, watch):
+            closed = twin.follow(begun, entry, watch)
     end(closed, as_json)
 
 

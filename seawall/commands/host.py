@@ -122,15 +122,17 @@ def begin_command(kind: str, seal: str) -> None:
         job = cancelling.cancellation(site, signed)
     else:
         job = begin.activation(site, seal, signed) if kind == "activate" else begin.withdrawal(site, signed)
-    print_json({"job": job.id})
+    _begin(job, at_once=job.kind is not jobs.JobKind.WITHDRAW)
 
 
 @command.command()
 @click.argument("withdrawn")
 def ahead(withdrawn: str) -> None:
-    """The job that comes before it; none where it has frozen something already."""
-    job = returning.ahead(jobs.load(withdrawn))
-    print_json({"job": job and job.id})
+    """Begin the job that comes before it; none where it has frozen something already."""
+    if job := returning.ahead(jobs.load(withdrawn)):
+        _begin(job)
+    else:
+        print_json({"job": None})
 
 
 @command.command()
@@ -151,15 +153,15 @@ def restoration(withdrawn: str) -> None:
 
 @command.command()
 def accept() -> None:
-    """Take a job over from standard input."""
-    print_json({"job": begin.accept(Site.here(), sys.stdin.read()).id})
+    """Take a job over from standard input, and begin it."""
+    _begin(begin.accept(Site.here(), sys.stdin.read()))
 
 
 @command.command()
 @click.argument("withdrawn")
 def redirect(withdrawn: str) -> None:
-    """Order the last job of a return."""
-    print_json({"job": returning.redirection(jobs.load(withdrawn)).id})
+    """Begin the last job of a return."""
+    _begin(returning.redirection(jobs.load(withdrawn)))
 
 
 @command.command()
@@ -178,16 +180,20 @@ def resumption(cancelled: str) -> None:
 @command.command()
 @click.argument("job_id")
 def start(job_id: str) -> None:
-    """Hand a job to systemd; says how many journal entries there were before.
+    """Begin a job that was ordered, or continue it."""
+    _begin(jobs.load(job_id))
+
+
+def _begin(job: jobs.Job, *, at_once: bool = True) -> None:
+    """Hand it to systemd, in the same breath as it was ordered: visitors wait. Says how many entries there were before.
 
     A restore that closed well is not begun again: production serves from it by now.
     """
-    job = jobs.load(job_id)
     entries = job.journal.entries()
     over = job.kind is jobs.JobKind.RESTORE and jobs.closed_well(job.journal)
-    if not over:
+    if at_once and not over:
         job.start()
-    print_json({"entries": len(entries), "closed": dict(entries[-1].detail) if over else None})
+    print_json({"job": job.id, "entries": len(entries), "closed": dict(entries[-1].detail) if over else None})
 
 
 @command.command()

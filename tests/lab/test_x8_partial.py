@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from chain import SITES, add_row, fault, good, on, prepare, rows, typed
-from test_x3_recovery import activate, jobs, served
+from test_x3_recovery import activate, by, jobs, served
 
 from effects.clock import now, wait_until
 from estate.problem import Failed
@@ -70,6 +70,11 @@ def test_the_others_join_it_and_what_it_wrote_meanwhile_stays(lab: Lab, before: 
     fault(typed(lab, "drp", "plan", f"--vhost={LEDGER}"), 6, LEDGER, "served already")
     plan = planned(lab)
     assert sorted(move["domain"] for move in plan["plan"]["moves"]) == sorted(REST)
+    left = typed(lab, "drp", "activate", f"--seal={plan['seal']}", *by(lab), "--detach")
+    assert left.ok, left.err[-3000:]
+    journal = f"/var/lib/seawall/drp/activate-{plan['seal'][:12]}/journal.jsonl"
+    late = Failed("nobody watches, and it does not come to its end", hint="journalctl -u 'seawall-drp@*' on twin1")
+    wait_until(lambda: lab.run("twin1", f"tail -n 1 {journal} | grep closed").ok, timeout=120, late=late, every=0.5)
     done = activate(lab, plan["seal"])
     assert done.ok, done.err[-3000:]
     served(lab, "twin1", *SITES)
