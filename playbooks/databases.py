@@ -13,7 +13,6 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from playbooks.operations import File, ask, files, held, notice
-from playbooks.watch import known
 from templates import render
 
 MARIADB = "/etc/mysql/mariadb.conf.d/70-seawall.cnf"
@@ -34,7 +33,6 @@ def databases() -> None:
         bound = render("postgresql.conf.j2", keep_mb=data.stream_keep_mb)
         files(name="PostgreSQL: bound of its slots", wanted=lambda: _clusters(bound))
         reloaded_postgresql(name="PostgreSQL: goes by it", keep_mb=data.stream_keep_mb)
-    known(name="databases: this run is known")
 
 
 @operation()

@@ -10,7 +10,6 @@ from effects.onhost.fence import FLAGS
 from estate.model import Role
 from playbooks.install import UNITS
 from playbooks.operations import File, Unit, files, units
-from playbooks.watch import known
 from templates import render
 
 GUARD, BOOT, TIMER = "seawall-fence.service", "seawall-fence-boot.service", "seawall-fence.timer"
@@ -26,7 +25,6 @@ def fence() -> None:
     files(name="fence: units, conditions", wanted=wanted)
     runs = [Unit(name, (str(UNITS / GUARD), str(UNITS / name), *conditions), act="restart") for name in mine[1:]]
     units(name="fence: the guard", wanted=runs)
-    known(name="fence: this run is known")
 
 
 def _conditions() -> dict[str, File]:

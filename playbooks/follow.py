@@ -15,7 +15,6 @@ from playbooks.followed import ACCOUNT
 from playbooks.install import UNITS
 from playbooks.operations import File, Unit, files, no_units, show, units
 from playbooks.schedule import PROGRAMS
-from playbooks.watch import known
 from templates import render
 
 SERVICE = "seawall-replica.service"
@@ -38,7 +37,6 @@ def follow() -> None:
     units(name="replicas: the way to production", wanted=sockets)
     read = (str(UNITS / SERVICE), "/etc/seawall/estate.json", PROGRAMS)
     units(name="replicas: what tends them", wanted=[Unit(SERVICE, read, act="restart")])
-    known(name="replicas: this run is known")
 
 
 @operation()

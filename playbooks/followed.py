@@ -14,7 +14,6 @@ from pyinfra.context import host
 from playbooks.install import TOOLKIT
 from playbooks.key_server import home, keepers
 from playbooks.operations import File, ask, files, held
-from playbooks.watch import known
 
 ACCOUNT = "replica-twin"
 COMMAND = f"{TOOLKIT}/bin/python -I -m effects.onhost.relay"
@@ -44,7 +43,6 @@ def followed() -> None:
         users(name="replication: users of the database servers", engines=data.engines)
     else:
         files(name="replication: nobody's key", wanted={}, absent=[keys])
-    known(name="replication: this run is known")
 
 
 @operation()

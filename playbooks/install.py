@@ -18,7 +18,6 @@ from estate.model import Role
 from playbooks.databases import databases
 from playbooks.guard import STATE
 from playbooks.operations import Directory, File, Unit, ask, directories, files, units
-from playbooks.watch import known
 from templates import render
 
 TOOLKIT = "/opt/seawall"
@@ -49,7 +48,6 @@ def install() -> None:
         _client(data.name, data.slice, data.known_hosts, data.secrets)
         databases()
         _services()
-    known(name="toolkit: this run is known")
 
 
 def _toolkit(wheels: Path) -> None:

@@ -13,7 +13,6 @@ from playbooks.install import TOOLKIT
 from playbooks.operations import File, Unit, files, units
 from playbooks.pairs import Pair, home, pairs
 from playbooks.vault import Keys
-from playbooks.watch import known
 from templates import render
 
 STREAMS = "/srv/streams"
@@ -34,7 +33,6 @@ def stream_vault() -> None:
         path: File(render(f"{unit}.j2", program=PROGRAM, streams=STREAMS)) for unit, path in paths.items()
     })  # fmt: skip
     units(name="streams: they are forgotten in time", wanted=[Unit(TIMER, tuple(paths.values()), act="restart")])
-    known(name="streams: this run is known")
 
 
 def users(client: str) -> tuple[str, str]:

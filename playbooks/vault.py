@@ -17,7 +17,6 @@ from playbooks.install import FORGET, TOOLKIT, forgotten
 from playbooks.operations import Directory, File, directories, files
 from playbooks.pairs import Pair, home, pairs
 from playbooks.third import third_copy
-from playbooks.watch import known
 
 REPOSITORIES = "/srv/borg"
 FENCES = str(fence.ROOT)
@@ -39,7 +38,6 @@ def vault() -> None:
         FORGET: File(forgotten(f"{REPOSITORIES}/*/*")),
     })  # fmt: skip
     third_copy()
-    known(name="backup server: this run is known")
 
 
 def _fence(client: str) -> Directory:

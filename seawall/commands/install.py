@@ -105,7 +105,7 @@ def _require_pairs(estate: Estate, vaults: Sequence[Host]) -> None:
 def _round(
     hosts: Sequence[Any], deploys: Sequence[str], progress: Progress, *, dry_run: bool = False
 ) -> dict[str, Outcome]:
-    outcomes = drive(hosts, deploys, dry_run=dry_run, on_event=progress.see)
+    outcomes = drive(hosts, [*deploys, "known"], dry_run=dry_run, on_event=progress.see)
     check(outcomes)
     return outcomes
 
