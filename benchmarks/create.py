@@ -53,7 +53,7 @@ def here(folder: Path) -> Here:
     paths.STATUS, manifest.WHERE = folder / "state/backup.json", folder / "state/host"
     take.ALWAYS = (str(folder / "live"),)
     found = a_site(folder)
-    return Here(found.estate, found.host, folder)
+    return Here(found.estate, found.host, folder=folder)
 
 
 def engine(folder: Path, turn: int) -> None:

@@ -22,6 +22,7 @@ from threading import Event, Thread
 
 import lab as labs
 from drp import drive
+from drp.job import JobKind
 from drp.orders import NAMESPACE, Signed
 from effects import signatures
 from effects.journal import Entry, parse
@@ -112,7 +113,7 @@ def activate(lab: Lab, estate: Estate) -> str:
     lab.cut("limburg")
     with drive.Hand(estate, estate.hosts["twin1"]) as twin:
         signed = ordered(lab, estate, twin, "activate")
-        closed = twin.follow(drive.begin(twin, drive.JobKind.ACTIVATE, signed, signed.order.seal), _quiet)
+        closed = twin.follow(drive.begin(twin, JobKind.ACTIVATE, signed, signed.order.seal), _quiet)
     assert closed["ok"], closed
     lab.heal("limburg")
     return state(lab, "twin1")

@@ -76,10 +76,8 @@ def delta(steps: Mapping[str, Sequence[Act]]) -> float:
 
 def measured(lab: Lab, estate: Estate) -> bool:
     """One round; whether it kept both promises."""
-    lab.cut("limburg")
+    activate(lab, estate)
     with drive.Hand(estate, estate.hosts["twin1"]) as twin, drive.Hand(estate, estate.hosts["web1"]) as home:
-        activate(lab, estate, twin, kill=False)
-        lab.heal("limburg")
         found_at(lab, "twin1")
         writer.start(lab, every=0.1)
         ask_all(lab)

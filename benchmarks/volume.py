@@ -20,6 +20,7 @@ from datetime import datetime
 import lab as labs
 from benchmarks.kills import go_home, ordered
 from drp import drive
+from drp.job import JobKind
 from effects.journal import Entry
 from estate.model import Estate
 from inventory import load
@@ -79,7 +80,7 @@ def activate(lab: Lab, estate: Estate) -> list[Entry]:
     seen: list[Entry] = []
     with drive.Hand(estate, estate.hosts["twin1"]) as twin:
         signed = ordered(lab, estate, twin, "activate")
-        begun = drive.begin(twin, drive.JobKind.ACTIVATE, signed, signed.order.seal)
+        begun = drive.begin(twin, JobKind.ACTIVATE, signed, signed.order.seal)
         closed = twin.follow(begun, lambda _, one: seen.append(one))
     assert closed["ok"], closed
     lab.heal("limburg")
