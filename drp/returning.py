@@ -22,7 +22,7 @@ from drp.job import Job, JobKind
 from drp.plan import Plan
 from effects.clock import now
 from estate.model import Engine
-from estate.points import Archive, recovery_point
+from estate.points import Archive, kinds_on, recovery_point
 from estate.problem import Missing, Refused
 
 
@@ -59,7 +59,11 @@ def restoration(site: Site, withdrawn: Job) -> Job:
     whole = {tail.archive for tail in known.values()}
     # A copy ahead of the freeze is not enough without its stream, and with it nothing else is looked for.
     usable = [archive for archive in streamed.warm(withdrawn) if archive.id in whole]
-    found, faults = site.archives(site.host, tuple(kind for kind in observe.KINDS if kind not in known))
+    usable += streamed.saved(withdrawn, frozen)
+    missing = tuple(
+        kind for kind in kinds_on(site.estate, site.host) if kind not in {archive.kind for archive in usable}
+    )
+    found, faults = site.archives(site.host, missing) if missing else ((), ())
     usable += [archive for archive in found if archive.taken > frozen]
     plan = _from(site, withdrawn.plan, usable, [fault.what for fault in faults])
     moves = tuple(

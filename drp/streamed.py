@@ -17,7 +17,7 @@ from drp.job import Job
 from effects import files
 from effects.clock import now
 from estate.model import Engine
-from estate.points import Archive, Tail
+from estate.points import FILES, Archive, Tail
 
 _TAIL, _ARCHIVES = TypeAdapter(Tail), TypeAdapter(tuple[Archive, ...])
 
@@ -53,13 +53,32 @@ def known(job: Job, engine: Engine, since: datetime | None) -> Tail | None:
 
 def keep_warm(job: Job, archives: Iterable[Archive]) -> None:
     """Remember what production brings beside what it has."""
-    text = _ARCHIVES.dump_json(tuple(dict.fromkeys(archives))).decode()
-    files.write(job.directory / "warm.json", text, mode=0o600)
+    _keep(job, "warm", archives)
 
 
 def warm(job: Job) -> tuple[Archive, ...]:
     """As it was kept; nothing where nothing was."""
+    return _kept(job, "warm")
+
+
+def keep_saved(job: Job, archive: Archive) -> None:
+    """Remember what was saved after the freeze, as a side showed it: visitors would wait while it is asked again."""
+    _keep(job, f"saved.{archive.kind}", [archive])
+
+
+def saved(job: Job, frozen: datetime) -> tuple[Archive, ...]:
+    """As it was kept, of each kind, where it was taken after `frozen`."""
+    found = [archive for kind in (FILES, *Engine) for archive in _kept(job, f"saved.{kind}")]
+    return tuple(archive for archive in found if archive.taken > frozen)
+
+
+def _keep(job: Job, name: str, archives: Iterable[Archive]) -> None:
+    text = _ARCHIVES.dump_json(tuple(dict.fromkeys(archives))).decode()
+    files.write(job.directory / f"{name}.json", text, mode=0o600)
+
+
+def _kept(job: Job, name: str) -> tuple[Archive, ...]:
     try:
-        return _ARCHIVES.validate_json((job.directory / "warm.json").read_bytes())
+        return _ARCHIVES.validate_json((job.directory / f"{name}.json").read_bytes())
     except (OSError, ValidationError):
         return ()

@@ -11,14 +11,14 @@ from saved_estate import T0, archive, everything, site
 
 from backups import paths
 from backups.site import Site
-from drp import begin, observe, returning
+from drp import begin, observe, returning, streamed
 from drp import job as jobs
 from drp.dns import Change
 from drp.job import Job, JobKind
 from drp.orders import Signed
 from drp.plan import Observed, Plan, activation, homecoming
-from estate.model import Engine
-from estate.points import FILES, Archive
+from estate.model import Engine, Host
+from estate.points import FILES, Archive, Kind
 from estate.problem import BadEstate, Missing, Refused, Unreachable, Untrusted
 
 CHANGE = Change("shop.example", "shop.example.", "A", ("10.84.3.10",), ("10.84.1.10",), 10)
@@ -313,6 +313,31 @@ def test_production_gets_what_was_saved_after_the_freeze_and_nothing_older(
     assert {one.taken for move in restore.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=2)}
     assert restore.seal == job.seal
     assert begin.accept(world.site, jobs.JOB.dump_json(restore).decode()) == restore
+
+
+def test_what_was_seen_saved_after_the_freeze_is_not_asked_for_again_and_nothing_older_is_believed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = withdraw(world, "alice")
+    close(job)
+    freeze(world, job, 1.5)
+    asked: list[Kind] = []
+
+    def archives(_: Site, __: Host, kinds: tuple[Kind, ...]) -> tuple[tuple[Archive, ...], tuple[()]]:
+        asked.extend(kinds)
+        return taken(job, 3), ()
+
+    monkeypatch.setattr(Site, "archives", archives)
+    for one in taken(job, 2):
+        streamed.keep_saved(job, one)
+    restore = returning.restoration(world.site, job)
+    assert not asked
+    assert {one.taken for move in restore.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=2)}
+    for one in taken(job, 1):  # from before a second freeze
+        streamed.keep_saved(job, one)
+    again = returning.restoration(world.site, job)
+    assert set(asked) == {FILES, *Engine}
+    assert {one.taken for move in again.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=3)}
 
 
 def test_with_the_last_copy_out_of_reach_production_is_left_as_it_is(

@@ -119,7 +119,10 @@ class Save:
         if max(saved, default=self._since(world)) <= self._since(world):
             return None
         found, _ = world.site.archives(world.site.host, (self.what,))
-        return next((archive.name for archive in reversed(found) if archive.taken > self._since(world)), None)
+        there = next((archive for archive in reversed(found) if archive.taken > self._since(world)), None)
+        if there is not None and self.frozen:
+            streamed.keep_saved(world.job, there)
+        return there.name if there is not None else None
 
     def act(self, world: World) -> None:
         stuck = Failed("the clock stands still", hint="look at the clock of the host, then run the same command again")
