@@ -19,6 +19,7 @@ class Beyond:
 
     said: str  # in words
     until: datetime  # all that was committed before is there
+    end: str = ""  # FILE:OFFSET of the log that it follows: all before is there; empty where nobody knew
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Mark:
     def write(self, archive: Archive, directory: Path, beyond: Beyond | None = None) -> None:
         """Say that `directory`, wherever it is moved to, holds `archive`, and what it holds `beyond` that."""
         RESTORED.mkdir(mode=0o700, parents=True, exist_ok=True)
-        more = beyond and {"said": beyond.said, "until": beyond.until.isoformat()}
+        more = beyond and {"said": beyond.said, "until": beyond.until.isoformat(), "end": beyond.end}
         row = {"archive": archive.id, "directory": files.identity(directory), "beyond": more}
         files.write(self._file, json.dumps(row), mode=0o600)
 
@@ -54,7 +55,7 @@ class Mark:
         """What it was written with."""
         try:
             row = json.loads(self._file.read_text(encoding="utf-8"))["beyond"]
-            return Beyond(str(row["said"]), datetime.fromisoformat(row["until"]))
+            return Beyond(str(row["said"]), datetime.fromisoformat(row["until"]), str(row.get("end", "")))
         except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError):
             return None
 

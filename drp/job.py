@@ -27,6 +27,7 @@ from drp.plan import PLAN, Plan
 from effects import files
 from effects.journal import Journal, Json
 from effects.run import run
+from estate.points import Archive, Tail
 from estate.problem import Missing, Refused
 
 DIRECTORY = paths.STATE / "drp"
@@ -46,6 +47,14 @@ class JobKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Origins:
+    """What the twin was brought up from. What production wrote after that, its own old data alone has."""
+
+    files: Mapping[str, Archive]  # by domain
+    engines: tuple[Tail, ...]  # up to there in production's own log
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One host's part of a sealed plan, and who ordered it."""
 
@@ -54,6 +63,7 @@ class Job:
     plan: Plan
     ordered: datetime
     signed: Signed  # by those who decided it
+    origins: Origins | None = None  # of a restore; only told, and nothing is done by it
 
     @property
     def by(self) -> str:

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from backups.site import Site
 from drp import job as jobs
-from drp import observe, streamed, web
+from drp import observe, origins, streamed, web
 from drp.incident import FREEZE
 from drp.job import Job, JobKind
 from drp.plan import Plan
@@ -70,7 +70,8 @@ def restoration(site: Site, withdrawn: Job) -> Job:
         replace(move, tails=tuple(t for t in known.values() if t.archive in {a.id for a in move.archives}))
         for move in plan.moves
     )
-    return replace(withdrawn, kind=JobKind.RESTORE, plan=replace(plan, moves=moves))
+    came = origins.of(site, withdrawn)
+    return replace(withdrawn, kind=JobKind.RESTORE, plan=replace(plan, moves=moves), origins=came)
 
 
 def redirection(withdrawn: Job) -> Job:

@@ -40,7 +40,7 @@ def test_a_stream_that_got_shorter_since_the_plan_is_refused_before_anything_is_
         with pytest.raises(Refused, match=r"ends at binlog\.000001:899, and the plan was made with binlog\.000001:900"):
             forward._through(twin, twin.partner, snapshot, tail, scratch, None)
     else:
-        assert forward._through(twin, twin.partner, snapshot, tail, scratch, None) == (0, T0)
+        assert forward._through(twin, twin.partner, snapshot, tail, scratch, None) == (0, T0, run.end)
     assert replayed == ([] if refused else [1])
 
 
@@ -60,5 +60,5 @@ def test_up_to_an_instant_it_stops_before_what_came_later_and_needs_no_more_of_t
     tail = Tail(snapshot.id, Engine.MARIADB, CHAIN, f"{place.name}:900", T0)  # since then a side was lost
     scratch = Scratch(Server(Engine.MARIADB, "mariadb.service", tmp_path, "mysql"), tmp_path, tmp_path)
     at = T0 + timedelta(minutes=1, seconds=30)
-    assert forward._through(twin, twin.partner, snapshot, tail, scratch, at) == (2, at)
+    assert forward._through(twin, twin.partner, snapshot, tail, scratch, at) == (2, at, place)
     assert stopped == [found[2]]

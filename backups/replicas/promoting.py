@@ -118,7 +118,8 @@ def _bring(site: Site, client: Host, archive: Archive, tail: Tail, replica: Repl
     run(["sync", "--file-system", str(replica.data)], timeout=3600)
     more = f" and {count} transactions of the stream after it" if count else ""
     until = max(log.run.instant or tail.until, tail.until, _until(known, at, log.run.end) or tail.until)
-    return Beyond(f"by its replica, with all of production's log up to {at}{more}", until)
+    end = max(at, log.run.end, key=lambda position: position.order)
+    return Beyond(f"by its replica, with all of production's log up to {at}{more}", until, str(end))
 
 
 def _freeze(replica: Replica, known: State) -> Position:

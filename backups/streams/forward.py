@@ -35,9 +35,9 @@ def forward(
             scratch.stop()
             fresh(room, mine)
             try:
-                count, until = _through(site, client, archive, tail, scratch, at)
+                count, until, end = _through(site, client, archive, tail, scratch, at)
                 before = until.isoformat(timespec="milliseconds")
-                return Beyond(f"and {count} transactions of the stream, all before {before}{why}", until)
+                return Beyond(f"and {count} transactions of the stream, all before {before}{why}", until, str(end))
             except Problem as fault:
                 way = f"or bring the snapshot back alone: touch {WITHOUT} on {site.host.name}, and make a new plan"
                 raise type(fault)(fault.what, hint=f"{fault.hint}; {way}") from None
@@ -50,8 +50,8 @@ def forward(
 
 def _through(
     site: Site, client: Host, archive: Archive, tail: Tail, scratch: Scratch, at: datetime | None
-) -> tuple[int, datetime]:
-    """How many transactions, and up to when."""
+) -> tuple[int, datetime, Position]:
+    """How many transactions, up to when, and up to where in the log."""
     note = noted(site, client, archive)
     if note is None:
         raise Missing(f"{archive.name} has no place in the stream", hint="make a new plan: seawall drp plan")
@@ -70,7 +70,8 @@ def _through(
     stop, found = stop_at(log, Goal(at if within else None))
     replay(scratch, log, stop, found)
     wanted = len(found) if stop is None else found.index(stop)
-    return wanted, at if within and at is not None else run.instant or tail.until
+    until = at if within and at is not None else run.instant or tail.until
+    return wanted, until, run.end if stop is None else stop.start
 
 
 def _position(text: str) -> Position:

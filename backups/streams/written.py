@@ -67,7 +67,7 @@ def since(server: Server, copy: Path, of: Tables) -> Written:
 
 def _names(engine: Engine, database: str, of: Sequence[str]) -> Mapping[str, str]:
     """Asked before the log's end is: a table that gets a new file (TRUNCATE) has it in the log, or has its old one."""
-    return {one: f"{database}.{one}" for one in of} if engine is Engine.MARIADB else _files(database)
+    return {one: f"{database}.{one}" for one in of} if engine is Engine.MARIADB else files_of(database)
 
 
 def _binlog(server: Server, copy: Path) -> frozenset[str] | None:
@@ -138,7 +138,8 @@ def _dump(data: Path, timeline: int, begin: str, end: str, *, commits: bool = Fa
     return said.out
 
 
-def _files(database: str) -> Mapping[str, str]:
+def files_of(database: str) -> Mapping[str, str]:
+    """`database/file`, as the log has it, of each of its tables."""
     place = "(SELECT oid FROM pg_database WHERE datname = current_database()) || '/' || pg_relation_filenode(c.oid)"
     ask = f"SELECT {tables.NAME}, {place} FROM {tables.CLASSES} WHERE c.relkind = 'r'"  # noqa: S608 - constants
     return dict(line.split("\t") for line in tables.in_postgresql(database, ask).splitlines() if line.count("\t") == 1)

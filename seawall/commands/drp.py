@@ -16,6 +16,7 @@ from seawall.commands.drp_cancel import cancel
 from seawall.commands.drp_drill import drill
 from seawall.commands.drp_looking import look, status
 from seawall.commands.drp_orders import order, sign
+from seawall.commands.drp_orphans import hint, orphans
 from seawall.commands.drp_report import report
 from seawall.options import estate_option, instant_of, json_option, print_json
 from seawall.ordering import Wish, end, ordered, wish_options
@@ -82,6 +83,8 @@ def return_command(path: Path, yes: bool, as_json: bool, **wish: Any) -> None:
         signed = ordered(twin, estate, "return", "", Wish(**wish))
         with show_course.shown("what was begun of the return") as (entry, watch):
             closed = drive.bring_home(twin, production, signed, entry, watch)
+        if closed["ok"]:
+            hint(production)
     end(closed, as_json)
 
 
@@ -129,5 +132,5 @@ def _asked(path: Path, *question: str) -> Any:
         return twin.ask(*question)
 
 
-for _one in (cancel, status, look, order, sign, report, drill):
+for _one in (cancel, status, look, order, sign, report, drill, orphans):
     command.add_command(_one)

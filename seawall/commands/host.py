@@ -27,6 +27,7 @@ from estate.model import Role
 from estate.orders import Aim
 from estate.problem import BadEstate, Problem, Refused
 from seawall.commands.host_drills import drill, drills, game_day, start_drill, watch_drill
+from seawall.commands.host_orphans import orphans
 from seawall.options import print_json
 
 
@@ -286,5 +287,5 @@ def tickets_command(again: bool, give_up: str, by: str) -> None:
     print_json(look.everything(box, channels))
 
 
-for _one in (drill, drills, start_drill, watch_drill, game_day):
+for _one in (drill, drills, start_drill, watch_drill, game_day, orphans):
     command.add_command(_one)
