@@ -1,11 +1,14 @@
 """From what the twin was brought up: worked out there from what stands, so that the same comes out however often it is
 asked.
 
-It is only told, and never stands in the way of a return: what is not known is left out.
+It is only told, and never stands in the way of a return: it is looked for while visitors are served, and what is not
+known is left out.
 """
 
 from collections.abc import Iterator
 from contextlib import suppress
+
+from pydantic import TypeAdapter
 
 from backups.engines import server
 from backups.mark import Mark
@@ -13,9 +16,26 @@ from backups.site import Site
 from backups.streams.instant import noted
 from drp import job as jobs
 from drp.job import Job, JobKind, Origins
+from effects import files
 from estate.model import Engine
 from estate.points import FILES, Archive, Tail
 from estate.problem import Problem
+
+KEPT = "origins.json"
+ORIGINS = TypeAdapter(Origins)
+
+
+def keep(site: Site, withdrawn: Job) -> None:
+    """Remember it: after the freeze nobody has time for that."""
+    with suppress(Problem, OSError, ValueError):
+        files.write(withdrawn.directory / KEPT, ORIGINS.dump_json(of(site, withdrawn)).decode(), mode=0o600)
+
+
+def kept(withdrawn: Job) -> Origins | None:
+    """As it was kept."""
+    with suppress(OSError, ValueError):
+        return ORIGINS.validate_json((withdrawn.directory / KEPT).read_bytes())
+    return None
 
 
 def of(site: Site, withdrawn: Job) -> Origins:
@@ -25,9 +45,9 @@ def of(site: Site, withdrawn: Job) -> Origins:
     for job in jobs.known():
         if job.kind is JobKind.ACTIVATE and not job.over(withdrawn) and jobs.incident_of(job) == mine:
             archives |= dict(_brought(job))
-    files = {subject: archive for (step, subject), archive in archives.items() if step == FILES}
+    trees = {subject: archive for (step, subject), archive in archives.items() if step == FILES}
     bases = [archive for (step, _), archive in archives.items() if step != FILES]
-    return Origins(files, tuple(tail for archive in bases if (tail := _reached(site, archive))))
+    return Origins(trees, tuple(tail for archive in bases if (tail := _reached(site, archive))))
 
 
 def _brought(job: Job) -> Iterator[tuple[tuple[str, str], Archive]]:

@@ -42,6 +42,7 @@ def warming(site: Site, withdrawn: Job) -> Job:
     usable = [archive for archive in found if archive.taken >= since]
     plan = _from(site, withdrawn.plan, usable, [fault.what for fault in faults])
     streamed.keep_warm(withdrawn, (archive for move in plan.moves for archive in move.archives))
+    origins.keep(site, withdrawn)
     return replace(withdrawn, kind=JobKind.WARM, plan=plan)
 
 
@@ -70,8 +71,8 @@ def restoration(site: Site, withdrawn: Job) -> Job:
         replace(move, tails=tuple(t for t in known.values() if t.archive in {a.id for a in move.archives}))
         for move in plan.moves
     )
-    came = origins.of(site, withdrawn)
-    return replace(withdrawn, kind=JobKind.RESTORE, plan=replace(plan, moves=moves), origins=came)
+    plan, came = replace(plan, moves=moves), origins.kept(withdrawn)
+    return replace(withdrawn, kind=JobKind.RESTORE, plan=plan, origins=came)
 
 
 def redirection(withdrawn: Job) -> Job:

@@ -1,100 +1,25 @@
 """What may be begun, and when the same command means the same job: decided by what this host remembers."""
 
-import os
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from begun import World, activate, close, go_home, made, restoring, withdraw
 from ordered import KEYS, drafted, ordered, signed
-from saved_estate import T0, archive, everything, site
+from saved_estate import T0, archive, everything
 
-from backups import paths
-from backups.site import Site
-from drp import begin, observe, returning, streamed
+from drp import begin, observe, returning
 from drp import job as jobs
-from drp.dns import Change
-from drp.job import Job, JobKind
-from drp.orders import Signed
-from drp.plan import Observed, Plan, activation, homecoming
-from estate.model import Engine, Host
-from estate.points import FILES, Archive, Kind
-from estate.problem import BadEstate, Missing, Refused, Unreachable, Untrusted
-
-CHANGE = Change("shop.example", "shop.example.", "A", ("10.84.3.10",), ("10.84.1.10",), 10)
-
-
-class World:
-    """What the twin would see, and the clock; the jobs are real files."""
-
-    def __init__(self, here: Site) -> None:
-        self.site = here
-        self.archives = everything()
-        self.changes: tuple[Change, ...] = (CHANGE,)
-        self.served: frozenset[str] = frozenset()
-        self.now = T0
-
-    def _seen(self, archives: tuple[Archive, ...]) -> Observed:
-        found = dict.fromkeys(self.site.estate.vhosts, self.changes)
-        return Observed(self.now, jobs.returns(), archives, {}, found, self.served, ())
-
-    def plan(self, *more: object, **options: object) -> Plan:
-        hosts = self.site.estate.hosts
-        return activation(self.site.estate, hosts["web1"], hosts["twin1"], self._seen(self.archives))
-
-    def way_home(self, *more: object) -> Plan:
-        hosts = self.site.estate.hosts
-        return homecoming(self.site.estate, hosts["twin1"], hosts["web1"], self._seen(()))
-
-    def clock(self) -> datetime:
-        self.now += timedelta(minutes=1)
-        return self.now
+from drp.job import JobKind
+from drp.plan import Plan
+from estate.model import Engine
+from estate.problem import BadEstate, Refused, Untrusted
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World(site(tmp_path, "twin1"))
-    monkeypatch.setattr(jobs, "DIRECTORY", tmp_path / "drp")
-    monkeypatch.setattr(paths, "STATE", tmp_path)
-    monkeypatch.setattr(paths, "MAINTENANCE", tmp_path / "maintenance")
-    monkeypatch.setattr(observe, "plan_activation", made.plan)
-    monkeypatch.setattr(observe, "plan_return", made.way_home)
-    monkeypatch.setattr(begin, "now", made.clock)
-    monkeypatch.setattr(returning, "now", made.clock)
-    return made
-
-
-def activate(world: World, seal: str, by: str = "alice") -> Job:
-    """What is wanted is looked at, ordered by `by` where that takes an order, and begun."""
-    return begin.activation(world.site, seal, _order(world, begin.wanted(world.site, "activate", seal), by))
-
-
-def withdraw(world: World, by: str = "alice") -> Job:
-    """The same of a return."""
-    return begin.withdrawal(world.site, _order(world, begin.wanted(world.site, "return", ""), by))
-
-
-def _order(world: World, wanted: Job | Plan, by: str) -> Signed | None:
-    return None if isinstance(wanted, Job) else ordered(world.site.estate, wanted, world.now, by)
-
-
-def restoring(world: World) -> Job:
-    """What production is asked to do in a return."""
-    plan = world.way_home()
-    return Job(JobKind.RESTORE, plan.seal, plan, T0, ordered(world.site.estate, plan, T0))
-
-
-def close(job: Job, *, ok: bool = True) -> None:
-    job.journal.write("opened")
-    job.journal.write("closed", ok=ok)
-
-
-def go_home(world: World) -> Job:
-    """A whole return, as far as the twin remembers it."""
-    withdrawn = withdraw(world, "alice")
-    close(withdrawn)
-    close(returning.redirection(withdrawn))
-    return withdrawn
+    return made(tmp_path, monkeypatch)
 
 
 def test_an_order_is_kept_before_anything_is_done(world: World) -> None:
@@ -273,109 +198,3 @@ def test_only_what_the_twin_serves_is_taken_back(world: World) -> None:
         "shop.example",
         "ledger.example",
     ]
-
-
-def test_production_is_not_restored_before_the_last_copy_is_safe(world: World) -> None:
-    job = withdraw(world, "alice")
-    for ok in (None, False):
-        if ok is not None:
-            close(job, ok=ok)
-        with pytest.raises(Refused, match=job.id):
-            returning.restoration(world.site, job)
-
-
-def freeze(world: World, job: Job, minutes: float) -> None:
-    """Every vhost of the twin answers 503 since so long after the order of `job`."""
-    paths.MAINTENANCE.mkdir()
-    at = (job.ordered + timedelta(minutes=minutes)).timestamp()
-    for domain in world.site.estate.vhosts:
-        (paths.MAINTENANCE / domain).touch()
-        os.utime(paths.MAINTENANCE / domain, (at, at))
-
-
-def taken(job: Job, minutes: float) -> tuple[Archive, ...]:
-    """Archives of the twin, so long after the order of `job`."""
-    return tuple(
-        replace(archive(kind, host="twin1"), taken=job.ordered + timedelta(minutes=minutes), id=f"{n}{minutes}" * 8)
-        for n, kind in enumerate((FILES, *Engine))
-    )
-
-
-def test_production_gets_what_was_saved_after_the_freeze_and_nothing_older(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = withdraw(world, "alice")
-    close(job)
-    freeze(world, job, 1.5)
-    seen = (*taken(job, -60), *taken(job, 1), *taken(job, 2))
-    monkeypatch.setattr(Site, "archives", lambda *_: (seen, ()))
-    restore = returning.restoration(world.site, job)
-    assert {one.taken for move in restore.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=2)}
-    assert restore.seal == job.seal
-    assert begin.accept(world.site, jobs.JOB.dump_json(restore).decode()) == restore
-
-
-def test_what_was_seen_saved_after_the_freeze_is_not_asked_for_again_and_nothing_older_is_believed(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = withdraw(world, "alice")
-    close(job)
-    freeze(world, job, 1.5)
-    asked: list[Kind] = []
-
-    def archives(_: Site, __: Host, kinds: tuple[Kind, ...]) -> tuple[tuple[Archive, ...], tuple[()]]:
-        asked.extend(kinds)
-        return taken(job, 3), ()
-
-    monkeypatch.setattr(Site, "archives", archives)
-    for one in taken(job, 2):
-        streamed.keep_saved(job, one)
-    restore = returning.restoration(world.site, job)
-    assert not asked
-    assert {one.taken for move in restore.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=2)}
-    for one in taken(job, 1):  # from before a second freeze
-        streamed.keep_saved(job, one)
-    again = returning.restoration(world.site, job)
-    assert set(asked) == {FILES, *Engine}
-    assert {one.taken for move in again.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=3)}
-
-
-def test_with_the_last_copy_out_of_reach_production_is_left_as_it_is(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = withdraw(world, "alice")
-    close(job)
-    freeze(world, job, 1.5)
-    down = (Unreachable("vault-odd does not answer", hint="look"),)
-    monkeypatch.setattr(Site, "archives", lambda *_: (taken(job, 1), down))
-    with pytest.raises(Missing, match="vault-odd does not answer"):
-        returning.restoration(world.site, job)
-
-
-def test_a_twin_that_takes_writes_again_is_not_copied_from(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = withdraw(world, "alice")
-    close(job)
-    freeze(world, job, 0.5)
-    (paths.MAINTENANCE / "shop.example").unlink()
-    monkeypatch.setattr(Site, "archives", lambda *_: (taken(job, 1), ()))
-    with pytest.raises(Refused, match="twin1 takes writes again"):
-        returning.restoration(world.site, job)
-
-
-def test_a_job_that_is_brought_again_is_taken_until_it_has_closed_well(world: World) -> None:
-    job = restoring(world)
-    text = jobs.JOB.dump_json(job).decode()
-    assert begin.accept(world.site, text) == job
-    newer = replace(job, plan=replace(job.plan, faults=("taken again",)))
-    begin.accept(world.site, jobs.JOB.dump_json(newer).decode())
-    assert jobs.known() == (newer,)
-    close(newer)
-    begin.accept(world.site, text)
-    assert jobs.known() == (newer,)
-
-
-def test_another_order_of_the_same_name_is_not_taken(world: World) -> None:
-    job = restoring(world)
-    begin.accept(world.site, jobs.JOB.dump_json(job).decode())
-    with pytest.raises(Refused, match=job.id):
-        begin.accept(world.site, jobs.JOB.dump_json(replace(job, ordered=T0 + timedelta(hours=1))).decode())

@@ -140,7 +140,14 @@ def test_the_twin_tells_from_what_it_was_brought_up_and_only_of_what_held(
     assert {tail.engine: tail.position for tail in found.engines} == {
         Engine.MARIADB: "log.000002:77", Engine.POSTGRESQL: "log.000001:300",
     }  # fmt: skip
-    assert origins.of(world.site, withdrawn) == found
+    withdrawn.save()
+    assert origins.kept(withdrawn) is None
+    origins.keep(world.site, withdrawn)
+    assert origins.kept(withdrawn) == found
+    (withdrawn.directory / "origins.json").unlink()
+    (world.job.directory / "job.json").write_text("{", encoding="utf-8")
+    origins.keep(world.site, withdrawn)  # nobody's return ends there
+    assert origins.kept(withdrawn) is None
     kept = replace(withdrawn, kind=JobKind.RESTORE, origins=found)
     assert jobs.JOB.validate_json(jobs.JOB.dump_json(kept)) == kept
 

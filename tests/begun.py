@@ -1,0 +1,93 @@
+"""A twin that remembers what was ordered and begun, and a world that moves on around it."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from ordered import ordered
+from saved_estate import T0, everything, site
+
+from backups import paths
+from backups.site import Site
+from drp import begin, observe, returning
+from drp import job as jobs
+from drp.dns import Change
+from drp.job import Job, JobKind
+from drp.orders import Signed
+from drp.plan import Observed, Plan, activation, homecoming
+from estate.points import Archive
+
+CHANGE = Change("shop.example", "shop.example.", "A", ("10.84.3.10",), ("10.84.1.10",), 10)
+
+
+class World:
+    """What the twin would see, and the clock; the jobs are real files."""
+
+    def __init__(self, here: Site) -> None:
+        self.site = here
+        self.archives = everything()
+        self.changes: tuple[Change, ...] = (CHANGE,)
+        self.served: frozenset[str] = frozenset()
+        self.now = T0
+
+    def _seen(self, archives: tuple[Archive, ...]) -> Observed:
+        found = dict.fromkeys(self.site.estate.vhosts, self.changes)
+        return Observed(self.now, jobs.returns(), archives, {}, found, self.served, ())
+
+    def plan(self, *more: object, **options: object) -> Plan:
+        hosts = self.site.estate.hosts
+        return activation(self.site.estate, hosts["web1"], hosts["twin1"], self._seen(self.archives))
+
+    def way_home(self, *more: object) -> Plan:
+        hosts = self.site.estate.hosts
+        return homecoming(self.site.estate, hosts["twin1"], hosts["web1"], self._seen(()))
+
+    def clock(self) -> datetime:
+        self.now += timedelta(minutes=1)
+        return self.now
+
+
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world whose jobs lie below `tmp_path`."""
+    found = World(site(tmp_path, "twin1"))
+    monkeypatch.setattr(jobs, "DIRECTORY", tmp_path / "drp")
+    monkeypatch.setattr(paths, "STATE", tmp_path)
+    monkeypatch.setattr(paths, "MAINTENANCE", tmp_path / "maintenance")
+    monkeypatch.setattr(observe, "plan_activation", found.plan)
+    monkeypatch.setattr(observe, "plan_return", found.way_home)
+    monkeypatch.setattr(begin, "now", found.clock)
+    monkeypatch.setattr(returning, "now", found.clock)
+    return found
+
+
+def activate(world: World, seal: str, by: str = "alice") -> Job:
+    """What is wanted is looked at, ordered by `by` where that takes an order, and begun."""
+    return begin.activation(world.site, seal, order_of(world, begin.wanted(world.site, "activate", seal), by))
+
+
+def withdraw(world: World, by: str = "alice") -> Job:
+    """The same of a return."""
+    return begin.withdrawal(world.site, order_of(world, begin.wanted(world.site, "return", ""), by))
+
+
+def order_of(world: World, wanted: Job | Plan, by: str) -> Signed | None:
+    return None if isinstance(wanted, Job) else ordered(world.site.estate, wanted, world.now, by)
+
+
+def restoring(world: World) -> Job:
+    """What production is asked to do in a return."""
+    plan = world.way_home()
+    return Job(JobKind.RESTORE, plan.seal, plan, T0, ordered(world.site.estate, plan, T0))
+
+
+def close(job: Job, *, ok: bool = True) -> None:
+    job.journal.write("opened")
+    job.journal.write("closed", ok=ok)
+
+
+def go_home(world: World) -> Job:
+    """A whole return, as far as the twin remembers it."""
+    withdrawn = withdraw(world, "alice")
+    close(withdrawn)
+    close(returning.redirection(withdrawn))
+    return withdrawn

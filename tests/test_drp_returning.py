@@ -1,0 +1,130 @@
+"""What production gets of a return: decided on the twin by what was saved after the freeze, and taken once."""
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from begun import World, close, made, restoring, withdraw
+from saved_estate import T0, archive
+
+from backups import paths
+from backups.site import Site
+from drp import begin, returning, streamed
+from drp import job as jobs
+from drp.job import Job
+from estate.model import Engine, Host
+from estate.points import FILES, Archive, Kind
+from estate.problem import Missing, Refused, Unreachable
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return made(tmp_path, monkeypatch)
+
+
+def test_production_is_not_restored_before_the_last_copy_is_safe(world: World) -> None:
+    job = withdraw(world, "alice")
+    for ok in (None, False):
+        if ok is not None:
+            close(job, ok=ok)
+        with pytest.raises(Refused, match=job.id):
+            returning.restoration(world.site, job)
+
+
+def freeze(world: World, job: Job, minutes: float) -> None:
+    """Every vhost of the twin answers 503 since so long after the order of `job`."""
+    paths.MAINTENANCE.mkdir()
+    at = (job.ordered + timedelta(minutes=minutes)).timestamp()
+    for domain in world.site.estate.vhosts:
+        (paths.MAINTENANCE / domain).touch()
+        os.utime(paths.MAINTENANCE / domain, (at, at))
+
+
+def taken(job: Job, minutes: float) -> tuple[Archive, ...]:
+    """Archives of the twin, so long after the order of `job`."""
+    return tuple(
+        replace(archive(kind, host="twin1"), taken=job.ordered + timedelta(minutes=minutes), id=f"{n}{minutes}" * 8)
+        for n, kind in enumerate((FILES, *Engine))
+    )
+
+
+def test_production_gets_what_was_saved_after_the_freeze_and_nothing_older(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = withdraw(world, "alice")
+    close(job)
+    freeze(world, job, 1.5)
+    seen = (*taken(job, -60), *taken(job, 1), *taken(job, 2))
+    monkeypatch.setattr(Site, "archives", lambda *_: (seen, ()))
+    restore = returning.restoration(world.site, job)
+    assert {one.taken for move in restore.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=2)}
+    assert restore.seal == job.seal
+    assert begin.accept(world.site, jobs.JOB.dump_json(restore).decode()) == restore
+
+
+def test_what_was_seen_saved_after_the_freeze_is_not_asked_for_again_and_nothing_older_is_believed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = withdraw(world, "alice")
+    close(job)
+    freeze(world, job, 1.5)
+    asked: list[Kind] = []
+
+    def archives(_: Site, __: Host, kinds: tuple[Kind, ...]) -> tuple[tuple[Archive, ...], tuple[()]]:
+        asked.extend(kinds)
+        return taken(job, 3), ()
+
+    monkeypatch.setattr(Site, "archives", archives)
+    for one in taken(job, 2):
+        streamed.keep_saved(job, one)
+    restore = returning.restoration(world.site, job)
+    assert not asked
+    assert {one.taken for move in restore.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=2)}
+    for one in taken(job, 1):  # from before a second freeze
+        streamed.keep_saved(job, one)
+    again = returning.restoration(world.site, job)
+    assert set(asked) == {FILES, *Engine}
+    assert {one.taken for move in again.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=3)}
+
+
+def test_with_the_last_copy_out_of_reach_production_is_left_as_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = withdraw(world, "alice")
+    close(job)
+    freeze(world, job, 1.5)
+    down = (Unreachable("vault-odd does not answer", hint="look"),)
+    monkeypatch.setattr(Site, "archives", lambda *_: (taken(job, 1), down))
+    with pytest.raises(Missing, match="vault-odd does not answer"):
+        returning.restoration(world.site, job)
+
+
+def test_a_twin_that_takes_writes_again_is_not_copied_from(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = withdraw(world, "alice")
+    close(job)
+    freeze(world, job, 0.5)
+    (paths.MAINTENANCE / "shop.example").unlink()
+    monkeypatch.setattr(Site, "archives", lambda *_: (taken(job, 1), ()))
+    with pytest.raises(Refused, match="twin1 takes writes again"):
+        returning.restoration(world.site, job)
+
+
+def test_a_job_that_is_brought_again_is_taken_until_it_has_closed_well(world: World) -> None:
+    job = restoring(world)
+    text = jobs.JOB.dump_json(job).decode()
+    assert begin.accept(world.site, text) == job
+    newer = replace(job, plan=replace(job.plan, faults=("taken again",)))
+    begin.accept(world.site, jobs.JOB.dump_json(newer).decode())
+    assert jobs.known() == (newer,)
+    close(newer)
+    begin.accept(world.site, text)
+    assert jobs.known() == (newer,)
+
+
+def test_another_order_of_the_same_name_is_not_taken(world: World) -> None:
+    job = restoring(world)
+    begin.accept(world.site, jobs.JOB.dump_json(job).decode())
+    with pytest.raises(Refused, match=job.id):
+        begin.accept(world.site, jobs.JOB.dump_json(replace(job, ordered=T0 + timedelta(hours=1))).decode())
