@@ -101,6 +101,28 @@ def rrset(server: Server, name: str, rtype: str, *, timeout: float = LIMIT) -> S
     return read(_within(server, lambda: _ask(question, server, timeout)), server, name, rtype)
 
 
+def remembered(server: Server, name: str, rtype: str, *, timeout: float) -> Served:
+    """What a resolver tells visitors, and for how many seconds more it may tell them so without asking anybody.
+
+    `ttl` is also there where it knows that there is no such record: it stands at the SOA then (RFC 2308, 5). Raises as
+    `rrset`; Failed where it resolves nothing for us.
+    """
+    question = dns.message.make_query(name, rtype)
+    ask = lambda: dns.query.udp_with_fallback(  # noqa: E731
+        question, server.address, timeout=timeout, port=server.port, ignore_unexpected=True, ignore_errors=True
+    )[0]
+    answer = _within(server, ask)
+    if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        raise Failed(
+            f"{server}: {dns.rcode.to_text(answer.rcode())} for {name} {rtype}",
+            hint=f"look whether it resolves for this host: dig @{server.address} {name} {rtype}",
+        )
+    wanted = (question.question[0].name, question.question[0].rdtype)
+    found = [rr for rr in answer.answer if (rr.name, rr.rdtype) == wanted]
+    ttl = next((rr.ttl for rr in found or answer.authority), None)
+    return Served(tuple(sorted(rd.to_text() for rr in found for rd in rr)), ttl)
+
+
 def read(answer: dns.message.Message, server: Server, name: str, rtype: str) -> Served:
     """The RRset in an answer to a question for it. Raises Failed where the server does not speak for the zone."""
     if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not answer.flags & dns.flags.AA:

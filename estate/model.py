@@ -206,6 +206,7 @@ class Drp:
     people: Mapping[str, Contact] = field(default_factory=dict)  # whom to call, in this order
     promised: Promise = field(default_factory=Promise)  # for each vhost that is promised nothing of its own
     drill_at: time | None = None  # of the day, in the estate's time zone; None: two hours after files are saved
+    resolvers: tuple[str, ...] = ()  # addresses of some that visitors use, asked what they remember
 
     @property
     def ways(self) -> Mapping[str, Channel]:

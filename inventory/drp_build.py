@@ -46,7 +46,7 @@ def drp(raw: RawDrp) -> Drp:
     promised = promise(raw.rpo_minutes, raw.rto_minutes)
     return Drp(
         approvers, tickets, raw.trust, raw.approvals, raw.owner, channels, raw.unwitnessed, people, promised,
-        raw.drill_at,
+        raw.drill_at, tuple(raw.resolvers),
     )  # fmt: skip
 
 
@@ -79,6 +79,7 @@ def plain_drp(it: Drp) -> dict[str, Any]:
         "trust": it.trust,
         "unwitnessed": None if it.unwitnessed is Unwitnessed.SERVE else str(it.unwitnessed),
         "drill_at": None if it.drill_at is None else it.drill_at.strftime("%H:%M"),
+        "resolvers": list(it.resolvers) or None,
         **plain_promise(it.promised),
     }
     return {name: value for name, value in whole.items() if value is not None}

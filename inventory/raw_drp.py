@@ -55,3 +55,4 @@ class RawDrp(Table):
     rpo_minutes: Minutes | None = None
     rto_minutes: Minutes | None = None
     drill_at: Annotated[time, BeforeValidator(words.clock)] | None = None
+    resolvers: Annotated[list[Annotated[str, BeforeValidator(words.address)]], Field(max_length=8)] = []

@@ -8,6 +8,7 @@ from drp.dns.authorities import authority
 from drp.dns.change import Change, Observed, changes, zone_of
 from drp.dns.ovh import OvhZones
 from drp.dns.provider import Provider
+from drp.dns.resolvers import remembering
 from drp.dns.rfc2136 import look, served_by
 from drp.dns.together import Rfc2136, looked, proven
 from estate.model import Estate, Zone
@@ -24,6 +25,7 @@ __all__ = [
     "look",
     "looked",
     "proven",
+    "remembering",
     "served_by",
     "switch_all",
     "switchable",

@@ -1,6 +1,7 @@
 """Steps for who still finds a host that serves no more, because a resolver remembers: production answers them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from drp import dns, web
@@ -8,6 +9,7 @@ from drp.step import World
 from drp.steps.base import OfVhost
 from effects import http
 from effects.clock import wait_until
+from effects.dns import Server
 from estate.problem import Failed, Problem
 
 SPARE = 60  # seconds beyond the TTL: a secondary that transfers late still hands out the old one
@@ -77,7 +79,17 @@ class Drain(_Ahead):
         if not web.handed_over(self.vhost):
             return "nobody is handed over"
         until = web.until(self.vhost)
-        return f"visitors are handed over until {until.isoformat(timespec='seconds')}" if until else None
+        return "; ".join(filter(None, (_until(until), self._remembered(world)))) if until else None
 
     def act(self, world: World) -> None:
-        web.drain(self.vhost, max((change.ttl for change in self.changes), default=0) + SPARE)
+        kept = [seconds for change in self.changes for seconds in (change.ttl, change.kept or 0)]
+        web.drain(self.vhost, max(kept, default=0) + SPARE)
+
+    def _remembered(self, world: World) -> str:
+        """Evidence alone: other resolvers may remember for longer than these, and none may for longer than the TTL."""
+        resolvers = [Server(f"resolver {address}", address) for address in world.site.estate.drp.resolvers]
+        return dns.remembering(resolvers, self.changes)
+
+
+def _until(end: datetime) -> str:
+    return f"visitors are handed over until {end.isoformat(timespec='seconds')}"
