@@ -18,8 +18,8 @@ from effects.journal import Entry, Journal
 from estate.problem import Problem
 
 FOLDER = paths.STATE / "drp-notes"
-LOOKED, PLANNED, DRAFTED, RESTORED = "looked", "planned", "drafted", "restored"
-EVENTS = (LOOKED, PLANNED, DRAFTED, RESTORED)
+LOOKED, PLANNED, DRAFTED, RESTORED, ORPHANS = "looked", "planned", "drafted", "restored", "orphans"
+EVENTS = (LOOKED, PLANNED, DRAFTED, RESTORED, ORPHANS)
 LARGEST = 4_000_000  # bytes a month; what comes later is not noted
 
 

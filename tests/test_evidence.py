@@ -57,6 +57,9 @@ def written(estate: Estate, folder: Path, order: Signed | None = None) -> Eviden
         drained = {"drained": (now + timedelta(seconds=30)).isoformat()} if step == "dns" else {}
         book.write("done", step, subject, evidence="<it holds>", **drained)
     book.write("closed", ok=True, failed=[])
+    now += timedelta(seconds=9)
+    for job, said in ((book.path.stem, "3 paths of this one"), ("restore-0123456789ab", "4 paths of another")):
+        looks.write(notes.ORPHANS, host="web1", job=job, said=said)
     books = (
         Book("twin1", book.path.stem, book.path.read_text()),
         Book("twin1", looks.path.stem, looks.path.read_text()),
@@ -99,6 +102,12 @@ def test_time_is_split_and_adds_up(evidence: Evidence) -> None:
     assert last["rto_parts_seconds"]["waiting"] == last["rto_seconds"] - 8 > 0
     assert all(sum(row["rto_parts_seconds"].values()) == row["rto_seconds"] for row in rows.values())
     assert (first["rto_promised_seconds"], last["rto_promised_seconds"]) == (5, None)
+
+
+def test_what_lies_aside_is_told_of_the_incident_that_left_it_although_it_is_listed_afterwards(page: str) -> None:
+    assert "what web1 wrote alone was listed" in page
+    assert "3 paths of this one" in page
+    assert "4 paths of another" not in re.sub("<script.*?</script>", "", page, flags=re.DOTALL)
 
 
 def test_what_nobody_recorded_is_not_known(evidence: Evidence) -> None:

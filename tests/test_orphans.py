@@ -1,5 +1,6 @@
 """What production wrote alone: trees against the archive, logs after a position, and how it is told."""
 
+import json
 import struct
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -218,10 +219,27 @@ def test_people_read_figures_first_what_is_unknown_and_how_to_remove_it_last() -
     assert list(drp_orphans.by_hand({"host": "web1", "vhosts": [], "engines": [LOST]})) == []
 
 
-def test_a_return_never_fails_for_it(capsys: pytest.CaptureFixture[str]) -> None:
-    class Silent:
-        def ask(self, *_: str) -> object:
-            raise Failed("web1: no answer", hint="-")
+class Host:
+    """One that answers what is put here, in turn, or not at all."""
 
-    drp_orphans.hint(Silent())  # type: ignore[arg-type]
+    def __init__(self, *answers: object) -> None:
+        self.answers, self.heard = list(answers), list[tuple[str, ...]]()
+
+    def ask(self, *words: str, stdin: str = "") -> object:
+        self.heard.append((*words, stdin))
+        if not self.answers:
+            raise Failed("web1: no answer", hint="-")
+        return self.answers.pop(0)
+
+
+def test_what_lies_aside_is_said_at_the_end_of_a_return_and_noted(capsys: pytest.CaptureFixture[str]) -> None:
+    twin, production = Host({}), Host({"host": "web1", "job": "restore-1", "vhosts": [ROW], "engines": []})
+    drp_orphans.hint(twin, production)  # type: ignore[arg-type]
+    assert "web1 wrote alone, kept aside: 3 paths, 0 transactions; look with" in capsys.readouterr().err
+    ((_, event, stdin),) = twin.heard
+    assert (event, json.loads(stdin)["job"]) == ("orphans", "restore-1")
+
+
+def test_a_return_never_fails_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    drp_orphans.hint(Host(), Host())  # type: ignore[arg-type]
     assert "could not be listed; look with: seawall drp orphans" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from datetime import datetime
 from drp.evidence.document import Deciders, Evidence
 from drp.evidence.words import clock
 from drp.incident import WORDS, Begin, Incident, Run
-from drp.notes import DRAFTED, LOOKED, PLANNED, RESTORED
+from drp.notes import DRAFTED, LOOKED, ORPHANS, PLANNED, RESTORED
 from drp.orders import NAMESPACE, Signed
 from drp.page import Table
 from effects import signatures
@@ -37,7 +37,8 @@ def timeline(evidence: Evidence, incident: Incident) -> Table:
 def _noted(notes: Sequence[Entry], incident: Incident) -> Iterator[Row]:
     end = max(run.last or run.ordered for run in incident.runs)
     seals = {run.seal for run in incident.runs}
-    for entry in (one for one in notes if one.at <= end):
+    jobs = {f"{run.kind}-{run.seal[:12]}" for run in incident.runs}
+    for entry in (one for one in notes if one.at <= end or one.event == ORPHANS):
         detail = entry.detail
         if entry.event == LOOKED:
             yield entry.at, "looked", _verdict(detail.get("hosts"))
@@ -47,6 +48,8 @@ def _noted(notes: Sequence[Entry], incident: Incident) -> Iterator[Row]:
             yield entry.at, f"an order of it was drafted for {detail.get('by')}", "noted by the twin"
         if entry.event == RESTORED:
             yield entry.at, f"{detail.get('host')} is restored", f"its journal then: {str(detail.get('head'))[:16]}…"
+        if entry.event == ORPHANS and detail.get("job") in jobs:  # listed when the return is over
+            yield entry.at, f"what {detail.get('host')} wrote alone was listed", str(detail.get("said"))
 
 
 def _verdict(hosts: object) -> str:

@@ -84,7 +84,7 @@ def return_command(path: Path, yes: bool, as_json: bool, **wish: Any) -> None:
         with show_course.shown("what was begun of the return") as (entry, watch):
             closed = drive.bring_home(twin, production, signed, entry, watch)
         if closed["ok"]:
-            hint(production)
+            hint(twin, production)
     end(closed, as_json)
 
 

@@ -8,6 +8,7 @@ import click
 from drp import drive
 from inventory import load
 from seawall import show, show_course
+from seawall.commands.drp_orphans import hint
 from seawall.options import estate_option, json_option, print_json, say
 from seawall.ordering import Wish, end, ordered, wish_options
 
@@ -39,4 +40,6 @@ def cancel(path: Path, yes: bool, as_json: bool, **wish: Any) -> None:
         way = drive.bring_home if back else drive.call_off
         with show_course.shown("what was begun of it") as (entry, watch):
             closed = way(twin, production, signed, entry, watch)
+        if back and closed["ok"]:
+            hint(twin, production)
     end(closed, as_json)

@@ -1,7 +1,9 @@
 """`seawall drp orphans`: what production wrote after the recovery point, which lies aside since the return."""
 
+import json
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from drp import drive
+from drp.notes import ORPHANS
 from estate.problem import Problem
 from inventory import load
 from seawall.options import estate_option, json_option, print_json, say
@@ -44,11 +47,16 @@ def orphans(path: Path, with_paths: bool, as_json: bool) -> None:
         click.echo(line)
 
 
-def hint(production: drive.Hand) -> None:
-    """After a return: a line of what lies aside. It is over by then, and nothing of it fails for this."""
+def hint(twin: drive.Hand, production: drive.Hand) -> None:
+    """After a return: a line of what lies aside, noted for the report. All is over by then, and nothing of it fails for
+    this."""
+    say("all is served; looking for what production wrote alone")
     try:
         found = production.ask("orphans")
         line = summary(found)
+        told = {"host": found["host"], "job": found["job"], "said": line}
+        with suppress(Problem):
+            twin.ask("note", ORPHANS, stdin=json.dumps(told))
     except (Problem, KeyError, TypeError, ValueError):
         line = "what production wrote after the recovery point could not be listed"
     say(f"{line}; look with: seawall drp orphans")

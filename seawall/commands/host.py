@@ -218,7 +218,7 @@ def notes() -> None:
 
 
 @command.command()
-@click.argument("event", type=click.Choice([noted.LOOKED, noted.RESTORED]))
+@click.argument("event", type=click.Choice([noted.LOOKED, noted.RESTORED, noted.ORPHANS]))
 def note(event: str) -> None:
     """Note what standard input says, for the report."""
     noted.note(event, dict(json.loads(sys.stdin.read())))
