@@ -1,5 +1,6 @@
 """After the return of the story before: what production wrote while nobody could hear it is listed."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,3 +48,15 @@ def test_what_lies_aside_is_where_it_says_and_is_still_there_afterwards(lab: Lab
 
 def test_a_host_that_nothing_was_returned_to_says_so(lab: Lab) -> None:
     fault(on(lab, "twin1", "host", "orphans"), 3, "twin1")
+
+
+def test_its_report_says_what_its_journals_and_the_backup_servers_say(lab: Lab, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert typed(lab, "drp", "report", f"--html={page}").ok
+    assert "what web1 wrote alone was listed" in page.read_text(encoding="utf-8")
+    holds = typed(lab, "drp", "report", f"--verify={page}", "--online")
+    assert holds.ok, holds.out + holds.err
+    page.write_text(page.read_text(encoding="utf-8").replace("alice", "mallory", 1), encoding="utf-8")
+    said = typed(lab, "drp", "report", f"--verify={page}", "--online")
+    assert not said.ok
+    assert "Traceback" not in said.err
