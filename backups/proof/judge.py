@@ -11,6 +11,7 @@ from backups.tables import ROWS, SUM, Evidence
 
 LEAST = 0.5  # of what the last proof that held had counted
 SMALL = 20  # what has no more than this may go, but for the last of all
+SMALLER = "suspiciously small"  # what a finding of that begins with
 COUNTS = ("files", "bytes", "rows", "tables")
 NAMED, LONGEST = 20, 300  # tables of a database, and characters, that are told of what production says
 

@@ -13,7 +13,7 @@ from typing import Any
 from backups import counted, restore
 from backups.engines import Server, server
 from backups.mark import Beyond
-from backups.proof import closed, judge, record
+from backups.proof import accepted, closed, judge, record
 from backups.proof.fill import Counted
 from backups.proof.furnish import FILES as SHOWN_AT
 from backups.proof.hydrate import Lost, Target, hydrate
@@ -218,16 +218,12 @@ class Proving:
                     self._against(subject, f"not as production counted it: {what}", engine)
 
     def _compare(self) -> None:
-        """With the last time that nothing was found against it."""
-        for one in reversed(record.proofs(self.client.name)):
-            if one.holds:
-                for domain, seen in self.vhosts.items():
-                    for what in judge.shrunk(one.vhosts.get(domain), seen):
-                        self._against(domain, f"suspiciously small: {what}", FILES)
-                for subject, evidence in self.databases.items():
-                    for what in judge.shrunk(one.databases.get(subject), evidence):
-                        self._against(subject, f"suspiciously small: {what}", *self._kinds(subject))
-                return
+        """With the last time that nothing was found against it, or with what somebody has taken as it is since."""
+        before = accepted.baseline(self.client.name)
+        for subject, seen in {**self.vhosts, **self.databases}.items():
+            kinds = (FILES,) if subject in self.vhosts else self._kinds(subject)
+            for what in judge.shrunk(before.get(subject), seen):
+                self._against(subject, f"{judge.SMALLER}: {what}", *kinds)
 
 
 def _what(fault: Problem | OSError) -> str:

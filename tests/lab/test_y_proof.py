@@ -164,6 +164,16 @@ def test_emptied_tables_files_that_are_gone_and_a_broken_index_are_found(lab: La
     }
 
 
+def test_what_somebody_takes_as_it_is_is_found_no_more_and_the_rest_is(lab: Lab) -> None:
+    words = ("backup", "accept", "docs.example", "--by=alice", "--why=moved")
+    assert "docs.example: suspiciously small: files" in on(lab, "twin1", *words).out
+    assert "suspiciously small: files" in found(proof(lab, "--now")[1])  # only shown
+    assert on(lab, "twin1", *words, "--yes").ok
+    what = found(proof(lab, "--now")[1])
+    assert "docs.example: suspiciously small" not in what
+    assert "mariadb.shop: suspiciously small" in what
+
+
 def test_killed_in_the_middle_nothing_stays_and_the_next_proof_is_whole(lab: Lab) -> None:
     assert lab.run("web1", "mariadb shop -e 'INSERT INTO wp_posts SELECT * FROM kept; DROP TABLE kept'").ok
     assert lab.run(

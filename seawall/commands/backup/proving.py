@@ -1,4 +1,4 @@
-"""`seawall backup prove | proofs`: on a twin, whether what was saved comes up, and the evidence of it."""
+"""`seawall backup prove | proofs | accept`: on a twin, whether what was saved comes up, and the evidence of it."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,8 +7,8 @@ import click
 from pydantic import TypeAdapter
 
 from backups import paths
+from backups.proof import accepted, record
 from backups.proof import prove as proving
-from backups.proof import record
 from backups.proof.record import Proof
 from backups.site import Site
 from effects import files
@@ -17,6 +17,7 @@ from effects.run import attempt
 from estate.model import Host, Role
 from estate.points import kinds_on
 from estate.problem import Refused, Unmet
+from seawall.commands.backup.vault import by_option
 from seawall.options import json_option, print_json
 
 AGAIN = timedelta(hours=1)  # before what could not be looked at is tried again
@@ -95,8 +96,33 @@ def proofs(as_json: bool) -> None:
         return
     for one in known:
         click.echo(f"{one.name}  {'proven' if one.holds else 'NOT PROVEN'}  looked at {one.at:%Y-%m-%d %H:%M:%SZ}")
+    for taken in accepted.accepted(_client(site).name):
+        said = "; ".join(taken.what)
+        click.echo(
+            f"{taken.subject}  taken as it is by {taken.by} at {taken.at:%Y-%m-%d %H:%M:%SZ}, {taken.why}: {said}"
+        )
     if not known:
         click.echo("nothing was proven yet: seawall backup prove")
+
+
+@click.command()
+@click.argument("subject")
+@by_option
+@click.option("--why", required=True, help="Why; it is kept beside the proofs.")
+@click.option("--yes", is_flag=True, help="Do it; without, only show what was and what is.")
+def accept(subject: str, by: str, why: str, yes: bool) -> None:
+    """SUBJECT (as `proofs` names it) became small on purpose: hold the next proof and drill against what there is now.
+
+    Look first: a site that somebody emptied looks just the same.
+    """
+    client = _client(Site.here())
+    proof, found = accepted.smaller(client.name)
+    if yes:
+        accepted.accept(client.name, subject, now(), by, why)
+    click.echo(f"{proof.name}, looked at {proof.at:%Y-%m-%d %H:%M:%SZ}")
+    for what in found.get(subject, ("nothing about its size",)):
+        click.echo(f"  {subject}: {what}")
+    click.echo("taken as it is; look again with: seawall backup prove --now" if yes else "take it as it is with: --yes")
 
 
 def _plain(proof: Proof) -> dict[str, Any]:
