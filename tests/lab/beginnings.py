@@ -8,13 +8,14 @@ import shutil
 from functools import cache
 from pathlib import Path
 
-from chain import LOOK, good, install, on, thin
+from chain import LOOK, good, install, on
 from hardening import counted, own_lab, own_name
 
 from effects.clock import wait_until
 from estate.problem import Failed
 from lab import kept
 from lab.lab import STATE
+from lab.small import thin
 
 MANAGED = ("web1", "vault-even", "vault-odd", "twin1")
 HOSTS = (*MANAGED, "probe")

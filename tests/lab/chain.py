@@ -18,6 +18,7 @@ from estate.points import FILES
 from estate.problem import Failed
 from inventory import load
 from lab import Lab
+from lab.small import thin
 from seawall import wheels
 
 SEAWALL = str(Path(sys.executable).with_name("seawall"))
@@ -89,12 +90,6 @@ def prepare(lab: Lab) -> None:
     good(install(lab))
     late = Failed("the scheduler never took its first archives", hint="journalctl -u seawall-backup on web1")
     wait_until(lambda: on(lab, "web1", "backup", "status").ok, timeout=400, late=late, every=LOOK)
-
-
-def thin(lab: Lab) -> None:
-    """Leave 2,000 documents and 20 MB of 20,000 and 200: what they would show is in the demo and in benchmarks."""
-    public = "/srv/vhosts/docs.example/public"
-    assert lab.run("web1", f"rm -r {public}/shelf-0[1-9]? && truncate -s 20M {public}/archive.bin").ok
 
 
 def archives(lab: Lab) -> set[tuple[str, str]]:

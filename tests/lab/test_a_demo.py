@@ -19,7 +19,7 @@ NETWORK = int(os.environ.get("SEAWALL_TEST_NETWORK", "78")) + 22
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     before = machine()
-    argv = [sys.executable, "-m", "lab.demo", f"--name={NAME}", f"--network={NETWORK}", f"--out={folder}"]
+    argv = [sys.executable, "-m", "lab.demo", f"--name={NAME}", f"--network={NETWORK}", f"--out={folder}", "--small"]
     done = attempt(argv, timeout=1400)
     assert done.code == 0, done.err[-6000:]
     assert machine() == before, "the demo left something behind"
