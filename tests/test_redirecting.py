@@ -96,5 +96,5 @@ def test_a_secondary_that_does_not_follow_is_said_of_its_own_vhosts(
     names = Names({"a@shop.example": OLD, "b@docs.example": OLD}, stale="shop.example")
     faults = answered(names, world, monkeypatch, steps(world, *names.records))
     assert isinstance(faults[0], Failed)
-    assert "a secondary still answers" in faults[0].what
+    assert "a name server still answers" in faults[0].what
     assert faults[1] is None

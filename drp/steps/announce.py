@@ -86,8 +86,9 @@ class Dns(Together):
     def late(self) -> Problem:
         """What is wrong where it was switched and not every server follows."""
         return Failed(
-            f"{self.vhost.domain}: the primary has the new addresses, but a secondary still answers with the old ones",
-            hint="look at the secondary's transfers, then run the same command again",
+            f"{self.vhost.domain}: the new addresses were taken, but a name server still answers with the old ones",
+            hint="look which one: seawall drp look; then at its transfers, or wait where a company serves the zone;"
+            " then run the same command again",
         )
 
 
