@@ -107,16 +107,16 @@ def test_an_update_without_the_key_is_refused(lab: Lab) -> None:
     assert asked(lab, "ns1") != "192.0.2.66"
 
 
-def test_the_visitor_needs_only_one_of_the_name_servers(lab: Lab) -> None:
-    for datacenter in ("gravelines", "strasbourg"):
-        lab.cut(datacenter)
-        try:
-            assert lab.run("probe", "rndc flush").ok
-            watch = clock.Stopwatch()
-            assert visitor.resolve(lab, "ledger.example") == (lab.address("web1"),)
-            assert watch.seconds < 5
-        finally:
-            lab.heal(datacenter)
+@pytest.mark.parametrize("datacenter", ["gravelines", "strasbourg"])
+def test_the_visitor_needs_only_one_of_the_name_servers(lab: Lab, datacenter: str) -> None:
+    here = (lab.address("web1"),)
+    lab.cut(datacenter)
+    try:
+        assert lab.run("probe", "rndc flush").ok
+        lost = late(f"nobody finds it without {datacenter}")
+        clock.wait_until(lambda: visitor.resolve(lab, "ledger.example") == here, timeout=30, late=lost)
+    finally:
+        lab.heal(datacenter)
 
 
 def test_a_host_installs_from_the_labs_archive_and_hears_of_what_is_newer(lab: Lab) -> None:
