@@ -41,8 +41,7 @@ class Written:
 
 def look(data: Path, tail: Tail) -> Written:
     """Of the data of a server that is stopped. Raises Problem where nothing of its log can be read."""
-    name, _, offset = tail.position.rpartition(":")
-    position = Position(name, int(offset))
+    position = Position.of(tail.position)
     return mariadb(data, position) if tail.engine is Engine.MARIADB else postgresql(data, position, tail)
 
 

@@ -65,7 +65,7 @@ def _standby(client: Host, tail: Tail) -> Standby | None:
     except Problem:
         return None
     said = f"{tail.engine}: from its replica, at {at or 'an unknown place'}"
-    return Standby(tail.engine, str(at) if at else None, said, _until(known, at, _position(tail.position)))
+    return Standby(tail.engine, str(at) if at else None, said, _until(known, at, Position.of(tail.position)))
 
 
 def _until(known: State, at: Position | None, streamed: Position) -> datetime | None:
@@ -105,7 +105,7 @@ def _bring(site: Site, client: Host, archive: Archive, tail: Tail, replica: Repl
     note = noted(site, client, archive)
     if note is None:
         raise Missing(f"{archive.name} has no place in the stream", hint="make a new plan: seawall drp plan")
-    log, sealed = _rest(site, client, replica, replace(note, position=at)), _position(tail.position)
+    log, sealed = _rest(site, client, replica, replace(note, position=at)), Position.of(tail.position)
     if max(at.order, log.run.end.order) < sealed.order:
         raise Refused(f"it ends at {at}, and the plan was made with {sealed}", hint="make a new plan: seawall drp plan")
     count = 0
@@ -164,8 +164,3 @@ def _end_recovery(replica: Replica) -> None:
     (replica.data / "standby.signal").unlink(missing_ok=True)
     postgresql.own(replica, "recovery.signal")
     replica.scratch.start("-c", "restore_command=false", "-c", "recovery_target_timeline=current")
-
-
-def _position(text: str) -> Position:
-    name, _, offset = text.rpartition(":")
-    return Position(name, int(offset))

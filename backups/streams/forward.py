@@ -59,7 +59,7 @@ def _through(
     mirror.fetch(site)  # a side that does not answer has no more than the plan knew
     into.mkdir(mode=0o700)
     run, _ = mirror.unseal(tail.engine, note.chain, Position(note.position.name, 0), into)
-    sealed = _position(tail.position)
+    sealed = Position.of(tail.position)
     within = at is not None and run.instant is not None and at <= run.instant
     if run.end.order < sealed.order and not within:
         raise Refused(
@@ -72,8 +72,3 @@ def _through(
     wanted = len(found) if stop is None else found.index(stop)
     until = at if within and at is not None else run.instant or tail.until
     return wanted, until, run.end if stop is None else stop.start
-
-
-def _position(text: str) -> Position:
-    name, _, offset = text.rpartition(":")
-    return Position(name, int(offset))

@@ -45,6 +45,12 @@ class Position:
     name: str
     offset: int
 
+    @classmethod
+    def of(cls, text: str) -> "Position":
+        """As it is written: FILE:OFFSET."""
+        name, _, offset = text.rpartition(":")
+        return cls(name, int(offset))
+
     def __str__(self) -> str:
         return f"{self.name}:{self.offset}"
 
