@@ -1,5 +1,6 @@
 """Options that several commands share, so that they mean the same everywhere."""
 
+import getpass
 import json
 from collections.abc import Callable
 from datetime import datetime
@@ -42,6 +43,9 @@ def estate_option(function: F) -> F:
 def json_option(function: F) -> F:
     """`--json`: the result as one JSON document on standard output; passed on as `as_json: bool`."""
     return click.option("--json", "as_json", is_flag=True, help="The result as JSON on standard output.")(function)
+
+
+by_option = click.option("--by", default=getpass.getuser, show_default="your name here", help="Who decides.")
 
 
 def print_json(value: object) -> None:

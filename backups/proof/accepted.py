@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from backups.proof import record
 from backups.proof.judge import SMALLER
@@ -63,12 +63,7 @@ def accept(host: str, subject: str, at: datetime, by: str, why: str) -> Accepted
 
 def accepted(host: str) -> tuple[Accepted, ...]:
     """All that was, oldest first; what can't be read accepts nothing."""
-    found = []
-    for path in (record.PROOFS / "accepted").glob("*.json"):
-        try:
-            found.append(_ACCEPTED.validate_json(path.read_bytes()))
-        except (OSError, ValidationError):
-            continue
+    found = record.understood((record.PROOFS / "accepted").glob("*.json"), _ACCEPTED)
     return tuple(sorted((one for one in found if one.host == host), key=lambda one: one.at))
 
 

@@ -4,9 +4,12 @@ A record is evidence, so it is never changed: the same recovery point proven aga
 the newest one counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,6 +18,7 @@ from backups.tables import Evidence
 from effects import files
 from estate.points import STAMP, Archive
 
+T = TypeVar("T")
 PROOFS = paths.STATE / "proofs"
 READ = 2000  # records, the newest: with twelve a day almost half a year, and reading them takes a second
 LOST = "has lost the content of"  # what a finding says where a side's disk has not kept what was written
@@ -79,13 +83,15 @@ def keep(proof: Proof) -> None:
 
 def proofs(host: str) -> tuple[Proof, ...]:
     """The records about archives of `host`, oldest first. One that can't be read proves nothing, and is passed over."""
-    found = []
-    for path in sorted(PROOFS.glob(f"{host}.*.json"))[-READ:]:
-        try:
-            found.append(_PROOF.validate_json(path.read_bytes()))
-        except (OSError, ValidationError):
-            continue
+    found = understood(sorted(PROOFS.glob(f"{host}.*.json"))[-READ:], _PROOF)
     return tuple(sorted((one for one in found if one.host == host), key=lambda one: one.at))
+
+
+def understood(records: Iterable[Path], shape: TypeAdapter[T]) -> Iterator[T]:
+    """Those of the records that can be read."""
+    for path in records:
+        with suppress(OSError, ValidationError):
+            yield shape.validate_json(path.read_bytes())
 
 
 def verdicts(host: str) -> dict[str, bool]:

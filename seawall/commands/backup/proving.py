@@ -17,8 +17,7 @@ from effects.run import attempt
 from estate.model import Host, Role
 from estate.points import kinds_on
 from estate.problem import Refused, Unmet
-from seawall.commands.backup.vault import by_option
-from seawall.options import json_option, print_json
+from seawall.options import by_option, json_option, print_json
 
 AGAIN = timedelta(hours=1)  # before what could not be looked at is tried again
 EVERY = timedelta(minutes=5)  # between two looks for a new recovery point
@@ -89,14 +88,14 @@ def prove(at_once: bool, as_json: bool) -> None:
 @json_option
 def proofs(as_json: bool) -> None:
     """What was proven on this twin, newest last."""
-    site = Site.here()
-    known = record.proofs(_client(site).name)
+    client = _client(Site.here())
+    known = record.proofs(client.name)
     if as_json:
         print_json([_plain(one) for one in known])
         return
     for one in known:
         click.echo(f"{one.name}  {'proven' if one.holds else 'NOT PROVEN'}  looked at {one.at:%Y-%m-%d %H:%M:%SZ}")
-    for taken in accepted.accepted(_client(site).name):
+    for taken in accepted.accepted(client.name):
         said = "; ".join(taken.what)
         click.echo(
             f"{taken.subject}  taken as it is by {taken.by} at {taken.at:%Y-%m-%d %H:%M:%SZ}, {taken.why}: {said}"

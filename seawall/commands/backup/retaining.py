@@ -16,8 +16,8 @@ from backups.vault.turn import Rules, fates
 from effects.journal import Entry
 from estate.model import Side
 from estate.problem import BadEstate
-from seawall.commands.backup.vault import by_option, decide, each, why_option
-from seawall.options import json_option, print_json
+from seawall.commands.backup.vault import decide, each, why_option
+from seawall.options import by_option, json_option, print_json
 
 DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 

@@ -1,6 +1,5 @@
 """`seawall backup vault`: what the keeper sees and does, on the DRP host, and what only a person may decide."""
 
-import getpass
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
@@ -19,9 +18,8 @@ from effects import files
 from estate.model import Host
 from estate.problem import BadEstate, Frozen
 from seawall.commands.backup.alarm import alarm
-from seawall.options import json_option, print_json
+from seawall.options import by_option, json_option, print_json
 
-by_option = click.option("--by", default=getpass.getuser, show_default="your name here", help="Who decides.")
 why_option = click.option("--why", required=True, help="Why; it stands in the catalogue for ever.")
 WAIT = 600.0
 
