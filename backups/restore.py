@@ -143,7 +143,7 @@ def require_renamable(server: Server) -> None:
 def take_place(stage: Path, server: Server, kept: str) -> None:
     """Let the server serve `stage`, which was marked; what it served from stays beside it as `.kept-…`."""
     server.stop()
-    swap(stage, server.data, server.data.with_name(f"{server.data.name}.kept-{kept}"))
+    swap(stage, server.data, kept_beside(server, kept))
     server.start()
 
 
@@ -211,6 +211,11 @@ def _all(act: Callable[[str], None], paths: Sequence[str]) -> None:
             f"the kernel refuses to mount or unmount one of {', '.join(paths)}",
             hint="look at `findmnt` and at `dmesg` on this host, then run the same command again",
         )
+
+
+def kept_beside(server: Server, kept: str) -> Path:
+    """Where the data goes that a database server served from."""
+    return server.data.with_name(f"{server.data.name}.kept-{kept}")
 
 
 def kept_below(seal: str) -> Path:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
@@ -31,6 +32,7 @@ from estate.points import Archive, Tail
 from estate.problem import Missing, Refused
 
 DIRECTORY = paths.STATE / "drp"
+T = TypeVar("T")
 
 
 class JobKind(StrEnum):
@@ -75,7 +77,7 @@ class Job:
     @property
     def id(self) -> str:
         """Names the directory and the unit."""
-        return f"{self.kind}-{self.seal[:12]}"
+        return id_of(self.kind, self.seal)
 
     @property
     def directory(self) -> Path:
@@ -99,6 +101,24 @@ class Job:
     def start(self) -> None:
         """Hand it to systemd; where it is running already, nothing happens."""
         run(["systemctl", "start", "--no-block", f"seawall-drp@{self.id}.service"], timeout=30)
+
+
+def id_of(kind: str, seal: str) -> str:
+    """Of the job of that kind for that plan."""
+    return f"{kind}-{seal[:12]}"
+
+
+def keep(job: Job, name: str, shape: TypeAdapter[T], what: T) -> None:
+    """Remember something beside a job on this host, until it is kept anew."""
+    files.write(job.directory / f"{name}.json", shape.dump_json(what).decode(), mode=0o600)
+
+
+def kept(job: Job, name: str, shape: TypeAdapter[T]) -> T | None:
+    """As it was kept; None where it was not, or can't be read."""
+    try:
+        return shape.validate_json((job.directory / f"{name}.json").read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 JOB = TypeAdapter(Job)

@@ -16,26 +16,23 @@ from backups.site import Site
 from backups.streams.instant import noted
 from drp import job as jobs
 from drp.job import Job, JobKind, Origins
-from effects import files
 from estate.model import Engine
 from estate.points import FILES, Archive, Tail
 from estate.problem import Problem
 
-KEPT = "origins.json"
+KEPT = "origins"
 ORIGINS = TypeAdapter(Origins)
 
 
 def keep(site: Site, withdrawn: Job) -> None:
     """Remember it: after the freeze nobody has time for that."""
     with suppress(Problem, OSError, ValueError):
-        files.write(withdrawn.directory / KEPT, ORIGINS.dump_json(of(site, withdrawn)).decode(), mode=0o600)
+        jobs.keep(withdrawn, KEPT, ORIGINS, of(site, withdrawn))
 
 
 def kept(withdrawn: Job) -> Origins | None:
     """As it was kept."""
-    with suppress(OSError, ValueError):
-        return ORIGINS.validate_json((withdrawn.directory / KEPT).read_bytes())
-    return None
+    return jobs.kept(withdrawn, KEPT, ORIGINS)
 
 
 def of(site: Site, withdrawn: Job) -> Origins:

@@ -61,7 +61,7 @@ def _tried(seen: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return {"fault": None} | seen()
     except (Problem, OSError, ValueError) as fault:
-        return {"fault": fault.what if isinstance(fault, Problem) else str(fault)}
+        return {"fault": _why(fault)}
 
 
 def _files(site: Site, job: Job, domain: str, archive: Archive | None) -> dict[str, Any]:
@@ -93,12 +93,16 @@ def _database(job: Job, tail: Tail | None, engine: Engine) -> dict[str, Any]:
     try:
         found = logs.look(data, tail)
     except (Problem, OSError) as fault:
-        return where | {"position": tail.position, "fault": fault.what if isinstance(fault, Problem) else str(fault)}
+        return where | {"position": tail.position, "fault": _why(fault)}
     times = {"first": found.first and found.first.isoformat(), "last": found.last and found.last.isoformat()}
     return where | times | {
         "position": tail.position, "until": tail.until.isoformat(), "transactions": found.transactions,
         "tables": found.tables, "fault": "; ".join(found.faults) or None,
     }  # fmt: skip
+
+
+def _why(fault: Exception) -> str:
+    return fault.what if isinstance(fault, Problem) else str(fault)
 
 
 def _gone(path: Path) -> Missing:
@@ -107,8 +111,8 @@ def _gone(path: Path) -> Missing:
 
 def _beside(job: Job, engine: Engine) -> Path:
     """As backups.restore moved it there; the first was production's own."""
-    data = server(engine).data
-    return data.with_name(f"{data.name}.kept-{job.seal[:12]}") / f"{data.name}.0"
+    mine = server(engine)
+    return restore.kept_beside(mine, job.seal[:12]) / f"{mine.data.name}.0"
 
 
 def _stands(site: Site, job: Job) -> dict[str, str]:

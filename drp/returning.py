@@ -61,9 +61,8 @@ def restoration(site: Site, withdrawn: Job) -> Job:
     # A copy ahead of the freeze is not enough without its stream, and with it nothing else is looked for.
     usable = [archive for archive in streamed.warm(withdrawn) if archive.id in whole]
     usable += streamed.saved(withdrawn, frozen)
-    missing = tuple(
-        kind for kind in kinds_on(site.estate, site.host) if kind not in {archive.kind for archive in usable}
-    )
+    there = {archive.kind for archive in usable}
+    missing = tuple(kind for kind in kinds_on(site.estate, site.host) if kind not in there)
     found, faults = site.archives(site.host, missing) if missing else ((), ())
     usable += [archive for archive in found if archive.taken > frozen]
     plan = _from(site, withdrawn.plan, usable, [fault.what for fault in faults])

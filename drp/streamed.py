@@ -7,19 +7,19 @@ costs what was written since.
 from collections.abc import Iterable
 from datetime import datetime
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from backups.site import Site
 from backups.streams import shipper
 from backups.streams.instant import noted
 from backups.streams.tails import WITHOUT
+from drp import job as jobs
 from drp.job import Job
-from effects import files
 from effects.clock import now
 from estate.model import Engine
 from estate.points import FILES, Archive, Tail
 
-_TAIL, _ARCHIVES = TypeAdapter(Tail), TypeAdapter(tuple[Archive, ...])
+_TAIL, _ARCHIVE, _ARCHIVES = TypeAdapter(Tail), TypeAdapter(Archive), TypeAdapter(tuple[Archive, ...])
 
 
 def look(site: Site, ahead: Archive, since: datetime) -> Tail | None:
@@ -39,46 +39,31 @@ def look(site: Site, ahead: Archive, since: datetime) -> Tail | None:
 
 def keep(job: Job, tail: Tail) -> None:
     """Remember it: the shipper is stopped before production asks."""
-    files.write(job.directory / f"tail.{tail.engine}.json", _TAIL.dump_json(tail).decode(), mode=0o600)
+    jobs.keep(job, f"tail.{tail.engine}", _TAIL, tail)
 
 
 def known(job: Job, engine: Engine, since: datetime | None) -> Tail | None:
     """What was kept; None where it has not all that was committed before `since`."""
-    try:
-        tail = _TAIL.validate_json((job.directory / f"tail.{engine}.json").read_bytes())
-    except (OSError, ValidationError):
-        return None
-    return tail if since is not None and tail.until > since else None
+    tail = jobs.kept(job, f"tail.{engine}", _TAIL)
+    return tail if tail is not None and since is not None and tail.until > since else None
 
 
 def keep_warm(job: Job, archives: Iterable[Archive]) -> None:
     """Remember what production brings beside what it has."""
-    _keep(job, "warm", archives)
+    jobs.keep(job, "warm", _ARCHIVES, tuple(dict.fromkeys(archives)))
 
 
 def warm(job: Job) -> tuple[Archive, ...]:
     """As it was kept; nothing where nothing was."""
-    return _kept(job, "warm")
+    return jobs.kept(job, "warm", _ARCHIVES) or ()
 
 
 def keep_saved(job: Job, archive: Archive) -> None:
     """Remember what was saved after the freeze, as a side showed it: visitors would wait while it is asked again."""
-    _keep(job, f"saved.{archive.kind}", [archive])
+    jobs.keep(job, f"saved.{archive.kind}", _ARCHIVE, archive)
 
 
 def saved(job: Job, frozen: datetime) -> tuple[Archive, ...]:
     """As it was kept, of each kind, where it was taken after `frozen`."""
-    found = [archive for kind in (FILES, *Engine) for archive in _kept(job, f"saved.{kind}")]
-    return tuple(archive for archive in found if archive.taken > frozen)
-
-
-def _keep(job: Job, name: str, archives: Iterable[Archive]) -> None:
-    text = _ARCHIVES.dump_json(tuple(dict.fromkeys(archives))).decode()
-    files.write(job.directory / f"{name}.json", text, mode=0o600)
-
-
-def _kept(job: Job, name: str) -> tuple[Archive, ...]:
-    try:
-        return _ARCHIVES.validate_json((job.directory / f"{name}.json").read_bytes())
-    except (OSError, ValidationError):
-        return ()
+    found = (jobs.kept(job, f"saved.{kind}", _ARCHIVE) for kind in (FILES, *Engine))
+    return tuple(archive for archive in found if archive is not None and archive.taken > frozen)

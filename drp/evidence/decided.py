@@ -6,6 +6,7 @@ from datetime import datetime
 from drp.evidence.document import Deciders, Evidence
 from drp.evidence.words import clock
 from drp.incident import WORDS, Begin, Incident, Run
+from drp.job import id_of
 from drp.notes import DRAFTED, LOOKED, ORPHANS, PLANNED, RESTORED
 from drp.orders import NAMESPACE, Signed
 from drp.page import Table
@@ -37,7 +38,7 @@ def timeline(evidence: Evidence, incident: Incident) -> Table:
 def _noted(notes: Sequence[Entry], incident: Incident) -> Iterator[Row]:
     end = max(run.last or run.ordered for run in incident.runs)
     seals = {run.seal for run in incident.runs}
-    jobs = {f"{run.kind}-{run.seal[:12]}" for run in incident.runs}
+    jobs = {id_of(run.kind, run.seal) for run in incident.runs}
     for entry in (one for one in notes if one.at <= end or one.event == ORPHANS):
         detail = entry.detail
         if entry.event == LOOKED:
