@@ -9,7 +9,7 @@ from saved_estate import T0, everything, site
 
 from backups import paths
 from backups.site import Site
-from drp import begin, observe, returning
+from drp import begin, observe, returning, step
 from drp import job as jobs
 from drp.dns import Change
 from drp.job import Job, JobKind
@@ -58,6 +58,19 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(begin, "now", found.clock)
     monkeypatch.setattr(returning, "now", found.clock)
     return found
+
+
+def ordered_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> step.World:
+    """The twin with an activation that was ordered there, and nothing done of it. Its jobs lie below `tmp_path`."""
+    here = site(tmp_path, "twin1")
+    monkeypatch.setattr(jobs, "DIRECTORY", tmp_path / "jobs")
+    monkeypatch.setattr(paths, "STATE", tmp_path)
+    hosts, changes = here.estate.hosts, dict.fromkeys(here.estate.vhosts, ())
+    seen = Observed(T0, 0, everything(), {}, changes, frozenset(), ())
+    plan = activation(here.estate, hosts["web1"], hosts["twin1"], seen)
+    job = Job(JobKind.ACTIVATE, plan.seal, plan, T0, ordered(here.estate, plan, T0))
+    job.save()
+    return step.World(here, job)
 
 
 def activate(world: World, seal: str, by: str = "alice") -> Job:

@@ -4,16 +4,14 @@ from pathlib import Path
 
 import pytest
 from acts import Write
+from begun import ordered_here
 from ordered import ordered
-from saved_estate import T0, everything, site
 
-from backups import paths
 from backups.site import Site
 from drp import begin, cancelling, ending, epochs, gate, tickets
 from drp import job as jobs
 from drp.engine import carry_out
-from drp.job import Job, JobKind
-from drp.plan import Observed, activation
+from drp.job import Job
 from drp.step import World
 from effects.clock import now
 from estate.problem import Refused
@@ -22,17 +20,9 @@ from estate.problem import Refused
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """An activation that was ordered on the twin. No unit runs."""
-    here = site(tmp_path, "twin1")
-    monkeypatch.setattr(jobs, "DIRECTORY", tmp_path / "jobs")
-    monkeypatch.setattr(paths, "STATE", tmp_path)
     monkeypatch.setattr(tickets, "OUTBOX", tmp_path / "outbox")
     monkeypatch.setattr(cancelling, "_stop", lambda *_: None)
-    hosts, changes = here.estate.hosts, dict.fromkeys(here.estate.vhosts, ())
-    seen = Observed(T0, 0, everything(), {}, changes, frozenset(), ())
-    plan = activation(here.estate, hosts["web1"], hosts["twin1"], seen)
-    job = Job(JobKind.ACTIVATE, plan.seal, plan, T0, ordered(here.estate, plan, T0))
-    job.save()
-    return World(here, job)
+    return ordered_here(tmp_path, monkeypatch)
 
 
 def cancel(here: Site) -> Job:

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -33,13 +33,16 @@ def test_production_is_not_restored_before_the_last_copy_is_safe(world: World) -
             returning.restoration(world.site, job)
 
 
-def freeze(world: World, job: Job, minutes: float) -> None:
-    """Every vhost of the twin answers 503 since so long after the order of `job`."""
+def frozen(world: World, minutes: float = 1.5) -> Job:
+    """A withdrawal that closed well; every vhost of the twin answers 503 since so long after its order."""
+    job = withdraw(world, "alice")
+    close(job)
     paths.MAINTENANCE.mkdir()
     at = (job.ordered + timedelta(minutes=minutes)).timestamp()
     for domain in world.site.estate.vhosts:
         (paths.MAINTENANCE / domain).touch()
         os.utime(paths.MAINTENANCE / domain, (at, at))
+    return job
 
 
 def taken(job: Job, minutes: float) -> tuple[Archive, ...]:
@@ -50,16 +53,19 @@ def taken(job: Job, minutes: float) -> tuple[Archive, ...]:
     )
 
 
+def instants(restore: Job) -> set[datetime]:
+    """Of all archives that production gets."""
+    return {one.taken for move in restore.plan.moves for one in move.archives}
+
+
 def test_production_gets_what_was_saved_after_the_freeze_and_nothing_older(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = withdraw(world, "alice")
-    close(job)
-    freeze(world, job, 1.5)
+    job = frozen(world)
     seen = (*taken(job, -60), *taken(job, 1), *taken(job, 2))
     monkeypatch.setattr(Site, "archives", lambda *_: (seen, ()))
     restore = returning.restoration(world.site, job)
-    assert {one.taken for move in restore.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=2)}
+    assert instants(restore) == {job.ordered + timedelta(minutes=2)}
     assert restore.seal == job.seal
     assert begin.accept(world.site, jobs.JOB.dump_json(restore).decode()) == restore
 
@@ -67,9 +73,7 @@ def test_production_gets_what_was_saved_after_the_freeze_and_nothing_older(
 def test_what_was_seen_saved_after_the_freeze_is_not_asked_for_again_and_nothing_older_is_believed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = withdraw(world, "alice")
-    close(job)
-    freeze(world, job, 1.5)
+    job = frozen(world)
     asked: list[Kind] = []
 
     def archives(_: Site, __: Host, kinds: tuple[Kind, ...]) -> tuple[tuple[Archive, ...], tuple[()]]:
@@ -81,20 +85,18 @@ def test_what_was_seen_saved_after_the_freeze_is_not_asked_for_again_and_nothing
         streamed.keep_saved(job, one)
     restore = returning.restoration(world.site, job)
     assert not asked
-    assert {one.taken for move in restore.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=2)}
+    assert instants(restore) == {job.ordered + timedelta(minutes=2)}
     for one in taken(job, 1):  # from before a second freeze
         streamed.keep_saved(job, one)
     again = returning.restoration(world.site, job)
     assert set(asked) == {FILES, *Engine}
-    assert {one.taken for move in again.plan.moves for one in move.archives} == {job.ordered + timedelta(minutes=3)}
+    assert instants(again) == {job.ordered + timedelta(minutes=3)}
 
 
 def test_with_the_last_copy_out_of_reach_production_is_left_as_it_is(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = withdraw(world, "alice")
-    close(job)
-    freeze(world, job, 1.5)
+    job = frozen(world)
     down = (Unreachable("vault-odd does not answer", hint="look"),)
     monkeypatch.setattr(Site, "archives", lambda *_: (taken(job, 1), down))
     with pytest.raises(Missing, match="vault-odd does not answer"):
@@ -102,9 +104,7 @@ def test_with_the_last_copy_out_of_reach_production_is_left_as_it_is(
 
 
 def test_a_twin_that_takes_writes_again_is_not_copied_from(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = withdraw(world, "alice")
-    close(job)
-    freeze(world, job, 0.5)
+    job = frozen(world, 0.5)
     (paths.MAINTENANCE / "shop.example").unlink()
     monkeypatch.setattr(Site, "archives", lambda *_: (taken(job, 1), ()))
     with pytest.raises(Refused, match="twin1 takes writes again"):

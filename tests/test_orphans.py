@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from begun import ordered_here
 from hydration import live as live
 from hydration import local as local
 from hydration import repository as repository
 from hydration import saved
 from local_borg import Local
-from ordered import ordered
 from saved_estate import T0, everything, lab_estate, site
 
-from backups import paths
 from backups.engines import Server
 from backups.mark import Beyond, Mark
 from backups.orphans import logs, trees
@@ -25,8 +24,7 @@ from backups.streams.frames import Position
 from backups.streams.notes import Note
 from drp import job as jobs
 from drp import origins, orphans
-from drp.job import Job, JobKind
-from drp.plan import Observed, activation
+from drp.job import JobKind
 from drp.step import World
 from effects.run import run
 from estate.model import Engine
@@ -110,16 +108,8 @@ def test_a_write_ahead_log_that_is_gone_is_said(tmp_path: Path) -> None:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """An activation on the twin that held."""
-    here = site(tmp_path, "twin1")
-    monkeypatch.setattr(jobs, "DIRECTORY", tmp_path / "jobs")
-    monkeypatch.setattr(paths, "STATE", tmp_path)
     monkeypatch.setattr("backups.mark.RESTORED", tmp_path / "restored")
-    hosts, changes = here.estate.hosts, dict.fromkeys(here.estate.vhosts, ())
-    seen = Observed(T0, 0, everything(), {}, changes, frozenset(), ())
-    plan = activation(here.estate, hosts["web1"], hosts["twin1"], seen)
-    job = Job(JobKind.ACTIVATE, plan.seal, plan, T0, ordered(here.estate, plan, T0))
-    job.save()
-    return World(here, job)
+    return ordered_here(tmp_path, monkeypatch)
 
 
 def test_the_twin_tells_from_what_it_was_brought_up_and_only_of_what_held(
