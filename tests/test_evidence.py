@@ -20,14 +20,15 @@ from drp import notes, report
 from drp.evidence import anchors, document, pdf
 from drp.evidence.document import Book, Deciders, Evidence
 from drp.evidence.split import PARTS, WAITING, walk
-from drp.evidence.verify import Finding, holds, verify
+from drp.evidence.verify import Finding, _plans, holds, verify
 from drp.incident import Act
 from drp.job import as_dict
 from drp.orders import Signed
-from drp.plan import Observed, activation
+from drp.plan import Observed, activation, homecoming
 from effects.journal import Journal
 from estate.heads import parse
 from estate.model import Estate
+from estate.points import FILES, Tail
 from estate.problem import BadEstate, Missing
 from estate.promise import Promise
 
@@ -186,6 +187,23 @@ def test_whoever_makes_a_report_anew_can_change_neither_plan_nor_order(evidence:
     ):
         found = faults(verify(report.to_html(again(evidence, old, new))))
         assert (said is None and not found) or any(str(said) in one for one in found), (old, found)
+
+
+def test_production_brings_what_was_saved_after_its_plan_was_ordered_and_nothing_else(
+    evidence: Evidence, estate: Estate, tmp_path: Path
+) -> None:
+    seen = Observed(T0, 1, (), {}, dict.fromkeys(estate.vhosts, ()), frozenset(), ())
+    plan = homecoming(estate, estate.hosts["twin1"], estate.hosts["web1"], seen)
+    copies = tuple(everything())
+    tails = tuple(Tail(one.id, one.kind, "c", "f:1", T0) for one in copies if one.kind != FILES)
+    brought = replace(plan, moves=tuple(replace(move, archives=copies, tails=tails) for move in plan.moves))
+    for carried, holds_so in ((brought, True), (replace(brought, target="web2"), False)):
+        book = Journal(tmp_path / f"restore-{carried.target}.jsonl")
+        about = {"by": "alice", "kind": "restore", "host": "web1", "seal": plan.seal, "ordered": T0.isoformat()}
+        book.write("opened", **about, plan=as_dict(carried))
+        more = replace(evidence, books=(*evidence.books, Book("web1", book.path.stem, book.path.read_text())))
+        (found,) = (one for one in _plans(more) if "restore" in one.what)
+        assert (found.fault is None) is holds_so
 
 
 def test_keys_that_a_report_brings_along_do_not_convince_an_estate(estate: Estate, tmp_path: Path) -> None:

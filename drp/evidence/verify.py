@@ -80,10 +80,11 @@ def _jobs(evidence: Evidence) -> Iterator[tuple[Book, Run]]:
 
 
 def _seal(detail: Mapping[str, Any]) -> str | None:
-    """Of a return production's part names archives that were taken after the plan was ordered: its seal is without."""
+    """Of a return production's part names archives that were taken after the plan was ordered, with their streams: its
+    seal is without."""
     plan = dict(detail["plan"])
     if detail["kind"] in RETURN:
-        plan["moves"] = [{**move, "archives": []} for move in plan["moves"]]
+        plan["moves"] = [{**move, "archives": [], "tails": []} for move in plan["moves"]]
     try:
         seal = PLAN.validate_python(plan).seal
     except (ValueError, KeyError, TypeError):
