@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 
 from drp import gate
-from drp.step import Draining, Each, Following, Gathering, Group, Reaching, Step, World, as_problem
+from drp.step import Draining, Each, Following, Gathering, Group, Reaching, Step, Telling, World, as_problem
 from effects.journal import Journal, Json
 from estate.problem import Failed, Problem, Refused
 
@@ -79,8 +79,9 @@ class Course:
             self._failed[f"{step.kind} {step.subject}"] = None
 
     def _hollow(self, step: Step) -> Problem:
+        told = f": {step.instead(self._world)}" if isinstance(step, Telling) else ""
         return Failed(
-            f"{self._world.site.host.name}: {step.kind} {step.subject}: done, but it does not hold",
+            f"{self._world.site.host.name}: {step.kind} {step.subject}: done, but it does not hold{told}",
             hint="look at the host, then run the same command again",
         )
 

@@ -77,6 +77,14 @@ class Following(Protocol):
         """The domains that it speaks of."""
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """A step that can say what is there where it does not hold."""
+
+    def instead(self, world: World) -> str:
+        """In words."""
+
+
 class Group(Protocol):
     """Steps of one kind in one go: an answer for each, in their order. A fault of one is no fault of another."""
 

@@ -12,12 +12,15 @@ import pytest
 from self_signed import self_signed
 
 from effects.fetch import fetch
-from effects.http import LARGEST, Response, get
+from effects.http import LARGEST, TRIES, Response, get
 from effects.onhost import health
 from estate.problem import Missing, Unreachable, Untrusted
 
 STOP = Event()
 LATER = list[str]()  # who asked for an application that needs its time to start
+
+
+RELOADS = list[str]()  # how often a server closed a connection unread
 
 
 class Site(BaseHTTPRequestHandler):
@@ -26,6 +29,11 @@ class Site(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self.path.startswith("/reloading"):
+            RELOADS.append(self.path)
+            if self.path == "/reloading-ever" or RELOADS.count(self.path) < TRIES:
+                self.close_connection = True
+                return
         body = f"{self.headers['Host']} {self.path} é".encode()
         status = {"/maintenance": 503, "/away": 302}.get(self.path, 200)
         self.send_response(status)
@@ -141,6 +149,15 @@ def test_a_server_that_drips_costs_the_time_limit_only(port: int, pem: Path) -> 
 def test_an_answer_that_breaks_off_is_none(port: int, pem: Path) -> None:
     with pytest.raises(Unreachable):
         ask("/short", port, pem, timeout=0.5)
+
+
+def test_a_server_that_reloads_is_asked_again_but_not_for_ever(port: int, pem: Path) -> None:
+    RELOADS.clear()
+    assert ask("/reloading", port, pem).status == 200
+    assert len(RELOADS) == TRIES
+    with pytest.raises(Unreachable, match="closed connection without response"):
+        ask("/reloading-ever", port, pem)
+    assert RELOADS.count("/reloading-ever") == TRIES
 
 
 def test_a_large_body_is_cut(port: int, pem: Path) -> None:

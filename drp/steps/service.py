@@ -17,6 +17,7 @@ from estate.web import WEB_SERVERS, WebServer
 
 SCHEDULER = "seawall-backup.service"
 UNITS = (SCHEDULER, "seawall-stream.service")
+OK = 200
 
 
 def server_of(world: World) -> WebServer:
@@ -68,6 +69,14 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a vhost answered."""
+
+    said: str  # in words
+    healthy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Prove(OfVhost):
     """The vhost answers over HTTPS on this host as the estate says it must.
 
@@ -78,28 +87,37 @@ class Prove(OfVhost):
     kind = "prove"
 
     def proof(self, world: World) -> str | None:
-        return answer(world, self.vhost, public=self.public)
+        seen = self._look(world)
+        return seen.said if seen.healthy else None
+
+    def instead(self, world: World) -> str:
+        """What visitors get now."""
+        return self._look(world).said
 
     def act(self, world: World) -> None:
         late = Failed(
             f"{world.site.host.name}: {self.vhost.domain} does not answer as its check says",
             hint=f"look at /var/log/vhosts/{self.vhost.domain}/error.log there, then run the same command again",
         )
-        wait_until(lambda: self.proof(world) is not None, timeout=20, late=late)
+        try:
+            wait_until(lambda: self.proof(world) is not None, timeout=20, late=late)
+        except Failed:
+            late.what += f": {self.instead(world)}"
+            raise
 
-
-def answer(world: World, vhost: Vhost, *, public: bool) -> str | None:
-    """Evidence of a healthy answer, or None."""
-    address = str(world.site.host.ipv4) if public else "127.0.0.1"
-    trust = world.site.estate.drp.trust
-    try:
-        got = http.get(
-            vhost.domain, vhost.check.path, address=address, timeout=10, trust=Path(trust) if trust else None
-        )
-    except Problem:
-        return None
-    right = got.status == 200 and vhost.check.expect in got.body
-    return f"200 at {address} with “{vhost.check.expect}” in {got.seconds:.2f} s" if right else None
+    def _look(self, world: World) -> Seen:
+        address = str(world.site.host.ipv4) if self.public else "127.0.0.1"
+        trust = world.site.estate.drp.trust
+        check = self.vhost.check
+        try:
+            got = http.get(
+                self.vhost.domain, check.path, address=address, timeout=10, trust=Path(trust) if trust else None
+            )
+        except Problem as fault:
+            return Seen(fault.what, healthy=False)
+        has = "with" if check.expect in got.body else "without"
+        said = f"{got.status} at {address} {has} “{check.expect}” in {got.seconds:.2f} s"
+        return Seen(said, healthy=got.status == OK and check.expect in got.body)
 
 
 @dataclass(frozen=True, slots=True)
