@@ -290,7 +290,10 @@ class Absent:
         if name.partition(".")[0] in ("fabric", "hatchling", "invoke", "paramiko", "pyinfra"):
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Absent())
-import seawall.cli, seawall.commands.backup, seawall.commands.host
+from seawall.commands import backup, host
+for group, names in ((host, host.TABLE), (backup, ("schedule", "keep", "stream", "replica", "prove", "restore"))):
+    for name in names:
+        group.command.get_command(None, name)
 print("started")
 """
     assert run([sys.executable, "-c", program], timeout=60) == "started\n"
