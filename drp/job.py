@@ -22,7 +22,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from backups import paths
-from drp.dns import Change
+from drp.change import Change
 from drp.orders import Signed
 from drp.plan import PLAN, Plan
 from effects import files

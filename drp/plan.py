@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
-from backups.replicas.promoting import Standby
-from drp.dns import Change
+from backups.replicas.standby import Standby
+from drp.change import Change
 from drp.scope import EVERYTHING, Scope
 from estate.model import Estate, Host, Vhost
 from estate.orders import Aim

@@ -11,8 +11,7 @@ from backups import paths
 from backups.site import Site
 from drp import dns
 from drp import job as jobs
-from drp.dns import Change
-from drp.dns.change import shown
+from drp.change import Change, shown
 from drp.job import JobKind
 from effects import secrets
 from effects.dns import Served, Server

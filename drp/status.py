@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from backups import fencing
-from backups.replicas.promoting import Standby, standbys
+from backups.replicas.promoting import standbys
+from backups.replicas.standby import Standby
 from backups.site import Site
 from backups.streams.tails import tails
 from drp import dns, observe, tickets

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ordered import KEYS, drafted, ordered, signed
 from saved_estate import T0, everything, lab_estate
 
-from backups.replicas.promoting import Standby
+from backups.replicas.standby import Standby
 from drp import orders
 from drp.plan import Observed, Plan, activation
 from effects import signatures

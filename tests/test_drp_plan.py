@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from saved_estate import T0, archive, everything, lab_estate
 
-from backups.replicas.promoting import Standby
+from backups.replicas.standby import Standby
 from drp import observe
 from drp.dns import Change
 from drp.plan import PLAN, Observed, Plan, activation

@@ -15,7 +15,7 @@ from hydration import repository as repository
 from local_borg import Local
 from saved_estate import T0
 
-from backups.proof import hydrate, opened, worker
+from backups.proof import errand, hydrate, opened, worker
 from estate.points import FILES, archive_name
 from estate.problem import Failed, Problem, Untrusted
 
@@ -26,7 +26,7 @@ def test_without_the_version_that_it_was_tried_with_the_command_line_does_it(
     there = target(tmp_path)
     brought(repository, saved(repository, live), there)
     (live / "index.html").write_text("two\n", encoding="utf-8")
-    monkeypatch.setattr(opened, "TRIED", "1.4.4")
+    monkeypatch.setattr(errand, "TRIED", "1.4.4")
     monkeypatch.setattr(worker, "work", lambda _: pytest.fail("it used borg's modules"))
     one = saved(repository, live, 1)
     counted = brought(repository, one, there)

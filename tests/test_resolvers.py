@@ -19,8 +19,8 @@ from dns_estate import estate_of, vhost
 
 from backups import paths
 from drp import web
+from drp.change import Change
 from drp.dns import resolvers
-from drp.dns.change import Change
 from drp.dns.resolvers import remembering
 from drp.dns.together import Silence
 from drp.steps import stragglers

@@ -8,12 +8,12 @@ others go on. Where one archive is filled in by several shards, all files that a
 
 import os
 import stat
-from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
 from backups.progress import Seen
 from backups.proof.attributes import dress, dress_link, times, undress
+from backups.proof.errand import Counted
 from backups.proof.fetching import Fetcher, Fresh
 from backups.proof.index import Index, Row, about_of, content_of
 from backups.proof.local import Local
@@ -21,21 +21,6 @@ from backups.proof.opened import Opened, packed
 from backups.proof.tree import Parts, Tree, parts_of
 
 DAMAGED = b"damaged"  # the content of a file that is not what the archive says
-
-
-@dataclass(slots=True)
-class Counted:
-    """What became of the items of a run, or of one of its shards."""
-
-    files: int = 0
-    bytes: int = 0  # of all files together
-    kept: int = 0
-    written: int = 0
-    fetched: int = 0  # bytes of chunks that were not here
-    devices: int = 0  # left out
-    removed: int = 0  # what the archive has no more
-    newest: int = 0  # nanoseconds of Unix time: when the youngest file was changed
-    damaged: list[str] = field(default_factory=list)  # paths whose content the repository has lost
 
 
 def _unseen(done: int, count: int) -> None:

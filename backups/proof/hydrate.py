@@ -15,12 +15,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from backups import paths, progress
 from backups.mark import Mark
-from backups.proof import opened
 from backups.proof.disarm import disarm
-from backups.proof.fill import Counted
+from backups.proof.errand import ANSWER, ORDER, Counted, Order, known
 from backups.proof.index import count
 from backups.proof.record import LOST
-from backups.proof.worker import ANSWER, ORDER, Order
 from backups.repository import Repository
 from effects import files
 from effects.onhost import encrypted
@@ -99,9 +97,7 @@ def hydrate(repository: Repository, archive: Archive, target: Target, *, prove: 
         if not target.top.exists():
             target.top.mkdir(mode=0o700, parents=True)
             encrypted.follow(str(target.top))  # as what lies beside it
-        counted = (
-            _fill(repository, archive, target, prove=prove) if opened.known() else _anew(repository, archive, target)
-        )
+        counted = _fill(repository, archive, target, prove=prove) if known() else _anew(repository, archive, target)
         files.write_bytes(target.index / "counted.json", _COUNTED.dump_json(counted), mode=0o600)
         target.mark.write(archive, target.top)
         return counted

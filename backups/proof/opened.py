@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-import borg
 from borg import logger
 from borg.archive import Archive, DownloadPipeline, get_item_uid_gid
 from borg.cache import assert_secure
@@ -24,14 +23,8 @@ from borg.repository import Repository
 
 from estate.problem import Untrusted
 
-TRIED = "1.4.5"
 LOCK_WAIT = 600  # seconds
 DAMAGED = (Repository.ObjectNotFound, IntegrityError, CryptoIntegrityError)
-
-
-def known() -> bool:
-    """Whether this borg is the one that this was tried with."""
-    return str(borg.__version__) == TRIED
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from backups import counted, restore
 from backups.engines import Server, server
 from backups.mark import Beyond
 from backups.proof import accepted, closed, judge, record
-from backups.proof.fill import Counted
+from backups.proof.errand import ByHand, Counted
 from backups.proof.furnish import FILES as SHOWN_AT
 from backups.proof.hydrate import Lost, Target, hydrate
 from backups.proof.orders import (
@@ -32,7 +32,6 @@ from backups.proof.orders import (
     timed,
 )
 from backups.proof.record import Finding, Proof
-from backups.proof.worker import ByHand
 from backups.site import Site
 from backups.tables import Evidence
 from effects.clock import Stopwatch, now

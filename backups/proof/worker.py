@@ -7,74 +7,27 @@ the repository for itself. The answer is a line of JSON; borg's own errors end i
 """
 
 import os
-import pwd
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 from borg.helpers import Error
-from pydantic import TypeAdapter
 
 from backups.progress import Tally
-from backups.proof.fill import Counted, Filler
+from backups.proof.errand import ANSWER, ORDER, Answer, Counted, Order
+from backups.proof.fill import Filler
 from backups.proof.finish import finish
 from backups.proof.index import Index, Known
 from backups.proof.local import Local
 from backups.proof.opened import opened
 from backups.proof.tree import NEW, Tree, is_bare
 from effects.forked import forked
-from estate.problem import Failed, Problem, Untrusted, of_code
+from estate.problem import Failed, Problem
 
 LAST = "finish"  # the shard that ends a run
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What shall be done."""
-
-    url: str
-    archive: str  # its name
-    id: str  # and what it must be: a name can be given away
-    top: Path
-    members: tuple[str, ...]  # paths as in the archive; none: all
-    seed: Path | None  # where the host's own files lie under the same paths
-    index: Path  # a directory: `now` of the last run, `new` of this one
-    shards: int  # how many processes share the files
-    owner: str | None  # a user who gets all of it; None: as saved
-    prove: bool = False
-
-    def force(self) -> tuple[int, int] | None:
-        """The owner as numbers."""
-        if self.owner is None:
-            return None
-        user = pwd.getpwnam(self.owner)
-        return user.pw_uid, user.pw_gid
-
-
-class ByHand(Untrusted):
-    """The archive holds what borg would never have saved, or is another than its name says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of it; with a fault, as an exit code, its words and a hint, if it is no error of borg's."""
-
-    counted: Counted
-    fault: tuple[int, str, str] | None = None
-
-    def judge(self) -> Counted:
-        """What was counted. Raises the problem that the process met."""
-        if self.fault is not None:
-            code, what, hint = self.fault
-            raise (ByHand if code == Untrusted.exit_code else of_code(code))(what, hint=hint)
-        return self.counted
-
-
-ORDER, ANSWER = TypeAdapter(Order), TypeAdapter(Answer)
 
 
 class Ended(Exception):

@@ -15,6 +15,7 @@ from backups import paths
 from backups.mark import Beyond, Mark
 from backups.replicas import mariadb, postgresql, state, tending
 from backups.replicas.place import LOG, Replica
+from backups.replicas.standby import Standby
 from backups.replicas.state import State
 from backups.site import Site
 from backups.streams.frames import Position
@@ -28,16 +29,6 @@ from estate.points import Archive, Tail
 from estate.problem import Missing, Problem, Refused
 
 WITHOUT = paths.CONFIG / "without-replica"  # the operator's no: snapshots and the stream alone
-
-
-@dataclass(frozen=True, slots=True)
-class Standby:
-    """A replica that an activation may go on from."""
-
-    engine: Engine
-    position: str | None  # in production's log; None where it does not say
-    said: str  # in words
-    until: datetime | None = None  # all that production committed before is in it; None: the stream is ahead of it
 
 
 @dataclass(frozen=True, slots=True)

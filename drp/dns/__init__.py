@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from drp.change import Change, Observed, changes, zone_of
 from drp.dns import rfc2136
 from drp.dns.authorities import authority
-from drp.dns.change import Change, Observed, changes, zone_of
 from drp.dns.ovh import OvhZones
 from drp.dns.provider import Provider
 from drp.dns.resolvers import remembering

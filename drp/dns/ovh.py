@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from drp.dns.change import Change, shown
+from drp.change import Change, shown
 from drp.dns.rfc2136 import below_wildcard
 from drp.dns.staged import Edit, Record, Staged, edits
 from effects.clock import now

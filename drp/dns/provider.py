@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from drp.dns.change import Change
+from drp.change import Change
 from estate.problem import Problem
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from time import monotonic
 
-from drp.dns.change import Change
+from drp.change import Change
 from drp.dns.together import SILENT, Silence
 from effects.clock import now
 from effects.dns import Server, remembered

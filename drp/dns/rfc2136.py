@@ -7,8 +7,8 @@ it is shown, and a human decides.
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from drp.change import Change, Observed, shown, zone_of
 from drp.dns.authorities import Authority, authority
-from drp.dns.change import Change, Observed, shown, zone_of
 from effects.dns import Edit, Key, Served, Server, may_update, rrset, update
 from estate.model import Estate, Host, Zone
 from estate.problem import Missing, Refused, Unreachable

@@ -14,7 +14,7 @@ import dns.exception
 import dns.rdata
 from dns.rdtypes.ANY.TXT import TXT
 
-from drp.dns.change import Change
+from drp.change import Change
 from effects.ovh import Api, Gone
 from effects.rest import Later
 from estate.problem import Failed

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TypeVar
 
+from drp.change import Change, Observed, zone_of
 from drp.dns import rfc2136
 from drp.dns.authorities import Authority, authorities
-from drp.dns.change import Change, Observed, zone_of
 from drp.records import REWRITES
 from effects.dns import Served, Server, signing
 from effects.dns_many import Question, Update, rrsets, updates
@@ -186,7 +186,7 @@ def proven(seen: Seen) -> bool:
 def looked(
     estate: Estate, vhosts: Iterable[Vhost], *, port: int = 53, ttls: dict[Question, int] | None = None
 ) -> Observed:
-    """As `drp.dns.look`, for all that `drp.dns.changes` asks of these vhosts: it is asked in one go, now."""
+    """As `drp.dns.look`, for all that `drp.changes` asks of these vhosts: it is asked in one go, now."""
     wanted = {
         (f"{label}{name.rstrip('.')}.", rtype): zone
         for vhost in vhosts

@@ -1,0 +1,16 @@
+"""What a twin sees to every minute: that every witness knows who serves, and every head is where it is kept."""
+
+from collections.abc import Iterator
+
+from backups import fencing
+from backups.site import Site
+from drp import anchoring, web
+
+
+def spread(site: Site) -> Iterator[str]:
+    """In words, as it is done."""
+    for word in fencing.spread(site, site.partner):
+        yield word.said
+    yield from anchoring.spread(site, site.partner)
+    for domain in web.drained(site.estate.vhosts_on(site.partner)):
+        yield f"{domain}: nobody is sent here any more, and nobody handed over"
