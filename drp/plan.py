@@ -131,13 +131,13 @@ def _moves(estate: Estate, coming: Sequence[Vhost], seen: Observed) -> tuple[Mov
     brought = {archive.id for archive in seen.archives if archive.kind in seen.standing}
     moves: list[Move] = []
     for domain, there in ((domain, there) for domain, there in points.items() if there):
-        seconds = _estimate(there, seen.sizes, brought)
-        brought |= {archive.id for archive in there if archive.kind != FILES}
+        proven = _proven(there, seen.verdicts)
+        seconds = _estimate(there, {} if proven else seen.sizes, brought)  # what was proven stands ready
+        brought |= {archive.id for archive in there}
         tails = tuple(seen.tails[archive.id] for archive in there if archive.id in seen.tails)
         engines = {tail.engine for tail in tails}
         replicas = tuple(one for one in seen.replicas if one.engine in engines)
         standing = seen.standing & {archive.kind for archive in there}
-        proven = _proven(there, seen.verdicts)
         moves.append(Move(domain, there, seen.changes[domain], seconds, proven, tails, replicas, standing))
     return tuple(moves)
 
@@ -178,7 +178,7 @@ def _require_whole_servers(
 
 
 def _estimate(archives: tuple[Archive, ...], sizes: Mapping[str, tuple[int, int]], brought: set[str]) -> float:
-    """Files of all vhosts are in one archive, so for files this is the upper bound: the whole of it."""
+    """Files of all vhosts are in one archive: the first waits for no more than the whole of it, the last for that."""
     total = TAIL
     for archive in archives:
         if archive.id in brought:
