@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from ordered import ordered
-from saved_estate import T0, everything
+from saved_estate import T0, everything, site
 
 from backups.site import Site
+from drp import job as jobs
 from drp.job import Job, JobKind
 from drp.plan import Observed, activation
 from drp.step import World
@@ -65,8 +67,16 @@ class Write:
 SUBJECTS = ("shop:files", "shop:dns", "ledger:files", "ledger:dns")
 
 
-def ordered_world(here: Site) -> World:
-    """Of an activation that was ordered."""
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The twin."""
+    return site(tmp_path_factory.mktemp("estate"), "twin1")
+
+
+@pytest.fixture
+def world(here: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """With an activation that was ordered, and nothing done of it."""
+    monkeypatch.setattr(jobs, "DIRECTORY", tmp_path / "jobs")
     changes = dict.fromkeys(here.estate.vhosts, ())
     seen = Observed(T0, 0, everything(), {}, changes, frozenset(), ())
     plan = activation(here.estate, here.estate.hosts["web1"], here.host, seen)

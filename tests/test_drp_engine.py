@@ -5,28 +5,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from acts import SUBJECTS, Fuse, Killed, Write, events, ordered_world, state, steps
+from acts import SUBJECTS, Fuse, Killed, Write, events, state, steps
+from acts import here as here
+from acts import world as world
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from saved_estate import T0, site
+from saved_estate import T0
 
-from backups.site import Site
 from drp import job as jobs
 from drp.engine import carry_out
 from drp.step import World
 from effects.clock import wait_until
 from estate.problem import Failed
-
-
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return site(tmp_path_factory.mktemp("estate"), "twin1")
-
-
-@pytest.fixture
-def world(here: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(jobs, "DIRECTORY", tmp_path / "jobs")
-    return ordered_world(here)
 
 
 def test_all_of_it_is_done_and_written_down_in_order(world: World, tmp_path: Path) -> None:

@@ -6,29 +6,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from acts import SUBJECTS, Fuse, Killed, Write, events, ordered_world, state, steps
+from acts import SUBJECTS, Fuse, Killed, Write, events, state, steps
+from acts import here as here
+from acts import world as world
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from saved_estate import site
 
-from backups.site import Site
-from drp import job as jobs
 from drp.engine import carry_out
 from drp.flow import Flow
 from drp.step import Each, World
 from effects.clock import wait_until
 from estate.problem import Failed, Problem
-
-
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return site(tmp_path_factory.mktemp("estate"), "twin1")
-
-
-@pytest.fixture
-def world(here: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(jobs, "DIRECTORY", tmp_path / "jobs")
-    return ordered_world(here)
 
 
 def flow(*mine: Write) -> Flow:
