@@ -7,12 +7,12 @@ only then swap by rename. Whoever dies in between, the next run sees by the inod
 import errno
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from backups.engines import Server
 from backups.mark import Beyond, Mark
-from backups.proof.hydrate import Target, hydrate
+from backups.proof.hydrate import Target, hydrate, hydrate_all
 from backups.repository import Repository
 from effects import files
 from effects.onhost import uploads
@@ -56,6 +56,20 @@ def place_files(repository: Repository, archive: Archive, vhost: Vhost, kept: Pa
         _bring(repository, archive, vhost, kept)
     else:
         _all(uploads.bind, _declared(vhost))
+
+
+def bring_beside(repository: Repository, archive: Archive, vhost: Vhost, along: Iterable[Vhost]) -> None:
+    """Where `vhost` stands ready as of an older archive, bring it up to `archive`; in the same pass all of `along`
+    that do too. What goes wrong is told by `place_files` of each."""
+    if _lags(archive, vhost):
+        lagging = [vhost, *(one for one in along if _lags(archive, one))]
+        hydrate_all(repository, archive, [target_of(one) for one in lagging])
+
+
+def _lags(archive: Archive, vhost: Vhost) -> bool:
+    target = target_of(vhost)
+    ready = Mark(vhost.domain).holds(archive, Path(vhost.directory)) or target.holds(archive) is not None
+    return target.stands and not ready
 
 
 def require_swappable(vhost: Vhost) -> None:

@@ -16,7 +16,7 @@ from saved_estate import archive, lab_estate
 
 from backups import mark
 from backups.proof import hydrate, worker
-from backups.proof.errand import ANSWER, ORDER, Counted
+from backups.proof.errand import ANSWERS, ORDERS, Counted
 from backups.proof.hydrate import Target
 from estate.model import Side
 from estate.points import FILES, Archive, archive_name
@@ -59,7 +59,7 @@ def here(repository: Local, monkeypatch: pytest.MonkeyPatch) -> None:
         with turn, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # borg leaves files to the garbage collector where it is interrupted
             try:
-                return ANSWER.dump_json(worker.work(ORDER.validate_json(stdin))).decode()
+                return ANSWERS.dump_json(worker.work(ORDERS.validate_json(stdin))).decode()
             finally:
                 gc.collect()
 

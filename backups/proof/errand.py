@@ -34,7 +34,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What shall be done."""
+    """What shall be done with one tree. Several that go together are of one archive, and of one shard each."""
 
     url: str
     archive: str  # its name
@@ -74,4 +74,5 @@ class Answer:
         return self.counted
 
 
-ORDER, ANSWER = TypeAdapter(Order), TypeAdapter(Answer)
+ANSWER = TypeAdapter(Answer)
+ORDERS, ANSWERS = TypeAdapter(tuple[Order, ...]), TypeAdapter(tuple[Answer, ...])

@@ -8,6 +8,7 @@ others go on. Where one archive is filled in by several shards, all files that a
 
 import os
 import stat
+from collections.abc import Iterable
 from typing import Any
 from zlib import crc32
 
@@ -44,9 +45,9 @@ class Filler:
         self.counted = Counted()
         self.seen: Seen = _unseen
 
-    def run(self) -> Counted:
-        """All items of the archive that are this shard's. Raises Untrusted for a path that leads astray."""
-        for item in self._source.items():
+    def run(self, items: Iterable[Any]) -> Counted:
+        """Those of the archive's items that are this shard's. Raises Untrusted for a path that leads astray."""
+        for item in items:
             if item.get("hardlink_master") and "chunks" in item:
                 self._masters[item.path] = item.chunks
             if self._wanted(item.path):

@@ -7,7 +7,8 @@ dies in between, the next run finds by hash what is there already. What a run ma
 
 import shutil
 import sys
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from backups import paths, progress
 from backups.mark import Mark
 from backups.proof.disarm import disarm
-from backups.proof.errand import ANSWER, ORDER, Counted, Order, known
+from backups.proof.errand import ANSWERS, ORDERS, Answer, Counted, Order, known
 from backups.proof.index import count
 from backups.proof.record import LOST
 from backups.repository import Repository
@@ -24,7 +25,7 @@ from effects import files
 from effects.onhost import encrypted
 from effects.run import cores, run
 from estate.points import Archive
-from estate.problem import Failed
+from estate.problem import Failed, Problem
 
 HYDRATED = paths.STATE / "hydrated"
 LIMIT = 12 * 3600.0  # seconds, as for `borg extract`
@@ -57,6 +58,11 @@ class Target:
         """What is known of its files."""
         return HYDRATED / self.subject
 
+    @property
+    def stands(self) -> bool:
+        """Whether it was filled before: then little is left to do."""
+        return (self.index / "now").exists()
+
     def holds(self, archive: Archive) -> Counted | None:
         """What was counted when it was filled, where it holds all of `archive`; else None."""
         return self.counted if self.mark.holds(archive, self.top) else None
@@ -88,42 +94,90 @@ def hydrate(repository: Repository, archive: Archive, target: Target, *, prove: 
     Raises Lost where the repository has lost content, naming the files; ByHand for an archive that borg did not make;
     and as `Repository` does.
     """
-    lock = HYDRATED / f"{target.subject}.lock"
-    with files.locked(lock, what=f"a hydration of {target.subject}", wait=TURN, inherited=True):
+    with _turn(target):
         done = target.holds(archive)
         if done is not None and not prove:
             return done
-        target.mark.clear()
-        if not target.top.exists():
-            target.top.mkdir(mode=0o700, parents=True)
-            encrypted.follow(str(target.top))  # as what lies beside it
-        counted = _fill(repository, archive, target, prove=prove) if known() else _anew(repository, archive, target)
-        files.write_bytes(target.index / "counted.json", _COUNTED.dump_json(counted), mode=0o600)
-        target.mark.write(archive, target.top)
+        _begin(target)
+        if known():
+            (answer,) = _sent(repository, archive, [target], prove=prove)
+            counted = _judged(repository, archive, target, answer)
+        else:
+            counted = _anew(repository, archive, target)
+        _keep(target, archive, counted)
         return counted
 
 
-def _fill(repository: Repository, archive: Archive, target: Target, *, prove: bool) -> Counted:
+def hydrate_all(repository: Repository, archive: Archive, targets: Sequence[Target]) -> None:
+    """Bring those that hold an older one up to `archive` in one pass: it is read once, however many they are.
+
+    Whatever goes wrong with one of them is told by `hydrate` of it, which finds what was done; or goes right there.
+    """
+    with suppress(Problem, OSError), ExitStack() as turns:
+        for target in sorted(targets, key=lambda target: target.subject):
+            turns.enter_context(_turn(target))
+        left = [target for target in targets if target.stands and target.holds(archive) is None]
+        if len(left) < 2 or not known():
+            return
+        for target in left:
+            _begin(target)
+        for target, answer in zip(left, _sent(repository, archive, left), strict=True):
+            with suppress(Problem, OSError):
+                _keep(target, archive, _judged(repository, archive, target, answer))
+
+
+def _turn(target: Target) -> AbstractContextManager[None]:
+    lock = HYDRATED / f"{target.subject}.lock"
+    return files.locked(lock, what=f"a hydration of {target.subject}", wait=TURN, inherited=True)
+
+
+def _begin(target: Target) -> None:
+    target.mark.clear()
+    if not target.top.exists():
+        target.top.mkdir(mode=0o700, parents=True)
+        encrypted.follow(str(target.top))  # as what lies beside it
+
+
+def _keep(target: Target, archive: Archive, counted: Counted) -> None:
+    files.write_bytes(target.index / "counted.json", _COUNTED.dump_json(counted), mode=0o600)
+    target.mark.write(archive, target.top)
+
+
+def _sent(
+    repository: Repository, archive: Archive, targets: Sequence[Target], *, prove: bool = False
+) -> tuple[Answer, ...]:
+    """What became of each. On the disk by then."""
+    orders = tuple(_order(repository, archive, target, prove=prove) for target in targets)
+    argv = [sys.executable, "-m", "backups.proof.worker"]
+    try:
+        said = repository.read_by(argv, stdin=ORDERS.dump_json(orders).decode(), timeout=LIMIT)
+    finally:
+        for target in targets:
+            progress.forget(target.index)
+    run(["sync", "--file-system", *(str(target.top) for target in targets)], timeout=LIMIT)
+    return ANSWERS.validate_json(said)
+
+
+def _order(repository: Repository, archive: Archive, target: Target, *, prove: bool) -> Order:
     """By several processes where nothing is there yet: then there is work for all cores."""
     target.index.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.rmtree(target.index / "new", ignore_errors=True)
     progress.forget(target.index)
-    shards = 1 if (target.index / "now").exists() else cores()
-    order = Order(
+    shards = 1 if target.stands else cores()
+    return Order(
         repository.url, archive.name, archive.id, target.top, target.members, target.seed, target.index,
         shards=shards, owner=target.owner, prove=prove,
     )  # fmt: skip
-    argv = [sys.executable, "-m", "backups.proof.worker"]
-    said = repository.read_by(argv, stdin=ORDER.dump_json(order).decode(), timeout=LIMIT)
-    progress.forget(target.index)
-    counted = ANSWER.validate_json(said).judge()
+
+
+def _judged(repository: Repository, archive: Archive, target: Target, answer: Answer) -> Counted:
+    counted = answer.judge()
     if counted.damaged:
         some = ", ".join(map(repr, sorted(counted.damaged)[:NAMED]))
         raise Lost(
             f"{archive.name} on {repository.server.name} {LOST} {len(counted.damaged)} files: {some}",
             hint=f"take it from the other side; on {repository.server.name} look at the disk, then: borg check",
         )
-    run(["sync", "--file-system", str(target.top)], timeout=LIMIT)
     count(target.index / "now", target.index / "new")
     return counted
 

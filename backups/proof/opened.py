@@ -13,7 +13,7 @@ from typing import Any
 
 from borg import logger
 from borg.archive import Archive, DownloadPipeline, get_item_uid_gid
-from borg.cache import assert_secure
+from borg.cache import ChunkListEntry, assert_secure
 from borg.crypto.low_level import IntegrityError as CryptoIntegrityError
 from borg.helpers import IntegrityError, Location, Manifest, msgpack
 from borg.item import Item
@@ -100,11 +100,14 @@ def owner(item: Any) -> tuple[int, int]:
     return int(uid), int(gid)
 
 
-def packed(item: Any) -> bytes:
-    """An item as bytes, without the list of its chunks."""
-    return bytes(msgpack.packb({word: value for word, value in item.as_dict().items() if word != "chunks"}))
+def packed(item: Any, *, chunks: bool = False) -> bytes:
+    """An item as bytes, with the list of its chunks or without."""
+    return bytes(msgpack.packb({word: value for word, value in item.as_dict().items() if chunks or word != "chunks"}))
 
 
 def unpacked(kept: bytes) -> Any:
     """The item that was packed."""
-    return Item(internal_dict=msgpack.unpackb(kept))
+    item = Item(internal_dict=msgpack.unpackb(kept))
+    if "chunks" in item:
+        item.chunks = [ChunkListEntry(*one) for one in item.chunks]
+    return item

@@ -34,7 +34,7 @@ def parts_of(path: str) -> Parts:
 
 def is_bare(top: Path) -> bool:
     """Whether nothing stands there, not even what an earlier run began."""
-    return not top.exists() or not any(top.iterdir())
+    return not top.is_dir() or not any(top.iterdir())
 
 
 class Way:

@@ -132,7 +132,8 @@ def _bring(job: Job, estate: Estate, move: Move) -> Iterator[Step]:
     """Files, then the databases: a database server already brought proves itself at once."""
     for archive in move.archives:
         if archive.kind == FILES:
-            yield Files(estate.vhosts[move.domain], archive)
+            along = (estate.vhosts[one.domain] for one in job.plan.moves if archive in one.archives and one != move)
+            yield Files(estate.vhosts[move.domain], archive, tuple(along))
         else:
             needing = {other.domain for other in job.plan.moves if archive in other.archives}
             names = {db.name for db in estate.databases.values() if db.engine is archive.kind and db.vhost in needing}

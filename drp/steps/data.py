@@ -28,6 +28,7 @@ class Files(OfVhost):
     """The vhost's directory, certificates and further paths are those of the archive."""
 
     archive: Archive
+    along: tuple[Vhost, ...] = ()  # others of that archive, which is read once for all that stand ready
     kind = "files"
     lane = "files"
 
@@ -38,6 +39,7 @@ class Files(OfVhost):
     def act(self, world: World) -> None:
         source = world.site.estate.hosts[self.archive.host]
         repository = world.site.repository(source, FILES, self.archive.side)
+        restore.bring_beside(repository, self.archive, self.vhost, self.along)
         restore.place_files(repository, self.archive, self.vhost, restore.kept_below(world.job.seal))
 
 
