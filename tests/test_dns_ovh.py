@@ -9,7 +9,8 @@ from ovh_api import KEYS, Killed, Ovh
 
 from drp.dns import Change, changes
 from drp.dns.ovh import switch
-from drp.dns.staged import TEXTS, Staged, key
+from drp.dns.staged import TEXTS, Staged
+from drp.dns.values import key
 from effects.ovh import Api, Keys
 from estate.problem import Failed, Problem, Refused, Unreachable, Untrusted
 

@@ -6,15 +6,11 @@ changed, so each is written as what it is. Lists are filtered by patterns ("like
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-import dns.exception
-import dns.rdata
-from dns.rdtypes.ANY.TXT import TXT
-
 from drp.change import Change
+from drp.dns.values import key
 from effects.ovh import Api, Gone
 from effects.rest import Later
 from estate.problem import Failed
@@ -125,18 +121,6 @@ def _body(record: Record) -> dict[str, Any]:
 
 def _below(name: str, zone: str) -> str:
     return name.rstrip(".").removesuffix(zone.rstrip(".")).rstrip(".")
-
-
-@lru_cache(4096)
-def key(rtype: str, value: str) -> str:
-    """The same for the same value, however it is written; one that can't be read is only the same as itself."""
-    if rtype == "TXT" and not value.startswith('"'):
-        return value
-    try:
-        data = dns.rdata.from_text("IN", rtype, value)
-    except dns.exception.DNSException:
-        return value
-    return b"".join(data.strings).decode("latin-1") if isinstance(data, TXT) else data.to_text()
 
 
 def written_as(record: Record, value: str) -> Record:
