@@ -30,6 +30,14 @@ class Result:
         return (self.err or self.out).strip()[-600:]
 
 
+class Late(Failed):
+    """A process was ended, for its time was up; `said` is the end of what it had said by then."""
+
+    def __init__(self, what: str, *, hint: str, said: str) -> None:
+        super().__init__(what, hint=hint)
+        self.said = said
+
+
 def attempt(
     argv: Sequence[str],
     *,
@@ -43,7 +51,7 @@ def attempt(
 
     With `loud`, standard error is not kept but goes where ours goes: progress, for a person who waits.
 
-    Raises Missing where the program is not installed, Failed where the time is up.
+    Raises Missing where the program is not installed, Late where the time is up.
     """
     try:
         done = subprocess.run(
@@ -64,10 +72,10 @@ def attempt(
         raise Missing(
             f"{argv[0]} is not installed here", hint=f"apt-get install the package that has {argv[0]}"
         ) from None
-    except subprocess.TimeoutExpired:
-        raise Failed(
-            f"{argv[0]} did not end within {timeout:g} s", hint="look at the machine's load, then try again"
-        ) from None
+    except subprocess.TimeoutExpired as late:
+        said = (late.stderr or b"").decode("utf-8", "surrogateescape").strip()[-600:]  # bytes, whatever was asked for
+        what = f"{argv[0]} did not end within {timeout:g} s"
+        raise Late(what, hint="look at the machine's load, then try again", said=said) from None
     return Result(tuple(argv), done.returncode, done.stdout, done.stderr or "")
 
 
