@@ -18,7 +18,7 @@ from estate.promise import Promise
 from estate.secret import Secret
 from estate.third import ThirdCopy
 from estate.web import Web
-from estate.zones import Ovh, Tsig
+from estate.zones import Holder, Tsig
 
 VHOSTS = PurePosixPath("/srv/vhosts")  # a directory in it for each
 TLS = PurePosixPath("/etc/seawall/tls")  # likewise, for its certificates
@@ -164,7 +164,7 @@ class Zone:
     servers: tuple[str, ...]  # of the estate, the primary, which takes the updates, first; or as the world knows them
     tsig: Tsig | None  # where the servers are the estate's
     ttl: int  # seconds, of the records that are switched
-    holder: Ovh | None = None  # None: the servers are the estate's
+    holder: Holder | None = None  # None: the servers are the estate's
 
     @property
     def primary(self) -> str:

@@ -84,7 +84,7 @@ def _settings(place: Place) -> list[str]:
         field = model.model_fields.get(str(part))
         inner = next(_models(field.annotation), None) if field else None
         model = inner or model
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

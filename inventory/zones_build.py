@@ -1,5 +1,6 @@
 """[zones] as the zones everything else works with, and back; and which secrets of them a host gets."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -7,15 +8,17 @@ from typing import Any
 
 from estate.model import Role, Zone
 from estate.secret import Secret
-from estate.zones import Ovh, Tsig
+from estate.zones import Holder, Octodns, Ovh, Tsig
 from inventory import words
 from inventory.draft import Draft, doubles
 from inventory.faults import Fault, Place, quoted
 from inventory.raw_secret import plain_secret
 from inventory.raw_zones import RawTsig, RawZone
 
-NEEDS = {"rfc2136": ("tsig",), "ovh": ("application_key", "application_secret", "consumer_key")}
-MAY = {"rfc2136": (), "ovh": ("endpoint",)}
+OVH = ("application_key", "application_secret", "consumer_key")
+NEEDS = {"rfc2136": ("tsig",), "ovh": OVH, "octodns": ("class",)}
+MAY = {"rfc2136": (), "ovh": ("endpoint",), "octodns": ("package", "settings", "secrets")}
+SECRET_LIKE = re.compile(r"(token|secret|password|passphrase|credentials?|(^|_)(api|private|auth)_?key|^key)$")
 SHORTEST_AT_OVH = 60  # seconds; OVH takes no shorter TTL
 
 
@@ -30,7 +33,12 @@ def _tsig(raw: RawTsig) -> Tsig:
     return Tsig(raw.name, raw.algorithm, raw.secret.secret())
 
 
-def _holder(raw: RawZone) -> Ovh | None:
+def _holder(raw: RawZone) -> Holder | None:
+    if raw.provider == "octodns":
+        assert raw.class_path is not None
+        package = raw.package or raw.class_path.partition(".")[0].replace("_", "-")
+        kept = {name: one.secret() for name, one in raw.secrets.items()}
+        return Octodns(raw.class_path, package, raw.settings, kept)
     if raw.provider == "ovh":
         assert raw.application_key and raw.application_secret and raw.consumer_key  # noqa: PT018 - check_zones found it
         keys = (one.secret() for one in (raw.application_key, raw.application_secret, raw.consumer_key))
@@ -47,6 +55,11 @@ def plain_zone(made: Zone) -> dict[str, Any]:
     if isinstance(made.holder, Ovh):
         keys = {part: plain_secret(secret) for part, secret in _secrets(made).items()}
         told |= {"provider": "ovh", "endpoint": made.holder.endpoint, **keys}
+    if isinstance(made.holder, Octodns):
+        holder = made.holder
+        told |= {"provider": "octodns", "class": holder.class_path, "package": holder.package}
+        told |= {"settings": dict(holder.settings)} if holder.settings else {}
+        told |= {"secrets": {part: plain_secret(one) for part, one in holder.secrets.items()}} if holder.secrets else {}
     return told
 
 
@@ -64,15 +77,24 @@ def _kept_at(folder: str, one: Zone) -> Zone:
     there: dict[str, Any] = {part: Secret(file=f"{folder}/{_name(one, part)}") for part in _secrets(one)}
     if one.tsig is not None:
         return replace(one, tsig=replace(one.tsig, secret=there["tsig"]))
+    if isinstance(one.holder, Octodns):
+        return replace(one, holder=replace(one.holder, secrets=there))
     return replace(one, holder=replace(one.holder, **there)) if one.holder is not None else one
+
+
+def packages_of(zones: Mapping[str, Zone]) -> tuple[str, ...]:
+    """What pip installs on a host that switches them, beside the toolkit."""
+    return tuple(sorted({one.holder.package for one in zones.values() if isinstance(one.holder, Octodns)}))
 
 
 def _secrets(one: Zone) -> dict[str, Secret]:
     """By the setting that refers to each."""
     if one.tsig is not None:
         return {"tsig": one.tsig.secret}
+    if isinstance(one.holder, Octodns):
+        return dict(one.holder.secrets)
     if one.holder is not None:
-        return {part: getattr(one.holder, part) for part in NEEDS["ovh"]}
+        return {part: getattr(one.holder, part) for part in OVH}
     return {}
 
 
@@ -112,3 +134,14 @@ def _check_settings(draft: Draft, place: Place, raw: RawZone) -> Iterator[Fault]
             yield Fault((*place, name), what)
     if raw.provider == "ovh" and raw.ttl < SHORTEST_AT_OVH:
         yield Fault((*place, "ttl"), f"must be at least {SHORTEST_AT_OVH} at OVH")
+    if raw.provider == "octodns":
+        yield from _check_arguments(place, raw)
+
+
+def _check_arguments(place: Place, raw: RawZone) -> Iterator[Fault]:
+    for name, value in raw.settings.items():
+        if name in raw.secrets:
+            yield Fault((*place, "settings", name), "stands among the secrets as well; leave it out here")
+        elif isinstance(value, str) and SECRET_LIKE.search(name):
+            what = "is a secret by its name, which must not stand in this file; change it, and keep the new one: "
+            yield Fault((*place, "settings", name), f'{what}secrets = {{ {name} = {{ file = "secrets/NAME" }} }}')
