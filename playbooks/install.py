@@ -1,11 +1,11 @@
 """Put the toolkit on a host, and on one that backs up: its slice, its secrets, a key of its own, its services.
 
-Data beside the usual: `wheels` (path of a tar of wheels here); `slice`, `known_hosts` and `secrets` (name to value),
-which are empty on a backup server: it needs borg and nothing else.
+Data beside the usual: `wheels` (path of a tar of wheels here); `packages`, what pip installs of them; `slice`,
+`known_hosts` and `secrets` (name to value), which are empty on a backup server: it needs borg and nothing else.
 """
 
 import shlex
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 from pyinfra.api.command import StringCommand
@@ -43,22 +43,22 @@ def install() -> None:
     """Everything a host needs to back up, to be restored from, or to take over."""
     data = host.data
     directories(name="toolkit: directories", wanted={CACHE: Directory(mode="700"), "/etc/seawall": Directory()})
-    _toolkit(Path(data.wheels))
+    _toolkit(Path(data.wheels), data.packages)
     if data.slice:
         _client(data.name, data.slice, data.known_hosts, data.secrets)
         databases()
         _services()
 
 
-def _toolkit(wheels: Path) -> None:
+def _toolkit(wheels: Path, packages: Sequence[str]) -> None:
     """A virtual environment from wheels alone: no compiler and no package index on the host."""
     remote = f"{CACHE}/{wheels.name}"
     pyinfra_files.put(name="toolkit: wheels", src=str(wheels), dest=remote, mode="600")
-    environment(name="toolkit: environment", wheels=remote)
+    environment(name="toolkit: environment", wheels=remote, packages=packages)
 
 
 @operation()
-def environment(wheels: str) -> Generator[StringCommand]:
+def environment(wheels: str, packages: Sequence[str]) -> Generator[StringCommand]:
     """The toolkit of exactly these wheels; built beside and swapped, so that a run that dies leaves the old one."""
     marker = f"{TOOLKIT}/{Path(wheels).name}.installed"
     if ask(f"test -e {marker} && echo there || true"):
@@ -74,7 +74,7 @@ if ! ls $house/borgbackup-*-$mine-*.whl > /dev/null 2>&1; then
 fi
 python3 -m venv --without-pip $new
 export TMPDIR={CACHE} PYTHONPATH=$(echo {PIP})
-$new/bin/python -m pip install --quiet --no-index --no-compile --find-links $house seawall
+$new/bin/python -m pip install --quiet --no-index --no-compile --find-links $house {shlex.join(packages)}
 sed -i '1s,{TOOLKIT}.new/,{TOOLKIT}/,' $new/bin/*; touch $new/{Path(wheels).name}.installed
 rm -rf {TOOLKIT}.old $house; if [ -e {TOOLKIT} ]; then mv -T {TOOLKIT} {TOOLKIT}.old; fi; mv -T $new {TOOLKIT}
 rm -rf {TOOLKIT}.old; ln -sfn {TOOLKIT}/bin/seawall /usr/local/bin/seawall""")

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import re
 import sys
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from effects import files
@@ -16,8 +18,10 @@ BUILD = 900  # seconds; borgbackup alone compiles for 70
 KEPT = 8  # tars
 
 
-def toolkit() -> Path:
+def toolkit(packages: Sequence[str] = ()) -> Path:
     """`seawall-DIGEST.tar` of this checkout and all it needs; made anew only where something changed.
+
+    `packages`: what a host needs beside it, as the estate names them.
 
     Raises Missing where this is no checkout.
     """
@@ -28,12 +32,20 @@ def toolkit() -> Path:
         )
     CACHE.mkdir(parents=True, exist_ok=True)
     with files.locked(CACHE / "lock", what="the building of wheels", wait=BUILD):
-        return _built()
+        return _built(packages)
 
 
-def _built() -> Path:
-    house = CACHE / f"python{sys.version_info.major}.{sys.version_info.minor}"
+def wanted(packages: Sequence[str]) -> tuple[str, ...]:
+    """What pip installs on a host, the toolkit first."""
+    return ("seawall[octodns]", *packages) if packages else ("seawall",)
+
+
+def _built(packages: Sequence[str]) -> Path:
+    plain = CACHE / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    # Packages have a house of their own, so that other hosts don't get them; what is compiled is found in the first.
+    house = plain / re.sub(r"[^A-Za-z0-9.]+", "-", "+".join(packages)) if packages else plain
     house.mkdir(parents=True, exist_ok=True)
+    named = [wanted(packages)[0].replace("seawall", str(CHECKOUT), 1), *packages]
     for wheel in house.glob("seawall-*.whl"):
         wheel.unlink()
     pip = [
@@ -45,13 +57,13 @@ def _built() -> Path:
         "--disable-pip-version-check",
         "--wheel-dir",
         str(house),
-        "--find-links",
-        str(house),
+        f"--find-links={house}",
+        f"--find-links={plain}",
     ]
     # Without the index first: it takes two seconds, and works when there is no network.
-    without_index = attempt([*pip, "--no-index", "--no-build-isolation", str(CHECKOUT)], timeout=BUILD)
+    without_index = attempt([*pip, "--no-index", "--no-build-isolation", *named], timeout=BUILD)
     if not without_index.ok:
-        run([*pip, str(CHECKOUT)], timeout=BUILD)
+        run([*pip, *named], timeout=BUILD)
     return _packed(house)
 
 
@@ -76,4 +88,4 @@ def _of_no_time(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 if __name__ == "__main__":
-    print(toolkit())
+    print(toolkit(sys.argv[1:]))

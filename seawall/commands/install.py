@@ -19,8 +19,9 @@ from effects.reach import known_hosts_line
 from effects.remote import Remote
 from estate.model import Estate, Host, Role
 from estate.problem import BadEstate
-from inventory import load, placement, secrets_for, slice_for
+from inventory import load, placement, secrets_for, slice_for, zones_build
 from inventory.data import followers, host_data
+from inventory.slices import cut
 from playbooks.drive import Outcome, check, drive
 from seawall import wheels as building
 from seawall.commands.backup.keys.export import require
@@ -48,9 +49,14 @@ def command(path: Path, wheels: Path | None, dry_run: bool, as_json: bool) -> No
     placement.require_still(path)
     clients, vaults = estate.hosts_with(Role.PRODUCTION, Role.DRP), estate.hosts_with(Role.BACKUP)
     _require_pairs(estate, vaults)
-    tar = wheels or building.toolkit()
-    bare = {vault.name: _bare(estate, vault, tar) for vault in vaults}
-    full = {client.name: _full(path, estate, client, tar) for client in clients}
+    needed = {host.name: zones_build.packages_of(cut(estate, host).zones) for host in clients}
+    tars = {packages: wheels or building.toolkit(packages) for packages in {(), *needed.values()}}
+    bare = {vault.name: _bare(estate, vault, tars[()]) for vault in vaults}
+    full = {
+        client.name: _full(path, estate, client, tars[needed[client.name]])
+        | {"packages": building.wanted(needed[client.name])}
+        for client in clients
+    }
     with Progress([*full, *bare]) as progress:
         rounds = [_round([*full.values(), *bare.values()], ["install"], progress, dry_run=dry_run)]
         if not dry_run:
@@ -125,7 +131,14 @@ def _together(rounds: Sequence[dict[str, Outcome]]) -> dict[str, Outcome]:
 
 
 def _bare(estate: Estate, host: Host, tar: Path) -> dict[str, Any]:
-    return {**host_data(estate, host), "wheels": str(tar), "slice": "", "known_hosts": "", "secrets": {}}
+    return {
+        **host_data(estate, host),
+        "wheels": str(tar),
+        "packages": building.wanted(()),
+        "slice": "",
+        "known_hosts": "",
+        "secrets": {},
+    }
 
 
 def _full(path: Path, estate: Estate, host: Host, tar: Path) -> dict[str, Any]:

@@ -118,7 +118,15 @@ def fetched(lab: Lab, into: Path, *words: str) -> list[str]:
 def test_a_backup_server_gets_what_it_needs_and_a_second_run_changes_nothing(lab: Lab, s3: S3) -> None:
     estate = load(lab.estate_file)
     vault = estate.hosts[VAULT]
-    bare = {"wheels": toolkit(), "slice": "", "known_hosts": "", "secrets": {}, "clients": {}, "quotas": {}}
+    bare = {
+        "wheels": toolkit(),
+        "packages": ["seawall"],
+        "slice": "",
+        "known_hosts": "",
+        "secrets": {},
+        "clients": {},
+        "quotas": {},
+    }
     data: Any = {**host_data(estate, vault), **bare, **third_data(lab.estate_file, estate, vault)}
     for deploy in ("install", "vault"):
         check(drive([data], [deploy]))
