@@ -79,7 +79,7 @@ remote:
 acl:
   - id: update
     key: seawall
-    action: update
+    action: [update, transfer]
   - id: copy
     address: {bind}
     action: transfer

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from drp.change import Change, Observed, changes, zone_of
 from drp.dns import rfc2136
 from drp.dns.authorities import authority
+from drp.dns.octo import OctodnsZones
 from drp.dns.ovh import OvhZones
 from drp.dns.provider import Provider
 from drp.dns.resolvers import remembering
@@ -14,7 +15,7 @@ from drp.dns.together import Rfc2136, looked, proven
 from estate.model import Estate, Zone
 from estate.problem import Problem
 from estate.secret import Secret
-from estate.zones import Ovh
+from estate.zones import Octodns, Ovh
 
 __all__ = [
     "Change",
@@ -62,12 +63,16 @@ def switchable(estate: Estate, zone: Zone, secret: Reveal) -> int:
     """
     if isinstance(zone.holder, Ovh):
         return OvhZones(estate, secret, _standing(estate, secret)).switchable(zone, zone.holder)
+    if isinstance(zone.holder, Octodns):
+        return OctodnsZones(estate, secret).switchable(zone)
     return rfc2136.switchable(estate, zone, _tsig(zone, secret))
 
 
 def _provider(kind: type, estate: Estate, secret: Reveal) -> Provider:
     if kind is Ovh:
         return OvhZones(estate, secret, _standing(estate, secret))
+    if kind is Octodns:
+        return OctodnsZones(estate, secret)
     return _own(estate, secret)
 
 
