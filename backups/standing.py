@@ -112,9 +112,16 @@ class Standing:
     @property
     def trouble(self) -> tuple[str, ...]:
         """What somebody should look at, a line each; nothing where all is saved as promised."""
-        said = [line for subject in self.subjects for line in _trouble(subject, self.at)]
+        said = [line for subject in self.subjects for line in _trouble(subject, self.at, self._silent)]
         waiting = [f"{len(self.kept)} snapshots wait here for a side to return"] if self.kept else []
         return (*said, *waiting, *(one.line for one in self.replicas if one.trouble), *self.faults)
+
+    @property
+    def _silent(self) -> frozenset[str]:
+        """Backup servers that were asked and could not be read: of what they have nothing is known."""
+        servers = {part.server for subject in self.subjects for part in subject.parts if part.newest is None}
+        silent = {server for server in servers if any(fault.startswith(server) for fault in self.faults)}
+        return frozenset(silent) if self.read else frozenset()
 
 
 class Document(BaseModel):
@@ -240,12 +247,12 @@ def _subject(estate: Estate, host: Host, kind: Kind, known: Known, at: datetime,
     return Subject(kind, tuple(whose), tuple(databases), when.rhythm.every, parts, uncovered, proven)
 
 
-def _trouble(subject: Subject, at: datetime) -> Iterator[str]:
+def _trouble(subject: Subject, at: datetime, silent: frozenset[str]) -> Iterator[str]:
     if subject.uncovered:
         newest = f"the newest is {ago(at - subject.newest)} old" if subject.newest else "never saved"
         yield f"{subject.kind}: {newest}, due every {ago(subject.every)}"
     for part in subject.parts:
-        if part.overdue:
+        if part.overdue and not (part.newest is None and part.server in silent):
             since = f"since {part.owes_since:%Y-%m-%d %H:%M} UTC" if part.owes_since else "altogether"
             why = f": {part.error.splitlines()[0]}" if part.error else ""
             yield f"{subject.kind}: {part.server} ({part.side}) lacks it {since}{why}"

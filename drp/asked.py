@@ -27,6 +27,11 @@ def recalled(seal: str) -> Scope:
     return next((scope for key, scope in reversed(_known().items()) if key.startswith(seal)), EVERYTHING)
 
 
+def known(seal: str) -> bool:
+    """Whether a plan with that seal was looked at here; of the last KEPT."""
+    return any(key.startswith(seal) for key in _known())
+
+
 def _known() -> dict[str, Scope]:
     try:
         return _SCOPES.validate_json((jobs.DIRECTORY / SCOPES).read_text(encoding="utf-8"))

@@ -26,9 +26,15 @@ def wanted(site: Site, aim: Aim, seal: str) -> Job | Plan:
     if aim == "return":
         return _unfinished() or observe.plan_return(site)
     known = _known(seal)
-    if known is None:
+    if known is not None:
+        return known.plan if _taken_back(known) else known
+    try:
         return observe.draft(site, seal)
-    return known.plan if _taken_back(known) else known
+    except Refused as fault:
+        if going := _going():  # whoever mistyped its seal must not be sent to approve another plan
+            again = f"seawall drp activate --seal {going.seal[:12]}"
+            fault.hint += f"; {going.id}, ordered by {going.by}, goes on with: {again}"
+        raise
 
 
 def activation(site: Site, seal: str, signed: Signed | None) -> Job:
@@ -53,6 +59,13 @@ def _known(seal: str) -> Job | None:
     """The activation with that seal that was begun here."""
     mine = [job for job in jobs.known() if job.kind is JobKind.ACTIVATE and job.seal.startswith(seal)]
     return mine[-1] if mine and len(seal) >= observe.SHORTEST else None
+
+
+def _going() -> Job | None:
+    """The last activation that nobody has taken back, or begun to."""
+    later = {JobKind.WITHDRAW, *jobs.ENDS}
+    last = next((job for job in reversed(jobs.known()) if job.kind in {JobKind.ACTIVATE, *later}), None)
+    return last if last is not None and last.kind is JobKind.ACTIVATE else None
 
 
 def _taken_back(known: Job) -> bool:

@@ -16,7 +16,7 @@ from drp.job import Job, JobKind
 from drp.orders import Signed
 from drp.plan import Move, Plan
 from effects.clock import now, wait_until
-from effects.run import attempt, run
+from effects.run import run
 from estate.problem import Failed, Problem, Refused
 
 PATIENCE = 20.0  # seconds for the step that is under way; then it is killed, which a step must bear
@@ -111,12 +111,7 @@ def _plan(job: Job) -> Plan:
 
 
 def _stop(job: Job) -> None:
-    unit = f"seawall-drp@{job.id}.service"
-
-    def over() -> bool:
-        return attempt(["systemctl", "is-active", "--quiet", unit], timeout=30).code != 0
-
-    late = Failed(f"{unit} is still at it", hint="run the same command again")
+    late = Failed(f"{job.unit} is still at it", hint="run the same command again")
     with suppress(Problem):
-        wait_until(over, timeout=PATIENCE, late=late)
-    run(["systemctl", "stop", unit], timeout=120)
+        wait_until(lambda: not job.runs(), timeout=PATIENCE, late=late)
+    run(["systemctl", "stop", job.unit], timeout=120)

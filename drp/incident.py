@@ -152,6 +152,16 @@ class Incident:
         return f"{lost} was lost, {twin} took over{back}"
 
     @property
+    def now(self) -> str:
+        """Who serves at its end, where that is the twin, and how far a return is that was begun; else nothing."""
+        if self.runs[0].kind != ACTIVATE or any(_home(run) for run in self.runs):
+            return ""
+        lost, twin = self.runs[0].plan["source"], self.runs[0].plan["target"]
+        begun = next((run.ordered for run in self.runs if run.kind not in (ACTIVATE, CANCEL)), None)
+        back = f": a return was begun at {begun:%Y-%m-%d %H:%M:%S} UTC and has not come to its end" if begun else ""
+        return f"{lost} is not back{back}; {twin} serves what holds below."
+
+    @property
     def ok(self) -> bool:
         """The last run of each kind ended well: what failed first and was mended is told, but is no verdict."""
         return all({run.kind: run.ok for run in self.runs}.values())

@@ -27,11 +27,12 @@ from drp.orders import Signed
 from drp.plan import PLAN, Plan
 from effects import files
 from effects.journal import Journal, Json
-from effects.run import run
+from effects.run import attempt, run
 from estate.points import Archive, Tail
 from estate.problem import Missing, Refused
 
 DIRECTORY = paths.STATE / "drp"
+RUNNING = ("active", "activating", "deactivating")  # systemctl(1), is-active
 T = TypeVar("T")
 
 
@@ -98,9 +99,18 @@ class Job:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.write(self.directory / "job.json", JOB.dump_json(self, indent=1).decode(), mode=0o600)
 
+    @property
+    def unit(self) -> str:
+        """That carries it out."""
+        return f"seawall-drp@{self.id}.service"
+
     def start(self) -> None:
         """Hand it to systemd; where it is running already, nothing happens."""
-        run(["systemctl", "start", "--no-block", f"seawall-drp@{self.id}.service"], timeout=30)
+        run(["systemctl", "start", "--no-block", self.unit], timeout=30)
+
+    def runs(self) -> bool:
+        """Whether it is carried out at this moment, or is about to be."""
+        return attempt(["systemctl", "is-active", self.unit], timeout=30).out.strip() in RUNNING
 
 
 def id_of(kind: str, seal: str) -> str:

@@ -16,7 +16,7 @@ from backups.site import Site
 from backups.streams.tails import fetched, reaching, tails
 from drp import dns, epochs
 from drp import job as jobs
-from drp.asked import recalled
+from drp.asked import known, recalled
 from drp.plan import PLAN, Observed, Plan, activation, homecoming
 from drp.scope import EVERYTHING, Scope
 from effects import files
@@ -143,11 +143,14 @@ def require_seal(plan: Plan, seal: str) -> None:
         raise BadEstate(
             f"{seal!r} is too short for a seal", hint="copy at least 12 digits of it from: seawall drp plan"
         )
-    if not plan.seal.startswith(seal):
-        raise Refused(
-            f"the world changed since the plan {seal[:12]} was made; what would be done now is {plan.seal[:12]}",
-            hint="look at it and approve it anew: seawall drp plan",
-        )
+    if plan.seal.startswith(seal):
+        return
+    if not known(seal):
+        raise Refused(f"no plan with the seal {seal[:12]} was looked at here", hint="copy it from: seawall drp plan")
+    raise Refused(
+        f"the world changed since the plan {seal[:12]} was made; what would be done now is {plan.seal[:12]}",
+        hint="look at it and approve it anew: seawall drp plan",
+    )
 
 
 def _dns(site: Site, old: Host, new: Host, made: Made) -> tuple[dict[str, tuple[dns.Change, ...]], frozenset[str]]:

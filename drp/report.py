@@ -93,7 +93,11 @@ def page(evidence: Evidence) -> Page:
     return Page(
         title=incident.title,
         ok=incident.ok,
-        summary=[f"Ordered by {first.by} at {clock(first.ordered)} as plan {first.seal[:12]}.", *added.summary],
+        summary=[
+            f"Ordered by {first.by} at {clock(first.ordered)} as plan {first.seal[:12]}.",
+            *([incident.now] if incident.now else []),
+            *added.summary,
+        ],
         spans=(*added.spans, *incident.spans),
         marks=tuple({mark.at: mark for mark in (*incident.marks, *added.marks)}.values()),
         tables=[one for one in tables if one.rows],

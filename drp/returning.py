@@ -23,14 +23,17 @@ from drp.plan import Plan
 from effects.clock import now
 from estate.model import Engine
 from estate.points import Archive, kinds_on, recovery_point
-from estate.problem import Missing, Refused
+from estate.problem import Missing, Problem, Refused
 
 
 def ahead(withdrawn: Job) -> Job | None:
-    """What is saved while the twin serves; None where it does not any more."""
+    """What is saved while the twin serves; None where it does not any more. One that is under way is gone on with: what
+    it has saved by now is older than a new one would take."""
     if any(entry.step == FREEZE for entry in withdrawn.journal.entries()):
         return None
     job = replace(withdrawn, kind=JobKind.AHEAD, ordered=now())
+    if job.runs():
+        return jobs.load(job.id)
     job.save()
     return job
 
@@ -40,7 +43,7 @@ def warming(site: Site, withdrawn: Job) -> Job:
     since = jobs.load(replace(withdrawn, kind=JobKind.AHEAD).id).ordered.replace(microsecond=0)
     found, faults = site.archives(site.host, observe.KINDS)
     usable = [archive for archive in found if archive.taken >= since]
-    plan = _from(site, withdrawn.plan, usable, [fault.what for fault in faults])
+    plan = _from(site, withdrawn.plan, usable, faults)
     streamed.keep_warm(withdrawn, (archive for move in plan.moves for archive in move.archives))
     origins.keep(site, withdrawn)
     return replace(withdrawn, kind=JobKind.WARM, plan=plan)
@@ -65,7 +68,7 @@ def restoration(site: Site, withdrawn: Job) -> Job:
     missing = tuple(kind for kind in kinds_on(site.estate, site.host) if kind not in there)
     found, faults = site.archives(site.host, missing) if missing else ((), ())
     usable += [archive for archive in found if archive.taken > frozen]
-    plan = _from(site, withdrawn.plan, usable, [fault.what for fault in faults])
+    plan = _from(site, withdrawn.plan, usable, faults)
     moves = tuple(
         replace(move, tails=tuple(t for t in known.values() if t.archive in {a.id for a in move.archives}))
         for move in plan.moves
@@ -80,18 +83,23 @@ def redirection(withdrawn: Job) -> Job:
     return known[-1] if known else jobs.ordered(JobKind.REDIRECT, withdrawn.plan, withdrawn.signed, now())
 
 
-def _from(site: Site, plan: Plan, usable: Collection[Archive], faults: Collection[str]) -> Plan:
+def _from(site: Site, plan: Plan, usable: Collection[Archive], faults: Collection[Problem]) -> Plan:
     """The same plan, from these archives."""
     estate = site.estate
     moves = tuple(
         replace(move, archives=recovery_point(estate, estate.vhosts[move.domain], tuple(usable))) for move in plan.moves
     )
-    if any(not move.archives for move in moves):
+    if not (hopeless := [move.domain for move in moves if not move.archives]):
+        return replace(plan, moves=moves)
+    if faults:
         raise Missing(
-            f"the last copy of {site.host.name} can't be read: " + "; ".join(faults),
+            f"the last copy of {site.host.name} can't be read: {'; '.join(fault.what for fault in faults)}",
             hint="bring the backup server back, then run the same command again",
         )
-    return replace(plan, moves=moves)
+    raise Missing(
+        f"neither side has a last copy of {site.host.name} for {', '.join(hopeless)}",
+        hint="run the same command again: it takes another one",
+    )
 
 
 def _frozen(site: Site, plan: Plan) -> datetime:

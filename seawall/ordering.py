@@ -45,6 +45,7 @@ def ordered(twin: Hand, estate: Estate, aim: Aim, seal: str, wish: Wish) -> Sign
     """The order, signed; None where what is wanted was begun and just goes on. Raises as `signed_by`."""
     if wish.file is not None:
         return from_file(estate, wish.file)
+    approver(estate, _asking(wish, estate))  # before anything is drafted, and noted, for nobody
     text = asked(twin, aim, seal, _asking(wish, estate), reason=wish.reason)
     if text is None:
         return None
@@ -60,12 +61,7 @@ def asked(twin: Hand, aim: Aim, seal: str, by: str, *, hours: float = HOURS, rea
 
 def signed_by(estate: Estate, signed: Signed, name: str, key: Path | None) -> Signed:
     """With the signature of `name`. Raises Refused where they may not sign, Untrusted where the key is not theirs."""
-    keys = estate.drp.approvers.get(name)
-    if keys is None:
-        raise Refused(
-            f"{name} may not sign an order",
-            hint=f"ask one of: {', '.join(estate.drp.approvers)} ([drp.approvers] in the estate)",
-        )
+    keys = approver(estate, name)
     signature = signatures.sign(signed.text, keys, NAMESPACE, key=key)
     if not signatures.valid(signed.text, signature, keys, NAMESPACE):
         raise Untrusted(
@@ -73,6 +69,16 @@ def signed_by(estate: Estate, signed: Signed, name: str, key: Path | None) -> Si
             hint="sign with the key whose public half stands in [drp.approvers]",
         )
     return signed.with_signature(name, signature)
+
+
+def approver(estate: Estate, name: str) -> tuple[str, ...]:
+    """The keys of somebody who may sign. Raises Refused where they may not."""
+    if (keys := estate.drp.approvers.get(name)) is None:
+        raise Refused(
+            f"{name} may not sign an order",
+            hint=f"ask one of: {', '.join(estate.drp.approvers)} ([drp.approvers] in the estate)",
+        )
+    return keys
 
 
 def from_file(estate: Estate, path: Path) -> Signed:

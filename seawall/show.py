@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from effects.journal import Entry
 from estate.orders import Order
@@ -39,7 +39,8 @@ PROVEN = {True: "yes", False: "NO", None: "not yet"}
 
 def plan(found: dict[str, Any]) -> None:
     """What would be done, lost and how long it takes; then DNS, the seal and what to type."""
-    table = Table("", "vhost", "recovery point", "proven", "would be lost", "about", box=None, pad_edge=False)
+    points = Column("recovery point", overflow="fold")  # a name that is cut can't be told to who decides
+    table = Table("", "vhost", points, "proven", "would be lost", "about", box=None, pad_edge=False)
     for number, move in enumerate(found["plan"]["moves"], 1):
         archives = "\n".join(found["archives"][move["domain"]])
         lost = "\n".join(seconds(one) for one in found["losses"][move["domain"]].values())
@@ -90,7 +91,7 @@ def homecoming(found: dict[str, Any]) -> None:
         f"{found['plan']['source']} → {found['plan']['target']}: {', '.join(move['domain'] for move in moves)}\n"
         "maintenance (503) on both, a last copy of files and databases, restored and proven on production, then DNS;\n"
         "what production holds now is kept beside it, not overwritten\n"
-        "nothing was done; to carry it out, add --yes"
+        "nothing was done; to carry it out, add --by NAME --yes"
     )
 
 
@@ -100,18 +101,19 @@ def cancellation(found: dict[str, Any]) -> None:
     click.echo(
         f"{found['job']}: no name was switched, so visitors are still sent to {found['target']}\n{done}\n"
         f"it is stopped; {found['source']} answers 503; {found['target']} holds the epoch again, and goes on\n"
-        "what was brought to the twin stays there\nnothing was done; to carry it out, add --yes"
+        "what was brought to the twin stays there\nnothing was done; to carry it out, add --by NAME --yes"
     )
 
 
 def status(seen: dict[str, Any]) -> None:
     """Per vhost: could it come back, from what, and how old is that."""
-    table = Table("vhost", "newest recovery point", "would be lost", "DNS points at")
+    points = Column("newest recovery point", overflow="fold")
+    table = Table("vhost", points, "would be lost", "DNS points at")
     for row in seen["vhosts"]:
-        points = "\n".join(
+        named = "\n".join(
             f"{name or 'none of ' + kind} ({row['sides'][kind] or '-'})" for kind, name in row["points"].items()
         )
-        table.add_row(row["domain"], points, seconds(row["loss_seconds"]), row["dns"])
+        table.add_row(row["domain"], named, seconds(row["loss_seconds"]), row["dns"])
     Console().print(table)
     _faults(seen["faults"])
     for row in seen["reverted"]:
@@ -134,6 +136,9 @@ def tickets(found: list[dict[str, Any]]) -> None:
 
 def people(tree: list[list[dict[str, Any]]]) -> None:
     """A line for each role: who, and who else."""
+    if not tree:
+        click.echo("the estate names nobody: add [drp.people] (docs/tickets.md)")
+        return
     table = Table("role", "call", "else", box=None, pad_edge=False)
     for first, *others in tree:
         said = [f"{one['name']} {one['phone']}" for one in (first, *others)]

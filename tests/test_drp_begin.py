@@ -11,8 +11,10 @@ from saved_estate import T0, archive, everything
 
 from drp import begin, observe, returning
 from drp import job as jobs
+from drp.asked import remember
 from drp.job import JobKind
 from drp.plan import Plan
+from drp.scope import EVERYTHING
 from estate.model import Engine
 from estate.problem import BadEstate, Refused, Untrusted
 
@@ -43,6 +45,23 @@ def test_a_plan_that_the_world_left_behind_is_refused_and_leaves_nothing(world: 
         activate(world, seal, "alice")
     assert "seawall drp plan" in fault.value.hint
     assert jobs.known() == ()
+
+
+def test_a_seal_that_nobody_was_shown_is_not_called_old_and_what_goes_on_is_named(world: World) -> None:
+    with pytest.raises(Refused, match="no plan with the seal dead") as fault:
+        begin.wanted(world.site, "activate", "dead" * 4)
+    assert "--seal" not in fault.value.hint
+    remember(world.plan().seal, EVERYTHING)
+    job = activate(world, world.plan().seal, "alice")
+    goes_on = f"{job.id}, ordered by alice, goes on with: seawall drp activate --seal {job.seal[:12]}"
+    for mistyped in ("dead" * 4, job.seal[:11] + ("0" if job.seal[11] != "0" else "1")):
+        with pytest.raises(Refused, match="no plan with the seal") as fault:
+            begin.wanted(world.site, "activate", mistyped)
+        assert goes_on in fault.value.hint
+    world.archives = (*everything(), archive(Engine.MARIADB, 0.1))
+    remember("beef" * 16, EVERYTHING)
+    with pytest.raises(Refused, match="the world changed since the plan beef"):
+        begin.wanted(world.site, "activate", "beef" * 4)
 
 
 def test_an_order_that_the_world_left_behind_begins_nothing(world: World) -> None:

@@ -13,7 +13,7 @@ from backups import paths
 from backups.site import Site
 from drp import begin, returning, streamed
 from drp import job as jobs
-from drp.job import Job
+from drp.job import Job, JobKind
 from estate.model import Engine, Host
 from estate.points import FILES, Archive, Kind
 from estate.problem import Missing, Refused, Unreachable
@@ -109,6 +109,32 @@ def test_a_twin_that_takes_writes_again_is_not_copied_from(world: World, monkeyp
     monkeypatch.setattr(Site, "archives", lambda *_: (taken(job, 1), ()))
     with pytest.raises(Refused, match="twin1 takes writes again"):
         returning.restoration(world.site, job)
+
+
+def test_a_copy_ahead_that_is_under_way_is_gone_on_with_and_one_that_ended_is_made_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, at = withdraw(world, "alice"), [T0 + timedelta(minutes=n) for n in (10, 11, 12)]
+    monkeypatch.setattr(returning, "now", lambda: at.pop(0))
+    monkeypatch.setattr(Job, "runs", lambda _: False)
+    first = returning.ahead(job)
+    monkeypatch.setattr(Job, "runs", lambda one: one.kind is JobKind.AHEAD)
+    assert returning.ahead(job) == first  # what it saves is older than a second order
+    monkeypatch.setattr(Job, "runs", lambda _: False)
+    later = returning.ahead(job)
+    assert first
+    assert later
+    assert (first.ordered, later.ordered) == (T0 + timedelta(minutes=10), T0 + timedelta(minutes=12))
+
+
+def test_where_both_sides_answer_and_have_no_copy_that_is_what_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = frozen(world)
+    monkeypatch.setattr(Site, "archives", lambda *_: (taken(job, 1), ()))
+    with pytest.raises(Missing, match=r"neither side has a last copy of twin1 for shop\.example") as fault:
+        returning.restoration(world.site, job)
+    assert "backup server" not in fault.value.hint
 
 
 def test_a_job_that_is_brought_again_is_taken_until_it_has_closed_well(world: World) -> None:

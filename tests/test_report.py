@@ -156,6 +156,15 @@ def test_a_return_counts_from_the_freeze_to_the_proof_of_dns(tmp_path: Path) -> 
     assert incident.title == "web1 was lost, twin1 took over, and web1 is back"
 
 
+def test_a_report_before_the_end_of_a_return_says_who_serves(tmp_path: Path) -> None:
+    books = [activation(tmp_path), *homecoming(tmp_path, 600)]
+    assert evidence(*books).incident.now == ""
+    assert evidence(books[0]).incident.now == "web1 is not back; twin1 serves what holds below."
+    begun = evidence(*books[:2]).incident.now
+    assert "a return was begun at" in begun
+    assert begun in report.to_html(evidence(*books[:2]))
+
+
 def test_a_failure_is_told_and_what_was_not_proven_has_no_rto(tmp_path: Path) -> None:
     found = evidence(activation(tmp_path, docs_fails=True))
     assert not found.incident.ok

@@ -1,6 +1,7 @@
 """Who decided what when: every instant of it that was recorded, and nothing in between."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from drp.evidence.document import Deciders, Evidence
@@ -39,6 +40,7 @@ def _noted(notes: Sequence[Entry], incident: Incident) -> Iterator[Row]:
     end = max(run.last or run.ordered for run in incident.runs)
     seals = {run.seal for run in incident.runs}
     jobs = {id_of(run.kind, run.seal) for run in incident.runs}
+    given = set(_given(incident))
     for entry in (one for one in notes if one.at <= end or one.event == ORPHANS):
         detail = entry.detail
         if entry.event == LOOKED:
@@ -46,11 +48,21 @@ def _noted(notes: Sequence[Entry], incident: Incident) -> Iterator[Row]:
         if entry.event == PLANNED and detail.get("seal") in seals:
             yield entry.at, f"plan {str(detail['seal'])[:12]} was shown", "noted by the twin"
         if entry.event == DRAFTED and detail.get("seal") in seals:
-            yield entry.at, f"an order of it was drafted for {detail.get('by')}", "noted by the twin"
+            by = str(detail.get("by"))
+            never = "" if (detail.get("seal"), by) in given else "; none that they asked for was ever given"
+            yield entry.at, f"an order of it was drafted for {by}", f"noted by the twin{never}"
         if entry.event == RESTORED:
             yield entry.at, f"{detail.get('host')} is restored", f"its journal then: {str(detail.get('head'))[:16]}…"
         if entry.event == ORPHANS and detail.get("job") in jobs:  # listed when the return is over
             yield entry.at, f"what {detail.get('host')} wrote alone was listed", str(detail.get("said"))
+
+
+def _given(incident: Incident) -> Iterator[tuple[str, str]]:
+    """Seals of plans, and who asked for an order that was given."""
+    for signed in (one.signed for run in incident.runs for one in run.begins):
+        with suppress(BadEstate):
+            if signed is not None:
+                yield signed.order.seal, signed.order.by
 
 
 def _verdict(hosts: object) -> str:

@@ -56,7 +56,9 @@ def _promises(kept: Sequence[Kept]) -> Iterator[Row]:
         if outage.rto is None:
             yield "never served", outage.domain, "DNS was not proven"
         elif one.late:
-            said = f"RTO {long(outage.rto)}; promised {long(one.client.rto)}, by the plan about {long(one.plan.rto)}"
-            yield "later than promised", outage.domain, said
+            yield "later than promised", outage.domain, f"RTO {long(outage.rto)}; promised {long(one.client.rto)}"
+        elif one.slower:
+            said = f"RTO {long(outage.rto)}; by the plan about {long(one.plan.rto)}"
+            yield "slower than the plan said", outage.domain, said
         if one.lost_more:
             yield "lost more than promised", outage.domain, f"RPO {long(outage.rpo)}; promised {long(one.client.rpo)}"

@@ -21,15 +21,23 @@ class Kept:
 
     @property
     def late(self) -> bool:
-        """Whether its RTO is longer than its client was promised, or than the plan said."""
-        rto = self.outage.rto
-        return any(rto is None or rto > one for one in (self.client.rto, self.plan.rto) if one is not None)
+        """Whether its RTO is longer than its client was promised."""
+        return _longer(self.outage.rto, self.client.rto)
+
+    @property
+    def slower(self) -> bool:
+        """Whether it is longer than the plan said."""
+        return _longer(self.outage.rto, self.plan.rto)
 
     @property
     def lost_more(self) -> bool:
         """Whether its RPO is more than its client was promised."""
         rpo, most = self.outage.rpo, self.client.rpo
         return rpo is not None and most is not None and rpo > most
+
+
+def _longer(rto: timedelta | None, most: timedelta | None) -> bool:
+    return most is not None and (rto is None or rto > most)
 
 
 def promised(evidence: Evidence, incident: Incident) -> tuple[Kept, ...]:

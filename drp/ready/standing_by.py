@@ -94,9 +94,9 @@ def unsaved(found: Standing) -> Iterator[Finding]:
     """What `seawall backup status` says there, and databases that are not followed by the second."""
     tell = critical if found.level is Level.CRITICAL else warning
     for line in (line for line in found.trouble if line not in found.faults):
-        yield tell(found.host, "backup", line, "look at: seawall backup status")
+        yield tell(found.host, "backup", line, "look at it on that host, or on its twin: seawall backup status")
     for what in found.faults:
-        yield Finding(Level.UNKNOWN, found.host, "backup", what, "look at: seawall backup status")
+        yield Finding(Level.UNKNOWN, found.host, "backup", what, "look at it on its twin: seawall backup status")
     for price in found.prices:
         alone = price.loss.hosts == frozenset({found.host}) and price.kind != FILES
         if alone and price.now != ALL and price.now > FLOWING:

@@ -18,7 +18,7 @@ from seawall.commands.drp_looking import look, status
 from seawall.commands.drp_orders import order, sign
 from seawall.commands.drp_orphans import hint, orphans
 from seawall.commands.drp_report import report
-from seawall.options import estate_option, instant_of, json_option, print_json
+from seawall.options import estate_option, instant_of, json_option, print_json, say
 from seawall.ordering import Wish, end, ordered, wish_options
 
 
@@ -62,6 +62,7 @@ def activate(path: Path, seal: str, detach: bool, as_json: bool, **wish: Any) ->
         with show_course.shown(f"{begun.job} on {twin.host.name}") as (entry, watch):
             closed = twin.follow(begun, entry, watch)
     end(closed, as_json)
+    say("how it stands: seawall drp status; once production is mended: seawall drp return")
 
 
 @command.command(name="return")

@@ -1,0 +1,33 @@
+"""What a report says of decisions and promises: given or only drafted, promised or only guessed."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from incidents import estate as estate
+from incidents import evidence as evidence
+
+from drp.evidence.decided import timeline
+from drp.evidence.deviations import deviations
+from drp.evidence.document import Evidence
+from drp.evidence.promised import promised
+from estate.promise import Promise
+
+
+def test_an_order_that_was_drafted_and_never_given_is_told_as_that(evidence: Evidence) -> None:
+    rows = timeline(evidence, evidence.incident).rows
+    said = {what: how for _, what, how in rows if "was drafted for" in what}
+    assert said == {
+        "an order of it was drafted for alice": "noted by the twin",
+        "an order of it was drafted for bob": "noted by the twin; none that they asked for was ever given",
+    }
+
+
+def test_slower_than_the_plan_is_no_broken_promise(evidence: Evidence) -> None:
+    kept = promised(evidence, evidence.incident)
+    found = {(what, domain) for what, domain, _ in deviations(evidence, evidence.incident, kept).rows}
+    late = {domain for what, domain in found if what == "later than promised"}
+    assert late == {one.outage.domain for one in kept if one.client.rto is not None}
+    slow = [replace(one, client=Promise(), plan=Promise(None, timedelta(seconds=1))) for one in kept]
+    told = {what for what, _, _ in deviations(evidence, evidence.incident, slow).rows}
+    assert "slower than the plan said" in told
+    assert "later than promised" not in told
