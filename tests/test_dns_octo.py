@@ -8,21 +8,17 @@ from pathlib import Path
 
 import pytest
 from dns_estate import TWIN1, WEB1, estate_of
+from octo_company import Company, Killed, Line, lines_of, store
 
 from drp import dns
 from drp.dns import Change, changes, octo
 from drp.dns.errand import Order
+from drp.dns.octo_zone import Held, planned, switch
 from drp.dns.values import key
 from estate.model import Estate, Zone
 from estate.problem import BadEstate, Failed, Missing, Problem, Refused, Unreachable, Untrusted
 from estate.secret import Secret
 from estate.zones import Octodns, Setting
-
-pytest.importorskip("octodns", reason="script/setup installs it")
-
-from octo_company import Company, Killed, Line, lines_of, store
-
-from drp.dns.octo_zone import Held, planned, switch
 
 TOKEN = "t0ken-of-the-company"
 SHOP = "shop.example"
