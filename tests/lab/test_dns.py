@@ -9,10 +9,10 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from time import monotonic
 
-import name_servers
 import pytest
 from dns_estate import SECRET
 from two_servers import BIND, FOREIGN, KEY, KNOT, NEW, OLD, Lab, two_servers
+from two_servers import tree as tree
 
 from drp import dns
 from drp.dns import Change, rfc2136
@@ -21,12 +21,6 @@ from effects.dns import Edit, Server, update
 from estate.problem import BadEstate, Failed, Refused, Unreachable, Untrusted
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with name_servers.tree(tmp_path_factory.mktemp("tree"), tmp_path_factory.getbasetemp()) as root:
-        yield root
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import name_servers
 import pytest
 from dns_estate import SECRET
 from two_servers import BIND, FOREIGN, KEY, KNOT, NEW, OLD, Lab, two_servers
+from two_servers import tree as tree
 
 from drp import dns
 from drp.dns import octo, rfc2136
@@ -19,12 +19,6 @@ from estate.zones import Octodns, Setting
 
 pytestmark = pytest.mark.lab
 SHOP = "shop.example"
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with name_servers.tree(tmp_path_factory.mktemp("tree"), tmp_path_factory.getbasetemp()) as root:
-        yield root
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import name_servers
 import pytest
 from dns_estate import KNOT_CONF, SECRET
 from two_servers import BIND, KNOT, NEW, Lab, two_servers
+from two_servers import tree as tree
 
 from drp import dns
 from effects.clock import wait_until
@@ -19,12 +20,6 @@ from estate.problem import Failed, Problem, Unreachable
 
 pytestmark = pytest.mark.lab
 OTHER = "127.0.83.2"  # a second Knot
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with name_servers.tree(tmp_path_factory.mktemp("tree"), tmp_path_factory.getbasetemp()) as root:
-        yield root
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import name_servers
 import pytest
 from dns_estate import TWIN1
 from two_servers import BIND, KEY, KNOT, NEW, OLD, Lab, two_servers
+from two_servers import tree as tree
 
 from backups.site import Site
 from drp import job as jobs
@@ -23,12 +24,6 @@ from estate.problem import Failed
 
 pytestmark = pytest.mark.lab
 T0 = datetime(2026, 11, 22, 3, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with name_servers.tree(tmp_path_factory.mktemp("tree"), tmp_path_factory.getbasetemp()) as root:
-        yield root
 
 
 @pytest.fixture

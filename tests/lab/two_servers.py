@@ -11,6 +11,7 @@ from pathlib import Path
 import dns.query
 import dns.zone
 import name_servers
+import pytest
 from dns_estate import BIND_CONF, KNOT_CONF, SECRET, WEB1, ZONE, estate_of
 
 from drp.dns import Change, changes, looked
@@ -24,6 +25,13 @@ from estate.zones import Tsig
 KNOT, BIND = "127.0.83.1", "127.0.0.1"  # named listens only on addresses that an interface has
 KEY = Key("seawall.", "hmac-sha256", SECRET)
 OLD, NEW, FOREIGN = str(WEB1.ipv4), "10.83.3.10", "192.0.2.99"
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where both can be run from."""
+    with name_servers.tree(tmp_path_factory.mktemp("tree"), tmp_path_factory.getbasetemp()) as root:
+        yield root
 
 
 @dataclass(frozen=True)

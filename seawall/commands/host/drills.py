@@ -8,13 +8,13 @@ from backups.site import Site
 from drp.drills import carry_out, played, record
 from drp.drills.chosen import LARGEST
 from drp.drills.gameday import worksheet
+from drp.job import RUNNING
 from effects.run import attempt, run
 from estate.problem import Problem
 from seawall.commands.backup.alarm import alarm
 from seawall.options import print_json, say
 
 UNIT = "seawall-drill.service"
-RUNNING = ("active", "activating", "deactivating")
 
 
 @click.command()
