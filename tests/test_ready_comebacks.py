@@ -75,7 +75,10 @@ def test_without_the_primary_nobody_is_sent_to_what_comes_up(estate: Estate) -> 
         one = found[lost, "docs.example"]
         assert one.could is False
         assert "ns1 is gone" in one.why
-        assert "docs/dns.md" in one.why
+        assert "seawall drp promote ns2" in one.why
+    alone = {name: replace(zone, servers=("ns1",)) for name, zone in estate.zones.items()}
+    one = asked(replace(estate, zones=alone), known(replace(estate, zones=alone), both()))["ns1", "docs.example"]
+    assert "no server of its zone is left" in one.why
 
 
 def test_a_name_in_no_zone_is_to_be_pointed_by_hand(estate: Estate) -> None:

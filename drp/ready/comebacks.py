@@ -125,9 +125,12 @@ def _could(
 
 def stranded(estate: Estate, vhost: Vhost, lost: Collection[str]) -> str:
     """Why nobody could be sent to it with those hosts gone, and what is left to do; empty where they could."""
-    primaries = [zone.primary for zone in _zones(estate, vhost) if zone.primary in lost]
-    do = "make another server the primary of its zone, in the estate too (docs/dns.md)"
-    return f"nobody can be sent to what comes up: {primaries[0]} is gone; {do}" if primaries else ""
+    gone = next((zone for zone in _zones(estate, vhost) if zone.primary in lost), None)
+    if gone is None:
+        return ""
+    others = [name for name in gone.hosts if name not in lost]
+    do = f"seawall drp promote {others[0]}" if others else "no server of its zone is left: docs/dns.md"
+    return f"nobody can be sent to what comes up: {gone.primary} is gone; {do}"
 
 
 def _loses(estate: Estate, production: Host, lost: Loss, vhost: Vhost, prices: Sequence[Price]) -> float | None:

@@ -17,6 +17,7 @@ from seawall.commands.drp_drill import drill
 from seawall.commands.drp_looking import look, status
 from seawall.commands.drp_orders import order, sign
 from seawall.commands.drp_orphans import hint, orphans
+from seawall.commands.drp_promote import promote
 from seawall.commands.drp_report import report
 from seawall.options import estate_option, instant_of, json_option, print_json, say
 from seawall.ordering import Wish, end, ordered, wish_options
@@ -133,5 +134,5 @@ def _asked(path: Path, *question: str) -> Any:
         return twin.ask(*question)
 
 
-for _one in (cancel, status, look, order, sign, report, drill, orphans):
+for _one in (cancel, status, look, order, sign, report, drill, orphans, promote):
     command.add_command(_one)

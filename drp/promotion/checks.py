@@ -1,0 +1,90 @@
+"""What speaks against a promotion, seen from everywhere it can be."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from drp.dns import rfc2136
+from effects.onhost import probing
+from effects.remote import Remote
+from estate.model import Estate, Host, Role, Zone
+from estate.problem import Missing, Problem
+from supervision.asking import ask, everywhere
+
+Secrets = Callable[[Zone], str]
+Serials = Mapping[str, int | Problem]  # by server
+CONTROL, PATIENCE, LIMIT = "this machine", 4.0, 30.0  # seconds for one try, and for one place
+
+
+def behind(server: Host, seen_by: Mapping[str, Serials]) -> list[str]:
+    """Zones that it does not have, or of which another one has a newer copy (RFC 1982)."""
+    found = []
+    for zone, seen in seen_by.items():
+        mine = seen[server.name]
+        if isinstance(mine, Problem):
+            found.append(mine.what)
+            continue
+        newer = [
+            f"{name} ({serial})" for name, serial in seen.items() if isinstance(serial, int) and after(serial, mine)
+        ]
+        if newer:
+            found.append(f"{server.name} has {zone} at {mine}, and {', '.join(newer)} is ahead of it")
+    return found
+
+
+def after(one: int, other: int) -> bool:
+    """Whether that serial is a later one (RFC 1982)."""
+    return 0 < (one - other) % 2**32 < 2**31
+
+
+def heard(estate: Estate, server: Host, zones: Sequence[Zone]) -> list[str]:
+    """Who hears a primary of theirs speak for them: this machine, the server itself, the twins, the backup servers."""
+    primaries = {zone.primary: estate.hosts[zone.primary] for zone in zones}
+    asked = [(address, zone.name) for zone in zones for address in primaries[zone.primary].addresses]
+    question = {"pings": [], "sites": [], "zones": asked, "patience": PATIENCE}
+    places = [host for host in estate.hosts.values() if host == server or host.role in (Role.DRP, Role.BACKUP)]
+
+    def look_from(host: Host) -> list[dict[str, object]]:
+        with Remote(host, estate.control) as remote:
+            return list(ask(remote, "probing", question, limit=LIMIT)["rows"])
+
+    there = everywhere(places, look_from)
+    rows = {CONTROL: probing.look(question)["rows"]} | {k: v for k, v in there.items() if not isinstance(v, Problem)}
+    whose = {address: name for name, host in primaries.items() for address in host.addresses}
+    heard = {(whose[row["address"]], place) for place, mine in rows.items() for row in mine if row["well"]}
+    return [
+        f"{primary} speaks for its zones still, to {', '.join(sorted(p for who, p in heard if who == primary))}"
+        for primary in sorted({who for who, _ in heard})
+    ]
+
+
+def taken(estate: Estate, server: Host, zones: Sequence[Zone], secret: Secrets) -> list[str]:
+    """Who takes updates already, beside `server` itself."""
+    found = []
+    for zone in zones:
+        for other in (name for name in zone.servers[1:] if name != server.name):
+            try:
+                updatable(estate, zone, estate.hosts[other], secret)
+            except Problem:
+                continue
+            found.append(f"{other} takes updates of {zone.name} already: it is the primary")
+    return found
+
+
+def serial(server: Host, zone: Zone) -> int:
+    """Raises as `effects.dns.query`, Missing where it has none."""
+    said = rfc2136.served_by(server, zone.name, "SOA").values
+    if not said:
+        raise Missing(f"{server.name} has no {zone.name}", hint="look at its transfers and their log")
+    return int(said[0].split()[2])
+
+
+def serials(estate: Estate, zone: Zone) -> Serials:
+    def one(host: Host) -> int:
+        return serial(host, zone)
+
+    return everywhere([estate.hosts[name] for name in zone.servers[1:]], one)
+
+
+def updatable(estate: Estate, zone: Zone, server: Host, secret: Secrets) -> None:
+    led = replace(zone, servers=(server.name,))
+    rfc2136.switchable(estate, led, secret(zone))
