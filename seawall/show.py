@@ -106,14 +106,16 @@ def cancellation(found: dict[str, Any]) -> None:
 
 
 def status(seen: dict[str, Any]) -> None:
-    """Per vhost: could it come back, from what, and how old is that."""
+    """Per vhost: could it come back, from what, and how old is that; of what the twin serves, that it does."""
     points = Column("newest recovery point", overflow="fold")
     table = Table("vhost", points, "would be lost", "DNS points at")
     for row in seen["vhosts"]:
         named = "\n".join(
             f"{name or 'none of ' + kind} ({row['sides'][kind] or '-'})" for kind, name in row["points"].items()
         )
-        table.add_row(row["domain"], named, seconds(row["loss_seconds"]), row["dns"])
+        lost = "\n".join(seconds(row["losses"].get(kind)) for kind in row["points"])
+        served = row["dns"] == seen["twin"]
+        table.add_row(row["domain"], "" if served else named, f"{row['dns']} serves" if served else lost, row["dns"])
     Console().print(table)
     _faults(seen["faults"])
     for row in seen["reverted"]:

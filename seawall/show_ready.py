@@ -78,13 +78,16 @@ def _notes(found: Sequence[Comeback]) -> list[str]:
     for (lost, why), domains in whys.items():
         whose = "" if set(domains) == everybody else f"{', '.join(domains)}: "
         lines.append(shorten(f"{lost}: {whose}{why}", LONGEST, placeholder=" …"))
-    star = ["* production goes on: what an activation could do if it were lost as well"]
+    star = ["* production is not lost with it: this is what would be left if production were lost as well"]
     return [*(star if any(one.goes_on for one in found) else []), *lines]
 
 
 def _findings(found: Iterable[Finding]) -> Table:
     table = Table("", "host", "what", "what to do", box=None, pad_edge=False)
+    alike: dict[tuple[Level, str, str], list[str]] = {}
     for one in found:
-        what = shorten(one.what, LONGEST, placeholder=" …")
-        table.add_row(Text(one.level.name.lower(), COLOURS[one.level]), one.host, what, one.do)
+        alike.setdefault((one.level, one.host, one.do), []).append(one.what)
+    for (level, host, do), (first, *others) in alike.items():
+        what = shorten(first, LONGEST, placeholder=" …") + (f" (and {len(others)} more: --json)" if others else "")
+        table.add_row(Text(level.name.lower(), COLOURS[level]), host, what, do)
     return table
