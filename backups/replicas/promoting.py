@@ -23,11 +23,14 @@ from backups.streams.instant import noted
 from backups.streams.mirror import Mirror
 from backups.streams.notes import Note
 from backups.streams.replay import Log, replay
+from effects.clock import awake
 from effects.run import run
 from estate.model import Engine, Estate, Host
 from estate.points import Archive, Tail
 from estate.problem import Missing, Problem, Refused
 
+FRESH = 60.0  # seconds, of one activation
+_LAST: dict[str, float] = {}  # by client, when its streams were fetched in this process
 WITHOUT = paths.CONFIG / "without-replica"  # the operator's no: snapshots and the stream alone
 
 
@@ -131,9 +134,17 @@ def _rest(site: Site, client: Host, replica: Replica, note: Note) -> Log:
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(mode=0o700)
     mirror = Mirror.of(client)
-    mirror.fetch(site)  # a side that does not answer has no more than the plan knew
+    _fetched(site, mirror)
     found, _ = mirror.unseal(replica.engine, note.chain, Position(note.position.name, 0), into)
     return Log(replica.engine, into, found, note)
+
+
+def _fetched(site: Site, mirror: Mirror) -> None:
+    """Once for both engines: no side takes more after the fence. One that does not answer, which takes its time to be
+    known, has no more than the plan knew."""
+    if awake() - _LAST.get(mirror.client.name, -FRESH) >= FRESH:
+        mirror.fetch(site)
+        _LAST[mirror.client.name] = awake()
 
 
 def _replay(replica: Replica, known: State, log: Log) -> int:

@@ -49,7 +49,8 @@ def look(estate: Estate, server: Host, zones: Sequence[Zone], secret: Secrets) -
     with ThreadPoolExecutor(max_workers=2) as pool:
         speaking = pool.submit(heard, estate, server, zones)
         seen = {zone.name: serials(estate, zone) for zone in zones}
-        reasons = [*speaking.result(), *behind(server, seen), *taken(estate, server, zones, secret)]
+        spoken, unasked = speaking.result()
+        reasons = [*spoken, *behind(server, seen), *taken(estate, server, zones, secret)]
     if reasons:
         raise Refused("; ".join(reasons), hint="nothing was changed; docs/dns.md, “The primary is lost”")
     with Remote(server, estate.control) as remote:
@@ -58,7 +59,7 @@ def look(estate: Estate, server: Host, zones: Sequence[Zone], secret: Secrets) -
     for key, names in _by_key(zones, secret).items():
         text = was.kind.promoted(text, names, key)
     mine = {name: found for name, them in seen.items() if isinstance(found := them[server.name], int)}
-    return Promotion(server, tuple(zones), mine, was, text, tuple(_warnings(server, zones, was)))
+    return Promotion(server, tuple(zones), mine, was, text, (*unasked, *_warnings(server, zones, was)))
 
 
 def _by_key(zones: Sequence[Zone], secret: Secrets) -> dict[Ours, list[str]]:

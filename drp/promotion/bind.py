@@ -74,7 +74,7 @@ def _promoted(lines: Lines, block: _Block, key: Ours) -> Lines:
     if kind not in SECONDARY:
         raise by_hand(f"{block.name} is of the type {kind or 'that has no name'} there")
     if "file" not in mine:
-        raise by_hand(f"{block.name} has no file there: it is only in its memory, and would be gone")
+        raise by_hand(f"{block.name} has no file there: it is in its memory alone")
     tabs = "\t" * block.depth
     left = {word: one for word, one in mine.items() if word not in OF_A_SECONDARY}
     left["type"] = [f"{tabs}type primary;"]

@@ -36,8 +36,11 @@ def after(one: int, other: int) -> bool:
     return 0 < (one - other) % 2**32 < 2**31
 
 
-def heard(estate: Estate, server: Host, zones: Sequence[Zone]) -> list[str]:
-    """Who hears a primary of theirs speak for them: this machine, the server itself, the twins, the backup servers."""
+def heard(estate: Estate, server: Host, zones: Sequence[Zone]) -> tuple[list[str], list[str]]:
+    """Who hears a primary of theirs speak for them: this machine, the server itself, the twins, the backup servers.
+
+    And who of these could not be asked.
+    """
     primaries = {zone.primary: estate.hosts[zone.primary] for zone in zones}
     asked = [(address, zone.name) for zone in zones for address in primaries[zone.primary].addresses]
     question = {"pings": [], "sites": [], "zones": asked, "patience": PATIENCE}
@@ -50,11 +53,12 @@ def heard(estate: Estate, server: Host, zones: Sequence[Zone]) -> list[str]:
     there = everywhere(places, look_from)
     rows = {CONTROL: probing.look(question)["rows"]} | {k: v for k, v in there.items() if not isinstance(v, Problem)}
     whose = {address: name for name, host in primaries.items() for address in host.addresses}
-    heard = {(whose[row["address"]], place) for place, mine in rows.items() for row in mine if row["well"]}
-    return [
-        f"{primary} speaks for its zones still, to {', '.join(sorted(p for who, p in heard if who == primary))}"
-        for primary in sorted({who for who, _ in heard})
+    speaks = {(whose[row["address"]], place) for place, mine in rows.items() for row in mine if row["well"]}
+    reasons = [
+        f"{primary} speaks for its zones still, to {', '.join(sorted(p for who, p in speaks if who == primary))}"
+        for primary in sorted({who for who, _ in speaks})
     ]
+    return reasons, [f"not asked: {fault.what}" for fault in there.values() if isinstance(fault, Problem)]
 
 
 def taken(estate: Estate, server: Host, zones: Sequence[Zone], secret: Secrets) -> list[str]:

@@ -73,14 +73,20 @@ def _promote(conf: _Conf, zone: str, key: Ours) -> None:
     if own is None:
         raise by_hand(f"{zone} does not stand in its configuration: it may be in a catalog zone")
     settled = _settled(conf, own)
-    if _bare(settled.get("zonefile-sync", "0")).startswith("-") and _bare(settled.get("journal-content", "")) != "all":
-        raise by_hand(f"{zone} is only in its memory there (zonefile-sync: -1): it could be gone")
+    _on_disk(zone, settled)
     own.pop("master", None)
     if "master" in _template(conf, own):
         own["template"] = f'"{_copy(conf, own)}"'
     rights = _listed(settled.get("acl", ""))
     if not any(_lets(conf, right, key) for right in rights):
         own["acl"] = "[ " + ", ".join(f'"{one}"' for one in [*rights, RIGHT]) + " ]"
+
+
+def _on_disk(zone: str, settled: Item) -> None:
+    """What Knot has of a zone when it reads it again: its file, and its journal after that."""
+    sync, journal = _bare(settled.get("zonefile-sync", "0")), _bare(settled.get("journal-content", "changes"))
+    if (sync.startswith("-") and journal != "all") or (sync != "0" and journal == "none"):
+        raise by_hand(f"{zone} is in its memory alone there (zonefile-sync: {sync}, journal-content: {journal})")
 
 
 def _settled(conf: _Conf, own: Item) -> Item:

@@ -66,7 +66,7 @@ class Kind:
 KINDS = {
     "knot": Kind(
         "Knot", "knot", "/etc/knot/knot.conf", "knot:knot", "knotc conf-export",
-        "conf() { knotc -c \"$1\" conf-check; }; conf", "knotc -b zone-flush >&2", "knotc reload >&2",
+        "conf() { knotc -c \"$1\" conf-check; }; conf", "true", "knotc reload >&2",
         knot.promoted, knot.unsigned, knot.plain,
     ),
     "named": Kind(
@@ -112,7 +112,7 @@ def put(remote: Remote, was: Standing, text: str, kept: str, note: str) -> None:
         kind.program(PUT),
         "sh",
         kind.file,
-        sha256(was.text.encode()).hexdigest(),
+        was.digest,
         kept,
         note,
         kind.owner,

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hardening import SEAWALL, own_lab
+from hardening import SEAWALL, copied_estate, own_lab
 
 from drp.dns import rfc2136
 from drp.promotion import Promotion, look, zones_of
@@ -84,6 +84,8 @@ class World:
 def world() -> Iterator[World]:
     with own_lab(("ns1", "ns2")) as lab:
         made = World(lab, lab.estate_file)
+        for host in ("ns1", "ns2"):  # as hardening leaves it: the estate's port
+            assert lab.run(host, "echo Port 2222 > /etc/ssh/sshd_config.d/port.conf && systemctl restart ssh").ok
         made.points("ns1", before="", after=OLD)
         late = Failed("ns2 does not follow", hint="look at its log")
         wait_until(lambda: made.at("ns2") == (OLD,), timeout=30, late=late)
@@ -123,11 +125,12 @@ def test_looking_changes_nothing_and_shows_no_secret(world: World) -> None:
 
 def test_what_takes_no_updates_is_put_back(world: World) -> None:
     before, serials = standing(world.lab, "ns2", "/etc/bind/named.conf"), world.serials("ns2")
-    closed = "iptables -{} INPUT -p tcp --dport 53 -j REJECT --reject-with tcp-reset"
+    rule = "INPUT -p tcp --dport 53 -j REJECT --reject-with tcp-reset"
+    closed = f"iptables -{{0}} {rule} && ip6tables -{{0}} {rule}"
     with lost(world.lab, "gravelines"):
-        world.lab.run("ns2", closed.format("I"))
+        assert world.lab.run("ns2", closed.format("I")).ok
         done = world.seawall("ns2", "--yes")
-        world.lab.run("ns2", closed.format("D"))
+        assert world.lab.run("ns2", closed.format("D")).ok
         assert done.code == FAILED, done
         assert "was put back" in done.err
         assert standing(world.lab, "ns2", "/etc/bind/named.conf") == before
@@ -200,9 +203,8 @@ def test_knot_comes_back_as_a_secondary_and_is_the_primary_again(world: World, t
     world.lab.guest("ns1").put("/etc/knot/knot.conf", following(world.lab), mode=0o600, owner="knot")
     done = world.lab.run("ns1", "knotc conf-check && knotc reload && knotc -f zone-retransfer")
     assert done.ok, done
-    swapped = tmp_path / "estate.toml"
-    text = world.lab.estate_file.read_text().replace('servers = ["ns1", "ns2"]', 'servers = ["ns2", "ns1"]')
-    swapped.write_text(text)
+    swapped = copied_estate(world.lab, tmp_path)
+    swapped.write_text(swapped.read_text().replace('servers = ["ns1", "ns2"]', 'servers = ["ns2", "ns1"]'))
     turned = World(world.lab, swapped)
     late = Failed("ns1 does not follow", hint="look at its log")
     wait_until(lambda: turned.at("ns1") == (NEW,), timeout=60, late=late)
