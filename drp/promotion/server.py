@@ -25,7 +25,7 @@ done"""
 PUT = """set -eu; umask 077
 exec 9> /run/lock/seawall-promote; flock -n 9 || exit 75
 file=$(readlink -f "$1"); new=$(dirname "$file")/.seawall-promote
-cat > "$new"; chown "$5" "$new"; chmod 640 "$new"
+{ echo "# $4"; cat; } > "$new"; chown "$5" "$new"; chmod 640 "$new"
 READ > "$new.read"; sum=$(sha256sum < "$new.read"); rm "$new.read"
 [ "${sum%% *}" = "$2" ] || { rm "$new"; exit 76; }
 CHECK "$new" >&2 || { rm "$new"; exit 77; }
@@ -106,17 +106,8 @@ def put(remote: Remote, was: Standing, text: str, kept: str, note: str) -> None:
     then nothing was changed.
     """
     kind, server = was.kind, remote.host.name
-    argv = [
-        "sh",
-        "-c",
-        kind.program(PUT),
-        "sh",
-        kind.file,
-        was.digest,
-        kept,
-        note,
-        kind.owner,
-    ]
+    line = " ".join(note.split())  # the first one of the file
+    argv = ["sh", "-c", kind.program(PUT), "sh", kind.file, was.digest, kept, line, kind.owner]
     done = remote.attempt(argv, timeout=LIMIT, stdin=text)
     if done.code == BUSY:
         raise Refused(f"{server}: somebody else is promoting it", hint="wait, then run the same command again")

@@ -23,6 +23,7 @@ from estate.model import Estate
 from estate.problem import Failed, Problem, Refused
 from inventory import load
 from lab import Lab, names
+from lab.layout import PUBLIC_ZONE
 
 pytestmark = pytest.mark.lab
 REFUSED, FAILED = 6, 7
@@ -166,6 +167,7 @@ def test_bind_is_the_primary_and_stays_it(world: World) -> None:
         assert standing(world.lab, "ns2", kept) == before
         assert standing(world.lab, "ns2", "/etc/bind/named.conf").startswith("root:bind 640\n")
         assert kept in world.lab.run("ns2", "journalctl -t seawall -o cat").out
+        assert kept in world.lab.run("ns2", "head -1 /etc/bind/named.conf").out
         again = world.seawall("ns2", "--yes", "--json")
         assert (again.code, json.loads(again.out)["difference"]) == (0, []), again
         world.points("ns2", before=OLD, after=NEW)
@@ -220,4 +222,4 @@ def test_knot_comes_back_as_a_secondary_and_is_the_primary_again(world: World, t
         wait_until(partial(turned.takes_updates, "ns1"), timeout=30, late=late)
         assert turned.at("ns1") == (OLD,)
         assert turned.seawall("ns1", "--yes").code == 0
-        assert query(Server("ns1", world.lab.address("ns1")), names.PUBLIC_ZONE, "SOA")  # nobody asked for that one
+        assert query(Server("ns1", world.lab.address("ns1")), PUBLIC_ZONE, "SOA")  # nobody asked for that one
