@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from backups import paths
 from backups.site import Site
-from drp import anchoring, cancelling, ending, observe, orders
+from drp import anchoring, cancelling, ending, leaving, observe, orders
 from drp import job as jobs
 from drp.engine import carry_out
 from drp.job import Job, JobKind
@@ -24,7 +24,8 @@ def wanted(site: Site, aim: Aim, seal: str) -> Job | Plan:
     if aim == "cancel":
         return cancelling.wanted()
     if aim == "return":
-        return _unfinished() or observe.plan_return(site)
+        leaving.require_quiet()
+        return _unfinished(site) or observe.plan_return(site)
     known = _known(seal)
     if known is not None:
         return known.plan if _taken_back(known) else known
@@ -84,11 +85,20 @@ def _taken_back(known: Job) -> bool:
 
 def withdrawal(site: Site, signed: Signed | None) -> Job:
     """The first job of a return: the one that was begun and not finished, or a new one."""
-    if unfinished := _unfinished():
-        return unfinished
+    if unfinished := _unfinished(site):
+        return startable(site, unfinished)
     ordered = now()
     plan = observe.plan_return(site)
-    return jobs.ordered(JobKind.WITHDRAW, plan, orders.sufficient(site.estate, signed, plan, ordered), ordered)
+    by = orders.sufficient(site.estate, signed, plan, ordered)
+    leaving.require(site, plan)
+    return jobs.ordered(JobKind.WITHDRAW, plan, by, ordered)
+
+
+def startable(site: Site, job: Job) -> Job:
+    """The same job. Raises Refused where it is a return that must not freeze the twin, and has not yet."""
+    if job.kind is JobKind.WITHDRAW and not leaving.frozen(job):
+        leaving.require(site, job.plan)
+    return job
 
 
 def accept(site: Site, text: str) -> Job:
@@ -108,7 +118,14 @@ def accept(site: Site, text: str) -> Job:
     return job
 
 
-def _unfinished() -> Job | None:
+def _unfinished(site: Site) -> Job | None:
+    """The return that was begun and goes on. Where it has frozen nothing yet, and the twin serves more by now, it does
+    not: it was ordered for something else."""
+    job = _open()
+    return job if job is None or leaving.frozen(job) or not leaving.left_out(site, job.plan) else None
+
+
+def _open() -> Job | None:
     known = jobs.known()
     finished = {job.seal for job in known if job.kind is JobKind.REDIRECT and jobs.closed_well(job.journal)}
     last_activation = max((job.ordered for job in known if job.kind is JobKind.ACTIVATE), default=None)

@@ -16,8 +16,7 @@ from datetime import datetime
 
 from backups.site import Site
 from drp import job as jobs
-from drp import observe, origins, streamed, web
-from drp.incident import FREEZE
+from drp import leaving, observe, origins, streamed, web
 from drp.job import Job, JobKind
 from drp.plan import Plan
 from effects.clock import now
@@ -29,7 +28,7 @@ from estate.problem import Missing, Problem, Refused
 def ahead(withdrawn: Job) -> Job | None:
     """What is saved while the twin serves; None where it does not any more. One that is under way is gone on with: what
     it has saved by now is older than a new one would take."""
-    if any(entry.step == FREEZE for entry in withdrawn.journal.entries()):
+    if leaving.frozen(withdrawn):
         return None
     job = replace(withdrawn, kind=JobKind.AHEAD, ordered=now())
     if job.runs():

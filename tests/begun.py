@@ -9,7 +9,7 @@ from saved_estate import T0, everything, site
 
 from backups import paths
 from backups.site import Site
-from drp import begin, observe, returning, step
+from drp import begin, leaving, observe, returning, step
 from drp import job as jobs
 from drp.dns import Change
 from drp.job import Job, JobKind
@@ -55,6 +55,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(paths, "MAINTENANCE", tmp_path / "maintenance")
     monkeypatch.setattr(observe, "plan_activation", found.plan)
     monkeypatch.setattr(observe, "plan_return", found.way_home)
+    monkeypatch.setattr(leaving, "rivals", lambda *_: {})
+    monkeypatch.setattr(Job, "runs", lambda _: False)
     monkeypatch.setattr(begin, "now", found.clock)
     monkeypatch.setattr(returning, "now", found.clock)
     return found

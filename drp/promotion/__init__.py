@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from drp.dns import rfc2136
+from drp.dns.primaries import Secrets, later, updatable
 from drp.promotion.asked import Ours
-from drp.promotion.checks import Secrets, after, behind, heard, serial, serials, taken, updatable
+from drp.promotion.checks import behind, heard, serial, serials, taken
 from drp.promotion.server import Standing, again, put, put_back, standing
 from effects.clock import now, wait_until
 from effects.remote import Remote
@@ -115,12 +116,12 @@ def _faults(estate: Estate, found: Promotion, secret: Secrets) -> list[str]:
     faults = []
     for zone in found.zones:
         try:
-            updatable(estate, zone, found.server, secret)
+            updatable(estate, zone, found.server.name, secret)
             there = serial(found.server, zone)
         except Problem as fault:
             faults.append(fault.what)
         else:
-            if after(found.serials[zone.name], there):
+            if later(found.serials[zone.name], there):
                 faults.append(f"{zone.name} is at {there}, and was at {found.serials[zone.name]}")
     return faults
 

@@ -1,16 +1,15 @@
 """What speaks against a promotion, seen from everywhere it can be."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 from drp.dns import rfc2136
+from drp.dns.primaries import Secrets, later, takes
 from effects.onhost import probing
 from effects.remote import Remote
 from estate.model import Estate, Host, Role, Zone
 from estate.problem import Missing, Problem
 from supervision.asking import ask, everywhere
 
-Secrets = Callable[[Zone], str]
 Serials = Mapping[str, int | Problem]  # by server
 CONTROL, PATIENCE, LIMIT = "this machine", 4.0, 30.0  # seconds for one try, and for one place
 
@@ -24,16 +23,11 @@ def behind(server: Host, seen_by: Mapping[str, Serials]) -> list[str]:
             found.append(mine.what)
             continue
         newer = [
-            f"{name} ({serial})" for name, serial in seen.items() if isinstance(serial, int) and after(serial, mine)
+            f"{name} ({serial})" for name, serial in seen.items() if isinstance(serial, int) and later(serial, mine)
         ]
         if newer:
             found.append(f"{server.name} has {zone} at {mine}, and {', '.join(newer)} is ahead of it")
     return found
-
-
-def after(one: int, other: int) -> bool:
-    """Whether that serial is a later one (RFC 1982)."""
-    return 0 < (one - other) % 2**32 < 2**31
 
 
 def heard(estate: Estate, server: Host, zones: Sequence[Zone]) -> tuple[list[str], list[str]]:
@@ -63,15 +57,12 @@ def heard(estate: Estate, server: Host, zones: Sequence[Zone]) -> tuple[list[str
 
 def taken(estate: Estate, server: Host, zones: Sequence[Zone], secret: Secrets) -> list[str]:
     """Who takes updates already, beside `server` itself."""
-    found = []
-    for zone in zones:
-        for other in (name for name in zone.servers[1:] if name != server.name):
-            try:
-                updatable(estate, zone, estate.hosts[other], secret)
-            except Problem:
-                continue
-            found.append(f"{other} takes updates of {zone.name} already: it is the primary")
-    return found
+    others = [(zone, name) for zone in zones for name in zone.servers[1:] if name != server.name]
+    return [
+        f"{name} takes updates of {zone.name} already: it is the primary"
+        for zone, name in others
+        if takes(estate, zone, name, secret)
+    ]
 
 
 def serial(server: Host, zone: Zone) -> int:
@@ -87,8 +78,3 @@ def serials(estate: Estate, zone: Zone) -> Serials:
         return serial(host, zone)
 
     return everywhere([estate.hosts[name] for name in zone.servers[1:]], one)
-
-
-def updatable(estate: Estate, zone: Zone, server: Host, secret: Secrets) -> None:
-    led = replace(zone, servers=(server.name,))
-    rfc2136.switchable(estate, led, secret(zone))

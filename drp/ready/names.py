@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from drp.dns.primaries import ONE, later, two
 from drp.ready.findings import Finding, critical, failing, unknown, warning
 from estate.model import Estate, Host, Zone
 from estate.problem import Problem, Unreachable
@@ -43,6 +44,12 @@ def unswitchable(zone: Zone, answer: int | Problem) -> Iterator[Finding]:
         yield failing(zone.primary, f"update of {zone.name}", answer)
 
 
+def rivals(found: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """By zone, servers that take its updates, where these are several."""
+    for zone, servers in found.items():
+        yield critical(servers[0], "primary", two(zone, servers), ONE)
+
+
 def behind(zone: Zone, seen: Soas) -> Iterator[Finding]:
     """Servers of `zone` that are silent, speak for another, or lag; or would for long."""
     first = seen[zone.primary]
@@ -51,6 +58,10 @@ def behind(zone: Zone, seen: Soas) -> Iterator[Finding]:
         soa = seen[server]
         if isinstance(soa, Problem):
             yield _unheard(zone, server, soa, others=heard)
+        elif isinstance(first, Soa) and later(soa.serial, first.serial):
+            what = f"{zone.name} is at {soa.serial} here, ahead of {first.serial} on its primary {zone.primary}"
+            do = f"was it made the primary? then make {zone.primary} its secondary: docs/dns.md; else look at its log"
+            yield critical(server, "lag", what, do)
         elif isinstance(first, Soa) and soa.serial != first.serial:
             what = f"{zone.name} is at {soa.serial} here and at {first.serial} on {zone.primary}"
             yield critical(server, "lag", what, "look at its transfers and their log; then ask it for a retransfer")

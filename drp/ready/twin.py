@@ -15,6 +15,7 @@ from backups.proof import record
 from backups.site import Site
 from drp import dns, observe
 from drp import job as jobs
+from drp.dns import primaries
 from drp.drills.record import drills
 from drp.incident import ACTIVATE, Run
 from drp.observe import Saved
@@ -146,12 +147,14 @@ def _names(site: Site, production: Host, twin: Host) -> Iterator[Finding]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = pool.map(lambda zone: _or_problem(_switchable, site, zone), zones)
         soas = pool.map(lambda zone: _soas(site, zone), zones)
+        several = pool.submit(primaries.rivals, site.estate, zones, primaries.here)
         moving = _or_problem(_ttls, site, production, twin)
         for zone, answer, soa in zip(zones, answers, soas, strict=True):
             yield from names.unswitchable(zone, answer)
             if isinstance(answer, int):
                 yield from standing_by.clock(zone.primary, answer, twin.name)
             yield from names.behind(zone, soa)
+    yield from names.rivals(several.result())
     if isinstance(moving, Problem):
         yield unknown(twin.name, "ttl", moving)
     yield from names.slow_records(site.estate, {} if isinstance(moving, Problem) else moving)

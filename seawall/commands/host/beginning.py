@@ -102,7 +102,7 @@ def resumption(cancelled: str) -> None:
 @click.argument("job_id")
 def start(job_id: str) -> None:
     """Begin a job that was ordered, or continue it."""
-    _begin(jobs.load(job_id))
+    _begin(begin.startable(Site.here(), jobs.load(job_id)))
 
 
 def _begin(job: jobs.Job, *, at_once: bool = True) -> None:

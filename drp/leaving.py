@@ -1,0 +1,50 @@
+"""What must hold before the twin is frozen: nothing is switched to it meanwhile, the return takes all that it serves,
+and its zones have one primary. Else visitors would be told two truths, and write on both hosts.
+"""
+
+from backups.site import Site
+from drp import job as jobs
+from drp import observe
+from drp.change import zone_of
+from drp.dns.primaries import ONE, here, rivals, two
+from drp.incident import FREEZE
+from drp.job import Job, JobKind
+from drp.plan import Plan
+from estate.problem import Refused
+
+
+def frozen(withdrawn: Job) -> bool:
+    """Whether it has frozen anything: then it can only go on."""
+    return any(entry.step == FREEZE for entry in withdrawn.journal.entries())
+
+
+def require_quiet() -> None:
+    """Raise Refused while an activation is carried out: what it switches next would be left on the twin."""
+    last = next((job for job in reversed(jobs.known()) if job.kind is JobKind.ACTIVATE), None)
+    if last is not None and last.runs():
+        raise Refused(
+            f"{last.id} is carried out at this moment: what it switches next would be left out of a return",
+            hint=f"watch it with: seawall drp activate --seal {last.seal[:12]}; when it has ended, type this again;"
+            f" where it hangs, on {last.plan.target}: systemctl stop {last.unit}",
+        )
+
+
+def require(site: Site, plan: Plan) -> None:
+    """Raise Refused where the return with that plan must not begin."""
+    require_quiet()
+    if more := left_out(site, plan):
+        raise Refused(
+            f"{plan.source} serves {', '.join(more)} as well by now, which this return would leave there",
+            hint="look at the return as it would be now: seawall drp return",
+        )
+    domains = {move.domain for move in plan.moves}
+    names = [name for domain in domains for name in site.estate.vhosts[domain].names]
+    zones = {found.name: found for name in names if (found := zone_of(site.estate, name))}
+    if several := rivals(site.estate, zones.values(), here):
+        raise Refused("; ".join(map(two, several, several.values())), hint=f"first {ONE}")
+
+
+def left_out(site: Site, plan: Plan) -> list[str]:
+    """What the twin serves and the plan does not bring home."""
+    planned = {move.domain for move in plan.moves}
+    return [move.domain for move in observe.plan_return(site).moves if move.domain not in planned]
