@@ -71,7 +71,8 @@ def signers(drp: Drp, signed: Signed) -> tuple[str, ...]:
         if not keys or not signatures.valid(signed.text, signature, keys, NAMESPACE):
             raise Untrusted(
                 f"the signature of {name} is not one of theirs on this order",
-                hint="nothing was begun; let them sign it again: seawall drp sign FILE --by NAME",
+                hint="nothing was begun; was the file changed after it was signed? compare it with whoever wrote it,"
+                " and only then: seawall drp sign FILE --by NAME",
             )
     return tuple(signed.signatures)
 
@@ -118,9 +119,10 @@ def _require_for(estate: Estate, order: Order, aim: Aim, seal: str) -> None:
 def _require_enough(estate: Estate, signed: Signed) -> None:
     order = signed.order
     if missing := lacking(estate.drp, order, signers(estate.drp, signed)):
+        aim = "" if order.aim == "activate" else f" --{order.aim}"
         raise Refused(
             f"the order of {order.by} is not enough: {missing}",
-            hint="seawall drp order writes it to a file; each signs that with: seawall drp sign FILE --by NAME",
+            hint=f"seawall drp order{aim} writes it to a file; each signs that with: seawall drp sign FILE --by NAME",
         )
 
 

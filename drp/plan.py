@@ -62,7 +62,7 @@ class Move:
 
     def loss(self, disaster: datetime) -> timedelta:
         """Work lost if production died at `disaster`: the age of the oldest thing it is brought back from."""
-        return disaster - min(self.points().values())
+        return max(timedelta(0), disaster - min(self.points().values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def plan(found: dict[str, Any]) -> None:
     table = Table("", "vhost", points, "proven", "would be lost", "about", box=None, pad_edge=False)
     for number, move in enumerate(found["plan"]["moves"], 1):
         archives = "\n".join(found["archives"][move["domain"]])
-        lost = "\n".join(seconds(one) for one in found["losses"][move["domain"]].values())
+        lost = "\n".join(f"{kind} {seconds(one)}" for kind, one in found["losses"][move["domain"]].items())
         proven = PROVEN[move["proven"]]
         table.add_row(f"{number}.", move["domain"], archives, proven, lost, f"{move['seconds']:.0f} s")
     Console().print(table)

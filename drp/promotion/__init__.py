@@ -41,7 +41,11 @@ def zones_of(estate: Estate, server: str, wanted: Sequence[str]) -> tuple[Zone, 
     strange = [name for name in wanted if name not in mine]
     if strange or not mine:
         what = f"{server} is no second server of {', '.join(strange) or 'any zone of the estate'}"
-        raise BadEstate(what, hint=f"it is of: {', '.join(mine)}" if mine else "look at servers in [zones]")
+        others = dict.fromkeys(name for zone in estate.zones.values() for name in zone.hosts[1:])
+        hint = (
+            f"it is of: {', '.join(mine)}" if mine else f"these can be made the primary: {', '.join(others) or 'none'}"
+        )
+        raise BadEstate(what, hint=hint)
     return tuple(zone for name, zone in mine.items() if not wanted or name in wanted)
 
 

@@ -41,7 +41,7 @@ def promote(server: str, path: Path, wanted: tuple[str, ...], by: str, yes: bool
     say(f"asking {server}, and everybody who may hear {', '.join(sorted({zone.primary for zone in zones}))}")
     found = promotion.look(estate, host, zones, secret)
     kept = promotion.carry_out(estate, found, secret, by) if yes else ""
-    print_json(_told(found, kept)) if as_json else _show(found, kept)
+    print_json(_told(found, kept, done=yes)) if as_json else _show(found, kept, done=yes)
 
 
 def _host(estate: Estate, server: str) -> Host:
@@ -53,10 +53,10 @@ def _host(estate: Estate, server: str) -> Host:
         raise BadEstate(f"the estate has no name server {server}", hint=hint) from None
 
 
-def _told(found: Promotion, kept: str) -> dict[str, object]:
+def _told(found: Promotion, kept: str, *, done: bool) -> dict[str, object]:
     names = [zone.name for zone in found.zones]
     return {"server": found.server.name, "software": found.was.kind.name, "file": found.was.kind.file, "zones": names,
-            "difference": _difference(found), "warnings": found.warnings, "done": bool(kept), "kept": kept}  # fmt: skip
+            "difference": _difference(found), "warnings": found.warnings, "done": done, "kept": kept}  # fmt: skip
 
 
 def _difference(found: Promotion) -> list[str]:
@@ -67,15 +67,16 @@ def _difference(found: Promotion) -> list[str]:
     ]
 
 
-def _show(found: Promotion, kept: str) -> None:
+def _show(found: Promotion, kept: str, *, done: bool) -> None:
     kind, server = found.was.kind, found.server.name
     for line in _difference(found):
         click.echo(f"  {line}")
     for warning in found.warnings:
         click.echo(f"! {warning}", err=True)
     names = ", ".join(zone.name for zone in found.zones)
-    if kept:
-        click.echo(f"{server} is the primary of {names}; what stood is kept there in {kept}")
+    if done:
+        stood = f"what stood is kept there in {kept}" if kept else "it was before, and has read its configuration again"
+        click.echo(f"{server} is the primary of {names}; {stood}")
         click.echo("now type the activation again, or: seawall drp plan")
     else:
         click.echo(f"{kind.file} on {server} ({kind.name}) is written anew, in one piece and without comments")

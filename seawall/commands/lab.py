@@ -74,7 +74,7 @@ def shell(host: str, name: str) -> None:
 def cut(datacenter: str, name: str) -> None:
     """Lose DATACENTER: its hosts run on, and nobody reaches them."""
     lab.load(name).cut(datacenter)
-    click.echo(f"{datacenter} is lost; get it back with: seawall lab heal {datacenter}")
+    click.echo(f"{datacenter} is lost; get it back with: seawall lab heal {datacenter} --name {name}")
 
 
 @command.command()

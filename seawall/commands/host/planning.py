@@ -66,7 +66,8 @@ def plan(back: bool, proven: bool, vhosts: tuple[str, ...], at: str) -> None:
 def _told(plan: Plan) -> dict[str, Any]:
     losses = {move.domain: move.loss(plan.made).total_seconds() for move in plan.moves if move.archives}
     parts = {
-        move.domain: {str(kind): (plan.made - at).total_seconds() for kind, at in move.points().items()}
+        # A stream may have come on while the plan was made: nothing is lost less than nothing.
+        move.domain: {str(kind): max(0.0, (plan.made - at).total_seconds()) for kind, at in move.points().items()}
         for move in plan.moves
     }
     names = {move.domain: [archive.name for archive in move.archives] for move in plan.moves}
