@@ -126,9 +126,17 @@ def drafted(seal: str, at: datetime) -> Plan | None:
 
 
 def plan_return(site: Site) -> Plan:
-    """The plan to bring everything back to production."""
+    """The plan to bring everything back to production. Raises as `homecoming`."""
     production, twin = pair(site)
-    return homecoming(site.estate, twin, production, _seen(site, twin, production, jobs.switched()))
+    made = jobs.switched()
+    try:
+        return homecoming(site.estate, twin, production, _seen(site, twin, production, made))
+    except Refused as fault:
+        last = next((job for job in reversed(jobs.known()) if job.kind is jobs.JobKind.ACTIVATE), None)
+        if made and last is not None:  # not switched, or switched back by somebody, or by a primary that came back
+            fault.hint += f"; DNS does not lead to {twin.name}, which was given {', '.join(made)}: to switch it (again)"
+            fault.hint += f", seawall drp activate --seal {last.seal[:12]}; then return"
+        raise
 
 
 def _seen(site: Site, old: Host, new: Host, made: Made = MappingProxyType({})) -> Observed:
