@@ -75,6 +75,20 @@ def test_servers_that_lag_are_silent_or_would_be_behind_for_long(
     assert [(one.host, one.about, one.level) for one in found] == said
 
 
+def test_who_is_ahead_of_the_primary_was_perhaps_made_it(zone: Zone) -> None:
+    (found,) = names.behind(zone, {"ns1": GOOD, "ns2": replace(GOOD, serial=8)})
+    assert (found.host, found.about) == ("ns2", "lag")
+    assert "make ns1 its secondary" in found.do
+
+
+def test_a_lost_primary_says_who_can_take_its_place(zone: Zone) -> None:
+    (found,) = names.behind(zone, {"ns1": SILENT, "ns2": GOOD})
+    assert "seawall drp promote ns2" in found.do
+    (found,) = names.rivals({"shop.example": ("ns1", "ns2")})
+    assert "ns1 and ns2" in found.what
+    assert "docs/dns.md" in found.do
+
+
 def test_a_lonely_server_needs_no_refresh(zone: Zone) -> None:
     alone = replace(zone, servers=("ns1",))
     assert list(names.behind(alone, {"ns1": Soa(7, 86400, 3600)})) == []

@@ -76,7 +76,10 @@ def _unheard(zone: Zone, server: str, fault: Problem, *, others: bool) -> Findin
         return critical(server, about, fault.what, fault.hint)
     if not others:
         return unknown(server, about, fault)
-    return (critical if server == zone.primary else warning)(server, about, fault.what, fault.hint)
+    if server != zone.primary:
+        return warning(server, about, fault.what, fault.hint)
+    lost = f"; where it is lost: seawall drp promote {zone.hosts[1]}" if len(zone.hosts) > 1 else ""
+    return critical(server, about, fault.what, f"{fault.hint}{lost}")
 
 
 def _sluggish(zone: Zone, soa: Soa) -> Iterator[Finding]:
