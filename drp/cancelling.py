@@ -85,9 +85,8 @@ def _begun() -> Job:
 
 def _last() -> Job:
     """The activation that no return has ended."""
-    known = jobs.known()
-    last = next((job for job in reversed(known) if job.kind is JobKind.ACTIVATE), None)
-    ended = (job for job in known if job.kind is JobKind.REDIRECT and jobs.closed_well(job.journal))
+    last = jobs.last_activation()
+    ended = (job for job in jobs.known() if job.kind is JobKind.REDIRECT and jobs.closed_well(job.journal))
     if last is None or any(job.over(last) for job in ended):
         raise Refused("no activation is under way", hint="look at: seawall drp status")
     return last

@@ -159,6 +159,11 @@ def known() -> tuple[Job, ...]:
     return tuple(sorted(found, key=lambda job: job.ordered))
 
 
+def last_activation() -> Job | None:
+    """The one that was ordered last, whatever became of it."""
+    return next((job for job in reversed(known()) if job.kind is JobKind.ACTIVATE), None)
+
+
 def returns() -> int:
     """How many returns were ordered here, however they ended."""
     return sum(job.kind is JobKind.WITHDRAW for job in known())

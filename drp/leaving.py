@@ -8,7 +8,7 @@ from drp import observe
 from drp.change import zone_of
 from drp.dns.primaries import ONE, here, rivals, two
 from drp.incident import FREEZE
-from drp.job import Job, JobKind
+from drp.job import Job
 from drp.plan import Plan
 from estate.problem import Refused
 
@@ -20,7 +20,7 @@ def frozen(withdrawn: Job) -> bool:
 
 def require_quiet() -> None:
     """Raise Refused while an activation is carried out: what it switches next would be left on the twin."""
-    last = next((job for job in reversed(jobs.known()) if job.kind is JobKind.ACTIVATE), None)
+    last = jobs.last_activation()
     if last is not None and last.runs():
         raise Refused(
             f"{last.id} is carried out at this moment: what it switches next would be left out of a return",

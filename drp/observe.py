@@ -132,7 +132,7 @@ def plan_return(site: Site) -> Plan:
     try:
         return homecoming(site.estate, twin, production, _seen(site, twin, production, made))
     except Refused as fault:
-        last = next((job for job in reversed(jobs.known()) if job.kind is jobs.JobKind.ACTIVATE), None)
+        last = jobs.last_activation()
         if made and last is not None:  # not switched, or switched back by somebody, or by a primary that came back
             fault.hint += f"; DNS does not lead to {twin.name}, which was given {', '.join(made)}: to switch it (again)"
             fault.hint += f", seawall drp activate --seal {last.seal[:12]}; then return"

@@ -118,7 +118,7 @@ def put(remote: Remote, was: Standing, text: str, kept: str, note: str) -> None:
     if not done.ok:
         raise Failed(
             f"{server}: {kind.name} can't be told: {done.said}",
-            hint=f"look at its log: journalctl -u {kind.name.lower()}",
+            hint=f"look at its log: journalctl -u {kind.unit}",
         )
 
 

@@ -9,8 +9,7 @@ import click
 from drp import promotion
 from drp.promotion import Promotion
 from effects.secrets import resolve
-from estate.model import Estate, Host, Zone
-from estate.problem import BadEstate
+from estate.model import Zone
 from inventory import load
 from seawall.options import by_option, estate_option, json_option, print_json, say
 
@@ -31,7 +30,6 @@ def promote(server: str, path: Path, wanted: tuple[str, ...], by: str, yes: bool
     while the lost one is heard from anywhere. Safe to repeat.
     """
     estate = load(path)
-    host = _host(estate, server)
     zones = promotion.zones_of(estate, server, wanted)
 
     def secret(zone: Zone) -> str:
@@ -39,18 +37,9 @@ def promote(server: str, path: Path, wanted: tuple[str, ...], by: str, yes: bool
         return resolve(zone.tsig.secret, base=path.parent)
 
     say(f"asking {server}, and everybody who may hear {', '.join(sorted({zone.primary for zone in zones}))}")
-    found = promotion.look(estate, host, zones, secret)
+    found = promotion.look(estate, estate.hosts[server], zones, secret)
     kept = promotion.carry_out(estate, found, secret, by) if yes else ""
     print_json(_told(found, kept, done=yes)) if as_json else _show(found, kept, done=yes)
-
-
-def _host(estate: Estate, server: str) -> Host:
-    try:
-        return estate.hosts[server]
-    except KeyError:
-        servers = dict.fromkeys(name for zone in estate.zones.values() for name in zone.hosts[1:])
-        hint = f"it has: {', '.join(servers)}" if servers else "look at servers in [zones]"
-        raise BadEstate(f"the estate has no name server {server}", hint=hint) from None
 
 
 def _told(found: Promotion, kept: str, *, done: bool) -> dict[str, object]:
