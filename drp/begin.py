@@ -19,23 +19,37 @@ from estate.orders import Aim
 from estate.problem import Refused
 
 
-def wanted(site: Site, aim: Aim, seal: str) -> Job | Plan:
-    """What an order would be about: the job that was begun and just goes on, or the plan that has to be ordered."""
+def going(site: Site, aim: Aim, seal: str) -> Job | None:
+    """The job that was begun and just goes on, without a new order."""
     if aim == "cancel":
-        return cancelling.wanted()
+        return cancelling.going()
     if aim == "return":
         leaving.require_quiet()
-        return _unfinished(site) or observe.plan_return(site)
+        return _unfinished(site)
     known = _known(seal)
-    if known is not None:
-        return known.plan if _taken_back(known) else known
+    return None if known is None or _taken_back(known) else known
+
+
+def wanted(site: Site, aim: Aim, seal: str) -> Plan:
+    """What an order would be about, where nothing goes on without."""
+    if aim == "cancel":
+        return cancelling.plan()
+    if aim == "return":
+        return observe.plan_return(site)
+    if known := _known(seal):
+        return known.plan
     try:
         return observe.draft(site, seal)
     except Refused as fault:
-        if going := _going():  # whoever mistyped its seal must not be sent to approve another plan
-            again = f"seawall drp activate --seal {going.seal[:12]}"
-            fault.hint += f"; {going.id}, ordered by {going.by}, goes on with: {again}"
+        fault.hint += begun_before()  # whoever mistyped its seal must not be sent to approve another plan
         raise
+
+
+def begun_before() -> str:
+    """How the activation that nobody has taken back goes on, as the end of a hint."""
+    last = _last()
+    again = "" if last is None else f"seawall drp activate --seal {last.seal[:12]}"
+    return "" if last is None else f"; {last.id}, ordered by {last.by}, goes on with: {again}"
 
 
 def activation(site: Site, seal: str, signed: Signed | None) -> Job:
@@ -62,7 +76,7 @@ def _known(seal: str) -> Job | None:
     return mine[-1] if mine and len(seal) >= observe.SHORTEST else None
 
 
-def _going() -> Job | None:
+def _last() -> Job | None:
     """The last activation that nobody has taken back, or begun to."""
     later = {JobKind.WITHDRAW, *jobs.ENDS}
     last = next((job for job in reversed(jobs.known()) if job.kind in {JobKind.ACTIVATE, *later}), None)
@@ -86,7 +100,7 @@ def _taken_back(known: Job) -> bool:
 def withdrawal(site: Site, signed: Signed | None) -> Job:
     """The first job of a return: the one that was begun and not finished, or a new one."""
     if unfinished := _unfinished(site):
-        return startable(site, unfinished)
+        return _allowed(site, unfinished)
     ordered = now()
     plan = observe.plan_return(site)
     by = orders.sufficient(site.estate, signed, plan, ordered)
@@ -96,6 +110,12 @@ def withdrawal(site: Site, signed: Signed | None) -> Job:
 
 def startable(site: Site, job: Job) -> Job:
     """The same job. Raises Refused where it is a return that must not freeze the twin, and has not yet."""
+    if job.kind is JobKind.WITHDRAW and not leaving.frozen(job):
+        leaving.require_whole(site, job.plan)
+    return _allowed(site, job)
+
+
+def _allowed(site: Site, job: Job) -> Job:
     if job.kind is JobKind.WITHDRAW and not leaving.frozen(job):
         leaving.require(site, job.plan)
     return job

@@ -39,10 +39,14 @@ def look() -> dict[str, Any]:
     }
 
 
-def wanted() -> Job | Plan:
-    """What an order would be about: the cancelling that was begun and just goes on, or what has to be ordered."""
-    job = _begun()
-    return _cancelled(job) or _plan(job)
+def going() -> Job | None:
+    """The cancelling that was begun and just goes on."""
+    return _cancelled(_begun())
+
+
+def plan() -> Plan:
+    """What an order would be about."""
+    return _plan(_begun())
 
 
 def cancellation(site: Site, signed: Signed | None) -> Job:

@@ -50,8 +50,8 @@ class Course:
 
     def close(self) -> bool:
         """Say in the journal how it ended; whether all of it holds."""
-        failed = list(self._failed)
-        self._journal.write("closed", ok=not failed, failed=failed, stopped=sorted(self._stopped))
+        failed, left = list(self._failed), list(self._world.job.plan.left)
+        self._journal.write("closed", ok=not failed, failed=failed, stopped=sorted(self._stopped), left=left)
         return not failed
 
     def _open(self, event: str, steps: Sequence[Step], ask: Callable[[Group], Sequence[Answer]]) -> list[Step]:

@@ -63,6 +63,20 @@ class Hand:
             raise _as_problem(self.host, result.code, result.err)
         return json.loads(result.out)
 
+    def require(self) -> None:
+        """Raise Unreachable where it does not answer, Missing where it has no toolkit: it could do nothing."""
+        result = self.remote.attempt([SEAWALL, "--version"], timeout=QUESTION)
+        if not result.ok:
+            raise _as_problem(self.host, result.code, result.err)
+
+    def unready(self) -> str | None:
+        """Why it could do nothing now."""
+        try:
+            self.require()
+        except Problem as fault:
+            return fault.what
+        return None
+
     def begun(self, *words: str, stdin: str | None = None) -> Begun | None:
         """The job that is said to have begun there; None where there is none to begin."""
         answer = self.ask(*words, stdin=stdin)

@@ -30,18 +30,22 @@ def require_quiet() -> None:
 
 
 def require(site: Site, plan: Plan) -> None:
-    """Raise Refused where the return with that plan must not begin."""
+    """Raise Refused where no return may begin: something is carried out, or DNS would be told two truths."""
     require_quiet()
-    if more := left_out(site, plan):
-        raise Refused(
-            f"{plan.source} serves {', '.join(more)} as well by now, which this return would leave there",
-            hint="look at the return as it would be now: seawall drp return",
-        )
     domains = {move.domain for move in plan.moves}
     names = [name for domain in domains for name in site.estate.vhosts[domain].names]
     zones = {found.name: found for name in names if (found := zone_of(site.estate, name))}
     if several := rivals(site.estate, zones.values(), here):
         raise Refused("; ".join(map(two, several, several.values())), hint=f"first {ONE}")
+
+
+def require_whole(site: Site, plan: Plan) -> None:
+    """Raise Refused where the twin serves by now what that return would not bring home."""
+    if more := left_out(site, plan):
+        raise Refused(
+            f"{plan.source} serves {', '.join(more)} as well by now, which this return would leave there",
+            hint="look at the return as it would be now: seawall drp return",
+        )
 
 
 def left_out(site: Site, plan: Plan) -> list[str]:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from backups.replicas.standby import Standby
 from drp.change import Change
 from drp.scope import EVERYTHING, Scope
-from estate.model import Estate, Host, Vhost
+from estate.model import Engine, Estate, Host, Vhost
 from estate.orders import Aim
 from estate.points import FILES, Archive, Kind, Tail, kinds_of, recovery_point
 from estate.problem import Refused
@@ -79,6 +79,11 @@ class Plan:
     replicas: tuple[Standby, ...] = ()  # where they are good: else the stream brings its snapshot to the same place
     at: datetime | None = None  # where databases are brought on to that instant and not to the end of their stream
     left: tuple[str, ...] = ()  # domains that nobody serves, and this plan does not bring back
+
+    def kinds(self, estate: Estate) -> tuple[Kind, ...]:
+        """What its vhosts consist of, together: files, and the engines that any of them uses."""
+        used = {kind for move in self.moves for kind in kinds_of(estate, estate.vhosts[move.domain])}
+        return (FILES, *(engine for engine in Engine if engine in used))
 
     @property
     def seal(self) -> str:

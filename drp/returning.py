@@ -21,7 +21,7 @@ from drp.job import Job, JobKind
 from drp.plan import Plan
 from effects.clock import now
 from estate.model import Engine
-from estate.points import Archive, kinds_on, recovery_point
+from estate.points import Archive, recovery_point
 from estate.problem import Missing, Problem, Refused
 
 
@@ -64,7 +64,7 @@ def restoration(site: Site, withdrawn: Job) -> Job:
     usable = [archive for archive in streamed.warm(withdrawn) if archive.id in whole]
     usable += streamed.saved(withdrawn, frozen)
     there = {archive.kind for archive in usable}
-    missing = tuple(kind for kind in kinds_on(site.estate, site.host) if kind not in there)
+    missing = tuple(kind for kind in withdrawn.plan.kinds(site.estate) if kind not in there)
     found, faults = site.archives(site.host, missing) if missing else ((), ())
     usable += [archive for archive in found if archive.taken > frozen]
     plan = _from(site, withdrawn.plan, usable, faults)

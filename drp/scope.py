@@ -19,14 +19,18 @@ class Scope:
     def of(self, waiting: Sequence[Vhost], known: Sequence[str]) -> list[Vhost]:
         """Those of `waiting` that are meant. Raises BadEstate where one is none of `known`, Refused where one does not
         wait."""
-        if unknown := [name for name in self.vhosts if name not in known]:
-            raise BadEstate(
-                f"no vhost is called {', '.join(unknown)}", hint=f"those of this host are: {', '.join(known)}"
-            )
+        self.require_known(known)
         there = [vhost for vhost in waiting if not self.vhosts or vhost.domain in self.vhosts]
         if served := set(self.vhosts) - {vhost.domain for vhost in there}:
             raise Refused(f"served already: {', '.join(sorted(served))}", hint="leave them out; seawall drp status")
         return there
+
+    def require_known(self, known: Sequence[str]) -> None:
+        """Raise BadEstate where a domain is none of `known`."""
+        if unknown := [name for name in self.vhosts if name not in known]:
+            raise BadEstate(
+                f"no vhost is called {', '.join(unknown)}", hint=f"those of this host are: {', '.join(known)}"
+            )
 
 
 EVERYTHING = Scope()

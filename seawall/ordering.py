@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from effects import signatures
 from estate.model import Estate
 from estate.orders import Aim
 from estate.problem import BadEstate, Failed, Refused, Untrusted
-from seawall.options import print_json
+from seawall.options import print_json, say
 
 F = TypeVar("F", bound=Callable[..., Any])
 HOURS = 4.0  # that an order is valid for
@@ -24,7 +25,7 @@ KEY = click.Path(path_type=Path, exists=True, dir_okay=False)
 class Wish:
     """Who wants it, with which key, or the file with an order that was signed before."""
 
-    by: str | None
+    by: str  # nobody, where it is empty: what was begun goes on without an order
     key: Path | None
     file: Path | None
     reason: str = ""
@@ -32,7 +33,9 @@ class Wish:
 
 def wish_options(function: F) -> F:
     """`--by`, `--key`, `--order` and `--break-glass`, passed on as they are."""
-    by = click.option("--by", metavar="NAME", help="Who orders it; one of the estate's approvers.")
+    by = click.option(
+        "--by", default="", metavar="NAME", help="Who orders it, of the estate's approvers; not to go on."
+    )
     key = click.option("--key", type=KEY, help="Their private ssh key, where it is not in ~/.ssh or in an agent.")
     file = click.option("--order", "file", type=KEY, help="An order that was signed already, instead of --by.")
     glass = click.option(
@@ -45,11 +48,10 @@ def ordered(twin: Hand, estate: Estate, aim: Aim, seal: str, wish: Wish) -> Sign
     """The order, signed; None where what is wanted was begun and just goes on. Raises as `signed_by`."""
     if wish.file is not None:
         return from_file(estate, wish.file)
-    approver(estate, _asking(wish, estate))  # before anything is drafted, and noted, for nobody
-    text = asked(twin, aim, seal, _asking(wish, estate), reason=wish.reason)
-    if text is None:
-        return None
-    return signed_by(estate, Signed(text), _asking(wish, estate), wish.key)
+    if wish.by:
+        approver(estate, wish.by)  # before anything is drafted, and noted, for nobody
+    text = asked(twin, aim, seal, wish.by, reason=wish.reason)
+    return None if text is None else signed_by(estate, Signed(text), wish.by, wish.key)
 
 
 def asked(twin: Hand, aim: Aim, seal: str, by: str, *, hours: float = HOURS, reason: str = "") -> str | None:
@@ -82,23 +84,24 @@ def approver(estate: Estate, name: str) -> tuple[str, ...]:
 
 
 def from_file(estate: Estate, path: Path) -> Signed:
-    """An order with the signatures that lie beside it, as FILE.NAME.sig."""
-    found = Signed(path.read_text(encoding="utf-8"))
-    for name in estate.drp.approvers:
-        if (beside := beside_of(path, name)).exists():
-            found = found.with_signature(name, beside.read_text(encoding="utf-8"))
+    """An order with the signatures that lie beside it, as FILE.NAME.sig. Raises BadEstate where the file holds none."""
+    try:
+        found = Signed(path.read_text(encoding="utf-8"))
+        named = {beside_of(path, name): name for name in estate.drp.approvers if found.order}
+    except (BadEstate, OSError, UnicodeDecodeError) as fault:
+        said = fault.what if isinstance(fault, BadEstate) else str(fault)
+        raise BadEstate(f"{path}: {said}", hint="name the file that seawall drp order wrote") from None
+    for beside in sorted(path.parent.glob(f"{escape(path.name)}*.sig")):
+        if beside in named:
+            found = found.with_signature(named[beside], beside.read_text(encoding="utf-8"))
+        else:
+            say(f"{beside} does not count: it is not called {path.name}.NAME.sig after an approver of the estate")
     return found
 
 
 def beside_of(path: Path, name: str) -> Path:
     """Where the signature of that person lies."""
     return path.with_name(f"{path.name}.{name}.sig")
-
-
-def _asking(wish: Wish, estate: Estate) -> str:
-    if wish.by is None:
-        raise BadEstate("who orders it?", hint=f"--by NAME, one of: {', '.join(estate.drp.approvers)}; or --order FILE")
-    return wish.by
 
 
 def end(closed: dict[str, Any], as_json: bool) -> None:

@@ -90,9 +90,13 @@ def homecoming(found: dict[str, Any]) -> None:
     click.echo(
         f"{found['plan']['source']} → {found['plan']['target']}: {', '.join(move['domain'] for move in moves)}\n"
         "maintenance (503) on both, a last copy of files and databases, restored and proven on production, then DNS;\n"
-        "what production holds now is kept beside it, not overwritten\n"
-        "nothing was done; to carry it out, add --by NAME --yes"
+        "what production holds now is kept beside it, not overwritten"
     )
+    if found["unready"]:
+        click.echo(
+            f"IT CAN'T BEGIN: {found['unready']}; until it answers {found['plan']['source']} serves on", err=True
+        )
+    click.echo("nothing was done; to carry it out, add --by NAME --yes; to go on with what was begun, --yes")
 
 
 def cancellation(found: dict[str, Any]) -> None:
@@ -101,8 +105,11 @@ def cancellation(found: dict[str, Any]) -> None:
     click.echo(
         f"{found['job']}: no name was switched, so visitors are still sent to {found['target']}\n{done}\n"
         f"it is stopped; {found['source']} answers 503; {found['target']} holds the epoch again, and goes on\n"
-        "what was brought to the twin stays there\nnothing was done; to carry it out, add --by NAME --yes"
+        "what was brought to the twin stays there"
     )
+    if found["unready"]:
+        click.echo(f"NOBODY WOULD SERVE: {found['unready']}", err=True)
+    click.echo("nothing was done; to carry it out, add --by NAME --yes; to go on with what was begun, --yes")
 
 
 def status(seen: dict[str, Any]) -> None:
@@ -123,11 +130,17 @@ def status(seen: dict[str, Any]) -> None:
     for row in seen["untold"]:
         click.echo(f"people don't know yet: {row['key']} by {row['channel']}: {_waits(row)}", err=True)
     fence = seen["fence"]
+    if (idle := [row["domain"] for row in seen["vhosts"] if row["dns"] == seen["production"]]) and _activated(seen):
+        click.echo(f"NOBODY serves {', '.join(idle)}: {seen['production']} is fenced", err=True)
     click.echo(f"{fence['holder']} holds epoch {fence['epoch']}: {fence['agree']} of {fence['witnesses']} witnesses")
     for said in fence["said"]:
         click.echo(f"  {said}")
     for job in seen["jobs"]:
         click.echo(f"{job['job']}: {job['state']}, ordered by {job['by']} at {job['ordered']}")
+
+
+def _activated(seen: dict[str, Any]) -> bool:
+    return bool(seen["fence"]["holder"] == seen["twin"])
 
 
 def tickets(found: list[dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from drp.dns import Change
 from drp.job import Job, JobKind
 from drp.orders import Signed
 from drp.plan import Observed, Plan, activation, homecoming
+from estate.orders import Aim
 from estate.points import Archive
 
 CHANGE = Change("shop.example", "shop.example.", "A", ("10.84.3.10",), ("10.84.1.10",), 10)
@@ -77,16 +78,18 @@ def ordered_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> step.World:
 
 def activate(world: World, seal: str, by: str = "alice") -> Job:
     """What is wanted is looked at, ordered by `by` where that takes an order, and begun."""
-    return begin.activation(world.site, seal, order_of(world, begin.wanted(world.site, "activate", seal), by))
+    return begin.activation(world.site, seal, order_of(world, "activate", seal, by))
 
 
 def withdraw(world: World, by: str = "alice") -> Job:
     """The same of a return."""
-    return begin.withdrawal(world.site, order_of(world, begin.wanted(world.site, "return", ""), by))
+    return begin.withdrawal(world.site, order_of(world, "return", "", by))
 
 
-def order_of(world: World, wanted: Job | Plan, by: str) -> Signed | None:
-    return None if isinstance(wanted, Job) else ordered(world.site.estate, wanted, world.now, by)
+def order_of(world: World, aim: Aim, seal: str, by: str) -> Signed | None:
+    if begin.going(world.site, aim, seal):
+        return None
+    return ordered(world.site.estate, begin.wanted(world.site, aim, seal), world.now, by)
 
 
 def restoring(world: World) -> Job:

@@ -27,8 +27,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 def cancel(here: Site) -> Job:
     """As typed: what is wanted is looked at, ordered where that takes an order, and done."""
-    found = cancelling.wanted()
-    signed = None if isinstance(found, Job) else ordered(here.estate, found, now())
+    signed = None if cancelling.going() else ordered(here.estate, cancelling.plan(), now())
     return cancelling.cancellation(here, signed)
 
 
@@ -46,15 +45,13 @@ def test_it_takes_an_order_and_the_same_command_again_is_the_same_job(world: Wor
     assert not gate.closed(world.job.directory)
     job = cancel(world.site)
     assert cancelling.cancellation(world.site, None) == job
-    assert cancelling.wanted() == job
+    assert cancelling.going() == job
     assert cancelling.look()["cancelled"]
 
 
 @pytest.mark.parametrize("event", ["begun", "held", "done"])
 def test_after_the_first_name_it_is_a_return_and_stops_nothing(world: World, event: str) -> None:
-    plan = cancelling.wanted()
-    assert not isinstance(plan, Job)
-    order = ordered(world.site.estate, plan, now())
+    order = ordered(world.site.estate, cancelling.plan(), now())
     world.job.journal.write(event, "dns", "shop.example")
     with pytest.raises(Refused, match=r"shop\.example were switched"):
         cancelling.cancellation(world.site, order)
@@ -64,11 +61,9 @@ def test_after_the_first_name_it_is_a_return_and_stops_nothing(world: World, eve
 
 def test_its_epoch_is_the_next_after_the_activations_however_far_that_was(world: World) -> None:
     raised = epochs.of_job(world.job, jobs.known())
-    first = cancelling.wanted()
+    first = cancelling.plan()
     world.job.journal.write("closed", ok=False)
-    second = cancelling.wanted()
-    assert not isinstance(first, Job)
-    assert not isinstance(second, Job)
+    second = cancelling.plan()
     assert first.seal == second.seal
     assert epochs.of_job(cancel(world.site), jobs.known()) == raised + 1
 

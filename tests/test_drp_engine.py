@@ -101,7 +101,7 @@ def test_what_fails_stops_its_own_vhost_and_no_other(world: World, tmp_path: Pat
     assert not carry_out(steps(tmp_path, broken=("shop:files",)), world, world.job.journal)
     assert state(tmp_path) == {"shop:files": "half", "ledger:files": "done", "ledger:dns": "done"}
     closed = world.job.journal.entries()[-1].detail
-    assert closed == {"ok": False, "failed": ["write shop:files"], "stopped": ["shop"]}
+    assert closed == {"ok": False, "failed": ["write shop:files"], "stopped": ["shop"], "left": []}
     assert not jobs.closed_well(world.job.journal)
     assert carry_out(steps(tmp_path), world, world.job.journal)
     assert state(tmp_path) == dict.fromkeys(SUBJECTS, "done")

@@ -78,7 +78,7 @@ def test_what_fails_in_its_lane_stops_its_own_vhost_and_no_other(world: World, t
     assert not carry_out(laned(tmp_path, broken=("shop:files",)), world, world.job.journal)
     assert state(tmp_path) == {"shop:files": "half", "ledger:files": "done", "ledger:dns": "done"}
     closed = world.job.journal.entries()[-1].detail
-    assert closed == {"ok": False, "failed": ["write shop:files"], "stopped": ["shop"]}
+    assert closed == {"ok": False, "failed": ["write shop:files"], "stopped": ["shop"], "left": []}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12)
@@ -150,7 +150,7 @@ def test_one_that_fails_among_many_stops_no_other(world: World, tmp_path: Path) 
     flow, _ = gathering(tmp_path, 6, broken="v3:dns")
     assert not carry_out([flow], world, world.job.journal)
     closed = world.job.journal.entries()[-1].detail
-    assert closed == {"ok": False, "failed": ["together v3:dns"], "stopped": ["v3"]}
+    assert closed == {"ok": False, "failed": ["together v3:dns"], "stopped": ["v3"], "left": []}
     assert sum(subject.endswith(":dns") for event, subject in events(world) if event == "done") == 5
 
 

@@ -28,10 +28,11 @@ def less(world: World) -> Plan:
 def test_nothing_returns_while_an_activation_is_carried_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     job = activate(world, world.plan().seal)
     monkeypatch.setattr(Job, "runs", lambda one: one.id == job.id)
-    for ask in (lambda: begin.wanted(world.site, "return", ""), lambda: leaving.require(world.site, world.way_home())):
-        with pytest.raises(Refused, match="is carried out at this moment") as said:
-            ask()
-        assert job.unit in said.value.hint
+    with pytest.raises(Refused, match="is carried out at this moment"):
+        begin.going(world.site, "return", "")
+    with pytest.raises(Refused, match="is carried out at this moment") as said:
+        leaving.require(world.site, world.way_home())
+    assert job.unit in said.value.hint
     monkeypatch.setattr(Job, "runs", lambda _: False)
     assert withdraw(world)
 
@@ -55,7 +56,7 @@ def test_one_that_has_frozen_goes_on_whatever_is_seen(world: World, monkeypatch:
     job.journal.write("begun", "freeze", "twin1")
     monkeypatch.setattr(observe, "plan_return", lambda *_: pytest.fail("looked at"))
     assert begin.startable(world.site, job) == job
-    assert begin.wanted(world.site, "return", "") == job
+    assert begin.going(world.site, "return", "") == job
 
 
 def test_a_zone_with_two_primaries_freezes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

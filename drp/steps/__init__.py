@@ -17,7 +17,7 @@ from drp.steps.service import SCHEDULER, Freeze, Prove, Schedule, Serve
 from drp.steps.stragglers import Drain, HandOver
 from drp.steps.warm import WarmDatabase, WarmFiles
 from estate.model import Engine, Estate, Host
-from estate.points import FILES, kinds_on
+from estate.points import FILES
 
 
 def for_job(job: Job, estate: Estate, host: Host) -> tuple[Act, ...]:
@@ -46,7 +46,7 @@ def _activate(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
 
 def _ahead(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
     domains = frozenset(move.domain for move in job.plan.moves)
-    for kind in reversed(kinds_on(estate, host)):
+    for kind in reversed(job.plan.kinds(estate)):
         yield Save(kind, domains)
 
 
@@ -68,7 +68,7 @@ def _withdraw(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
     domains = frozenset(vhost.domain for vhost in vhosts)
     yield Schedule(f"{host.name} saves", on=False, units=(SCHEDULER,))  # an archive of its own would be waited for
     yield Freeze(vhosts, host.name)
-    streams = [Stream(engine, Save(engine, domains, vhosts)) for engine in estate.engines_on(host)]
+    streams = [Stream(engine, Save(engine, domains, vhosts)) for engine in job.plan.kinds(estate) if engine != FILES]
     yield Flow(((Save(FILES, domains, vhosts),), *((stream,) for stream in streams)))  # nobody writes any more
     yield Schedule(host.name, on=False)
     yield Fence(estate.hosts[job.plan.target], job.plan.target, domains)

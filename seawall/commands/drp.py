@@ -8,6 +8,7 @@ import click
 
 from drp import drive
 from drp.job import JobKind
+from drp.scope import Scope
 from estate.people import call_tree
 from estate.problem import BadEstate
 from inventory import load
@@ -38,9 +39,11 @@ def command() -> None:
 @json_option
 def plan(path: Path, vhosts: tuple[str, ...], at: str | None, proven: bool, as_json: bool) -> None:
     """Show what an activation would do, lose and take, and its seal. Does nothing."""
+    estate = load(path)
+    Scope(vhosts).require_known([vhost.domain for vhost in estate.vhosts_on(drive.production(estate))])
     chosen = [f"--vhost={name}" for name in vhosts]
     if at:
-        chosen.append(f"--at={instant_of(at, load(path).timezone).isoformat()}")
+        chosen.append(f"--at={instant_of(at, estate.timezone).isoformat()}")
     found = _asked(path, "plan", *chosen, *(["--proven"] if proven else []))
     print_json(found) if as_json else show.plan(found)
 
@@ -62,6 +65,8 @@ def activate(path: Path, seal: str, detach: bool, as_json: bool, **wish: Any) ->
             return
         with show_course.shown(f"{begun.job} on {twin.host.name}") as (entry, watch):
             closed = twin.follow(begun, entry, watch)
+    if closed.get("left"):
+        say(f"NOBODY serves {', '.join(closed['left'])}, which the plan left out: seawall drp plan")
     end(closed, as_json)
     say("how it stands: seawall drp status; once production is mended: seawall drp return")
 
@@ -79,9 +84,10 @@ def return_command(path: Path, yes: bool, as_json: bool, **wish: Any) -> None:
         drive.Hand(estate, drive.production(estate)) as production,
     ):
         if not yes:
-            found = twin.ask("plan", "--return")
+            found = twin.ask("plan", "--return") | {"unready": production.unready()}
             print_json(found) if as_json else show.homecoming(found)
             return
+        production.require()  # before anything is ordered, saved or frozen
         signed = ordered(twin, estate, "return", "", Wish(**wish))
         with show_course.shown("what was begun of the return") as (entry, watch):
             closed = drive.bring_home(twin, production, signed, entry, watch)

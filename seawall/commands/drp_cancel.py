@@ -33,9 +33,11 @@ def cancel(path: Path, yes: bool, as_json: bool, **wish: Any) -> None:
         if back:
             say(f"names of {', '.join(found['switched'])} were switched: cancelling {found['job']} is a return")
         if not yes:
-            planned = twin.ask("plan", "--return") if back else found
+            planned = (twin.ask("plan", "--return") if back else found) | {"unready": production.unready()}
             print_json(planned) if as_json else (show.homecoming if back else show.cancellation)(planned)
             return
+        if back:
+            production.require()  # before anything is ordered, saved or frozen
         signed = ordered(twin, estate, "return" if back else "cancel", "", Wish(**wish))
         way = drive.bring_home if back else drive.call_off
         with show_course.shown("what was begun of it") as (entry, watch):

@@ -7,6 +7,7 @@ import click
 from drp import drive
 from drp.orders import Signed
 from effects import files
+from effects.clock import now
 from estate.orders import Order, lacking
 from estate.problem import Refused
 from inventory import load
@@ -34,7 +35,8 @@ def order(
             twin, "cancel" if cancel else "return" if back else "activate", seal, by, hours=hours, reason=reason
         )
     if text is None:
-        raise Refused("that was begun already and needs no further order", hint="seawall drp status shows it")
+        again = "cancel --yes" if cancel else "return --yes" if back else f"activate --seal {seal}"
+        raise Refused("that was begun already and needs no further order", hint=f"it goes on with: seawall drp {again}")
     wanted = Signed(text).order
     into = into or Path(f"order-{wanted.seal[:12]}.json")
     files.write(into, text, mode=0o644)
@@ -53,6 +55,8 @@ def sign(path: Path, file: Path, by: str, key: Path | None) -> None:
     estate = load(path)
     wanted = from_file(estate, file)
     show.order(wanted.order)
+    if wanted.order.until < now():
+        raise Refused("the order is over: nobody would carry it out", hint="write a new one with: seawall drp order")
     signed = signed_by(estate, wanted, by, key)
     files.write(beside_of(file, by), signed.signatures[by], mode=0o644)
     missing = lacking(estate.drp, signed.order, signed.signatures)

@@ -28,8 +28,8 @@ def update(lab: Lab, address: str) -> None:
     assert dns.query.tcp(message, lab.address("ns1"), timeout=5).rcode() == dns.rcode.NOERROR
 
 
-def asked(lab: Lab, server: str) -> str:
-    answer = dns.query.udp(dns.message.make_query("www.docs.example", "A"), lab.address(server), timeout=5)
+def asked(lab: Lab, server: str, name: str = "www.docs.example") -> str:
+    answer = dns.query.udp(dns.message.make_query(name, "A"), lab.address(server), timeout=5)
     return " ".join(str(record) for rrset in answer.answer for record in rrset)
 
 
@@ -110,6 +110,8 @@ def test_an_update_without_the_key_is_refused(lab: Lab) -> None:
 @pytest.mark.parametrize("datacenter", ["gravelines", "strasbourg"])
 def test_the_visitor_needs_only_one_of_the_name_servers(lab: Lab, datacenter: str) -> None:
     here = (lab.address("web1"),)
+    both = lambda: all(lab.address("web1") in asked(lab, server, "ledger.example") for server in ("ns1", "ns2"))  # noqa: E731
+    clock.wait_until(both, timeout=60, late=late("not both name servers hold ledger.example"))
     lab.cut(datacenter)
     try:
         assert lab.run("probe", "rndc flush").ok

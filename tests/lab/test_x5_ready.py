@@ -145,7 +145,7 @@ def test_what_could_come_back_is_told_for_each_loss_and_each_site(looks: tuple[d
         assert 0 <= row["loses"] < 3600
         assert 0 < row["low"] <= row["high"]
     assert all(rows["web1", site]["whole"] for site in SITES)  # on whichever side it is that was proven
-    for lost, word in (("twin1", "seawall install"), ("strasbourg", "seawall install"), ("ns1", "docs/dns.md")):
+    for lost, word in (("twin1", "seawall install"), ("strasbourg", "seawall install"), ("ns1", "promote ns2")):
         row = rows[lost, "shop.example"]
         assert (row["could"], row["goes_on"]) == (False, True)
         assert word in row["why"]

@@ -11,22 +11,26 @@ from drp import job as jobs
 from drp import notes as noted
 from effects.clock import now
 from estate.orders import Aim
+from estate.problem import BadEstate
 from seawall.options import print_json
 
 
 @click.command()
 @click.argument("aim", type=click.Choice(["activate", "return", "cancel"]))
 @click.option("--seal", default="")
-@click.option("--by", required=True)
+@click.option("--by", default="")
 @click.option("--hours", type=float, required=True)
 @click.option("--reason", default="")
 def order(aim: Aim, seal: str, by: str, hours: float, reason: str) -> None:
     """The text of an order for people to sign; or the job that goes on without one."""
     site = Site.here()
-    found = begin.wanted(site, aim, seal)
-    if isinstance(found, jobs.Job):
-        print_json({"job": found.id})
+    if going := begin.going(site, aim, seal):
+        print_json({"job": going.id})
         return
+    if not by:
+        names = ", ".join(site.estate.drp.approvers)
+        raise BadEstate("who orders it?", hint=f"--by NAME, one of: {names}; or --order FILE" + begin.begun_before())
+    found = begin.wanted(site, aim, seal)
     text = orders.draft(site.estate, found, by, now(), valid=timedelta(hours=hours), reason=reason)
     noted.note(noted.DRAFTED, {"aim": aim, "seal": found.seal, "by": by})
     print_json({"order": text})
