@@ -6,10 +6,11 @@ from backups.site import Site
 from drp import job as jobs
 from drp import observe
 from drp.change import zone_of
-from drp.dns.primaries import ONE, here, rivals, two
+from drp.dns.primaries import ONE, rivals, secrets, two
 from drp.incident import FREEZE
 from drp.job import Job
 from drp.plan import Plan
+from drp.revealed import revealed
 from estate.problem import Refused
 
 
@@ -35,7 +36,7 @@ def require(site: Site, plan: Plan) -> None:
     domains = {move.domain for move in plan.moves}
     names = [name for domain in domains for name in site.estate.vhosts[domain].names]
     zones = {found.name: found for name in names if (found := zone_of(site.estate, name))}
-    if several := rivals(site.estate, zones.values(), here):
+    if several := rivals(site.estate, zones.values(), secrets(revealed)):
         raise Refused("; ".join(map(two, several, several.values())), hint=f"first {ONE}")
 
 

@@ -7,17 +7,15 @@ back. Nothing is changed here: people are told what stands there now, and decide
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from backups import paths
 from backups.site import Site
 from drp import dns
 from drp import job as jobs
 from drp.change import Change, shown
 from drp.job import JobKind
-from effects import secrets
+from drp.revealed import revealed
 from effects.dns import Served, Server
 from effects.dns_many import rrsets
 from estate.model import Estate
-from estate.secret import Secret
 
 SAID = 4  # records that are named; of the others, how many
 
@@ -63,7 +61,7 @@ def _of(estate: Estate, job_id: str, domains: frozenset[str], port: int) -> Iter
     for change in (change for move in job.plan.moves if move.domain in domains for change in move.changes):
         if change.zone in estate.zones:
             by_zone.setdefault(change.zone, []).append(change)
-    for zone, seen in dns.holds_all(estate, by_zone, _secret, port=port).items():
+    for zone, seen in dns.holds_all(estate, by_zone, revealed, port=port).items():
         astray = [name for name, there in seen.items() if there is False]
         if said := tuple(one for name in astray for one in _differences(estate, name, by_zone[zone], port)):
             yield Reverted(zone, jobs.incident_of(job), job.seal, said)
@@ -83,7 +81,3 @@ def _differences(estate: Estate, place: str, changes: Sequence[Change], port: in
             yield f"{place}: {answer.what}"
         elif answer.values != tuple(sorted(change.after)):
             yield f"{place}: {change.name} {change.rtype} is {shown(answer.values)}, not {shown(change.after)}"
-
-
-def _secret(secret: Secret) -> str:
-    return secrets.resolve(secret, base=paths.CONFIG)

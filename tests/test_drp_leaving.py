@@ -8,7 +8,7 @@ from begun import World, activate, made, withdraw
 
 from drp import begin, leaving, observe
 from drp.dns import primaries, rfc2136
-from drp.dns.primaries import later
+from drp.dns.soa import later
 from drp.job import Job
 from drp.plan import Plan
 from estate.problem import Failed, Refused

@@ -6,8 +6,8 @@ import pytest
 from saved_estate import lab_estate
 
 from backups.standing import Level
+from drp.dns.soa import Soa
 from drp.ready import names
-from drp.ready.names import Soa
 from effects.onhost.ready_state import parsed
 from estate.model import Estate, Zone
 from estate.problem import Failed, Problem, Unreachable, Untrusted

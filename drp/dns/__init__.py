@@ -8,13 +8,13 @@ from drp.dns import rfc2136
 from drp.dns.authorities import authority
 from drp.dns.octo import OctodnsZones
 from drp.dns.ovh import OvhZones
+from drp.dns.primaries import Reveal, secrets
 from drp.dns.provider import Provider
 from drp.dns.resolvers import remembering
 from drp.dns.rfc2136 import look, served_by
 from drp.dns.together import Rfc2136, looked, proven
 from estate.model import Estate, Zone
 from estate.problem import Problem
-from estate.secret import Secret
 from estate.zones import Octodns, Ovh
 
 __all__ = [
@@ -32,8 +32,6 @@ __all__ = [
     "switchable",
     "zone_of",
 ]
-
-Reveal = Callable[[Secret], str]  # raises as `effects.secrets.resolve`
 
 
 def switch_all(estate: Estate, by_zone: Mapping[str, Sequence[Change]], secret: Reveal) -> Mapping[str, Problem | None]:
@@ -65,7 +63,7 @@ def switchable(estate: Estate, zone: Zone, secret: Reveal) -> int:
         return OvhZones(estate, secret, _standing(estate, secret)).switchable(zone, zone.holder)
     if isinstance(zone.holder, Octodns):
         return OctodnsZones(estate, secret).switchable(zone)
-    return rfc2136.switchable(estate, zone, _tsig(zone, secret))
+    return rfc2136.switchable(estate, zone, secrets(secret)(zone))
 
 
 def _provider(kind: type, estate: Estate, secret: Reveal) -> Provider:
@@ -77,12 +75,7 @@ def _provider(kind: type, estate: Estate, secret: Reveal) -> Provider:
 
 
 def _own(estate: Estate, secret: Reveal, port: int = 53) -> Rfc2136:
-    return Rfc2136(estate, lambda zone: _tsig(zone, secret), port)
-
-
-def _tsig(zone: Zone, secret: Reveal) -> str:
-    assert zone.tsig is not None, "of zones on servers of the estate alone"
-    return secret(zone.tsig.secret)
+    return Rfc2136(estate, secrets(secret), port)
 
 
 def _standing(estate: Estate, secret: Reveal) -> Callable[[str, Sequence[Change]], bool]:

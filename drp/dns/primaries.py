@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from backups import paths
 from drp.dns import rfc2136
-from effects.secrets import resolve
 from estate.model import Estate, Zone
 from estate.problem import Problem
+from estate.secret import Secret
 
-Secrets = Callable[[Zone], str]
+Reveal = Callable[[Secret], str]  # raises as `effects.secrets.resolve`
+Secrets = Callable[[Zone], str]  # raises as that
 AT_ONCE = 16
 ONE = "make all but one of them a secondary, the one that came back with its old records first: docs/dns.md"
 
@@ -48,12 +48,11 @@ def two(zone: str, servers: Iterable[str]) -> str:
     return f"{' and '.join(servers)} both take updates of {zone}: each would tell visitors something else"
 
 
-def here(zone: Zone) -> str:
-    """The secret of a zone on a managed host. Raises as `effects.secrets.resolve`."""
-    assert zone.tsig is not None, "of zones on servers of the estate alone"
-    return resolve(zone.tsig.secret, base=paths.CONFIG)
+def secrets(reveal: Reveal) -> Secrets:
+    """What signs updates, of zones on servers of the estate."""
 
+    def secret(zone: Zone) -> str:
+        assert zone.tsig is not None, "of zones on servers of the estate alone"
+        return reveal(zone.tsig.secret)
 
-def later(one: int, other: int) -> bool:
-    """Whether that serial is a later one (RFC 1982)."""
-    return 0 < (one - other) % 2**32 < 2**31
+    return secret

@@ -6,7 +6,7 @@ from backups import paths
 from drp.hosting.cloud import Cloud
 from drp.hosting.machine import Machine, Wait, once, patiently
 from drp.hosting.server import Server
-from effects import secrets
+from drp.revealed import revealed
 from effects.ovh import ENDPOINTS, Api, Keys
 from effects.rest import Service
 from estate.hosting import Hosting, Product
@@ -27,7 +27,7 @@ def machine(host: Host, *, wait: Wait = patiently) -> Machine:
             hint=f"add [hosts.{host.name}.provider] (docs/fencing.md), then: seawall install",
         )
     kept = (it.application_key, it.application_secret, it.consumer_key)
-    found = [secrets.resolve(one, base=paths.CONFIG) for one in kept]
+    found = [revealed(one) for one in kept]
     api = Api(Service(f"OVH ({host.name})", ENDPOINTS[it.endpoint], {}), Keys(*found))
     return of_api(api, it, STATE / f"{host.name}.json", wait=wait)
 

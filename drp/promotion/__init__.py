@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from drp.dns import rfc2136
-from drp.dns.primaries import Secrets, later, updatable
+from drp.dns.primaries import Secrets, updatable
+from drp.dns.soa import later, soa
 from drp.promotion.asked import Ours
-from drp.promotion.checks import behind, heard, serial, serials, taken
+from drp.promotion.checks import behind, heard, serials, taken
 from drp.promotion.server import Standing, again, put, put_back, standing
 from effects.clock import now, wait_until
 from effects.remote import Remote
@@ -121,7 +122,7 @@ def _faults(estate: Estate, found: Promotion, secret: Secrets) -> list[str]:
     for zone in found.zones:
         try:
             updatable(estate, zone, found.server.name, secret)
-            there = serial(found.server, zone)
+            there = soa(found.server, zone).serial
         except Problem as fault:
             faults.append(fault.what)
         else:

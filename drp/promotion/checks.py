@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from drp.dns import rfc2136
-from drp.dns.primaries import Secrets, later, takes
+from drp.dns.primaries import Secrets, takes
+from drp.dns.soa import later, soa
 from effects.onhost import probing
 from effects.remote import Remote
 from estate.model import Estate, Host, Role, Zone
-from estate.problem import Missing, Problem
+from estate.problem import Problem
 from supervision.asking import ask, everywhere
 
 Serials = Mapping[str, int | Problem]  # by server
@@ -65,16 +65,8 @@ def taken(estate: Estate, server: Host, zones: Sequence[Zone], secret: Secrets) 
     ]
 
 
-def serial(server: Host, zone: Zone) -> int:
-    """Raises as `effects.dns.query`, Missing where it has none."""
-    said = rfc2136.served_by(server, zone.name, "SOA").values
-    if not said:
-        raise Missing(f"{server.name} has no {zone.name}", hint="look at its transfers and their log")
-    return int(said[0].split()[2])
-
-
 def serials(estate: Estate, zone: Zone) -> Serials:
     def one(host: Host) -> int:
-        return serial(host, zone)
+        return soa(host, zone).serial
 
     return everywhere([estate.hosts[name] for name in zone.servers[1:]], one)

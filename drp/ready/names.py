@@ -1,9 +1,9 @@
 """Rules about DNS: would visitors follow, soon, and would they stay?"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
-from drp.dns.primaries import ONE, later, two
+from drp.dns.primaries import ONE, two
+from drp.dns.soa import Soa, Soas, later
 from drp.ready.findings import Finding, critical, failing, unknown, warning
 from estate.model import Estate, Host, Zone
 from estate.problem import Problem, Unreachable
@@ -13,16 +13,6 @@ LONGEST_REFRESH, LONGEST_RETRY = 900, 300  # seconds: how long a secondary stays
 REVERTS = "difference-no-serial"
 
 
-@dataclass(frozen=True, slots=True)
-class Soa:
-    """Of a zone, as one server has it."""
-
-    serial: int
-    refresh: int  # seconds
-    retry: int
-
-
-Soas = Mapping[str, Soa | Problem]  # by server
 Section = Mapping[str, str]  # of knot.conf, as knotc exports it
 
 

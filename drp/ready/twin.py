@@ -9,13 +9,14 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from backups import paths, restore, standing
+from backups import restore, standing
 from backups.engines import server
 from backups.proof import record
 from backups.site import Site
 from drp import dns, observe
 from drp import job as jobs
 from drp.dns import primaries
+from drp.dns.soa import Soa, soa
 from drp.drills.record import drills
 from drp.incident import ACTIVATE, Run
 from drp.observe import Saved
@@ -24,11 +25,11 @@ from drp.ready.comebacks import Comeback, Known, comebacks
 from drp.ready.drilled import undrilled
 from drp.ready.durations import Sizes, spans
 from drp.ready.findings import Finding, unknown
-from drp.ready.names import Soa
 from drp.ready.standing_by import Certificate, Room
-from effects import disk, secrets
+from drp.revealed import revealed
+from effects import disk
 from effects.clock import now, wait_until
-from estate.model import Engine, Estate, Host, Vhost, Zone
+from estate.model import Engine, Host, Vhost, Zone
 from estate.points import FILES, Kind, newest
 from estate.problem import Missing, Problem
 
@@ -147,7 +148,7 @@ def _names(site: Site, production: Host, twin: Host) -> Iterator[Finding]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = pool.map(lambda zone: _or_problem(_switchable, site, zone), zones)
         soas = pool.map(lambda zone: _soas(site, zone), zones)
-        several = pool.submit(primaries.rivals, site.estate, zones, primaries.here)
+        several = pool.submit(primaries.rivals, site.estate, zones, primaries.secrets(revealed))
         moving = _or_problem(_ttls, site, production, twin)
         for zone, answer, soa in zip(zones, answers, soas, strict=True):
             yield from names.unswitchable(zone, answer)
@@ -161,7 +162,7 @@ def _names(site: Site, production: Host, twin: Host) -> Iterator[Finding]:
 
 
 def _switchable(site: Site, zone: Zone) -> int:
-    return dns.switchable(site.estate, zone, lambda secret: secrets.resolve(secret, base=paths.CONFIG))
+    return dns.switchable(site.estate, zone, revealed)
 
 
 def _soas(site: Site, zone: Zone) -> Mapping[str, Soa | Problem]:
@@ -169,7 +170,7 @@ def _soas(site: Site, zone: Zone) -> Mapping[str, Soa | Problem]:
     found: dict[str, Soa | Problem] = {}
 
     def agree() -> bool:
-        found.update({name: _or_problem(_soa, site.estate, name, zone) for name in zone.servers})
+        found.update({name: _or_problem(_soa, site, name, zone) for name in zone.servers})
         return len({soa.serial for soa in found.values() if isinstance(soa, Soa)}) <= 1
 
     late = Missing(f"{zone.name} differs", hint="")
@@ -178,14 +179,8 @@ def _soas(site: Site, zone: Zone) -> Mapping[str, Soa | Problem]:
     return found
 
 
-def _soa(estate: Estate, server: str, zone: Zone) -> Soa:
-    """Raises as `dns.served_by`, and Missing where it has none."""
-    host = dns.authority(estate, zone, server)
-    values = dns.served_by(host, f"{zone.name}.", "SOA").values
-    if not values:
-        raise Missing(f"{host.name} has no SOA of {zone.name}", hint=f"dig @{host.addresses[0]} {zone.name} SOA")
-    _, _, serial, refresh, retry, *_ = values[0].split()
-    return Soa(int(serial), int(refresh), int(retry))
+def _soa(site: Site, server: str, zone: Zone) -> Soa:
+    return soa(dns.authority(site.estate, zone, server), zone)
 
 
 def _ttls(site: Site, production: Host, twin: Host) -> dict[tuple[str, str], tuple[str, int]]:

@@ -5,15 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from backups import paths
 from drp import dns, tickets
 from drp.job import incident_of
+from drp.revealed import revealed
 from drp.step import Each, World
 from drp.steps.base import OfVhost, Together
-from effects import secrets
 from effects.clock import now, wait_until
 from estate.problem import Failed, Problem, Refused
-from estate.secret import Secret
 
 FOLLOW = 60.0  # seconds that secondaries have to follow
 
@@ -100,7 +98,7 @@ class Redirecting:
 
     def proofs(self, world: World) -> list[str | Problem | None]:
         estate = world.site.estate
-        seen = dns.holds_all(estate, self._by_zone(), _secret)
+        seen = dns.holds_all(estate, self._by_zone(), revealed)
         return [_evidence({zone: seen[zone] for zone in step.zones}) for step in self.steps]
 
     def act(self, world: World) -> list[Problem | None]:
@@ -116,7 +114,7 @@ class Redirecting:
         return [fault or (step.late if step in left else None) for step, fault in zip(self.steps, faults, strict=True)]
 
     def _switched(self, world: World) -> list[Problem | None]:
-        found = dns.switch_all(world.site.estate, self._by_zone(), _secret)
+        found = dns.switch_all(world.site.estate, self._by_zone(), revealed)
         faults = [next((fault for zone in step.zones if (fault := found[zone])), None) for step in self.steps]
         return [self._again(step, fault, world) for step, fault in zip(self.steps, faults, strict=True)]
 
@@ -128,10 +126,6 @@ class Redirecting:
     def _by_zone(self) -> dict[str, tuple[dns.Change, ...]]:
         every = [change for step in self.steps for change in step.changes]
         return {zone: tuple(c for c in every if c.zone == zone) for zone in sorted({c.zone for c in every})}
-
-
-def _secret(secret: Secret) -> str:
-    return secrets.resolve(secret, base=paths.CONFIG)
 
 
 def _evidence(seen: Mapping[str, Mapping[str, bool | None]]) -> str | None:

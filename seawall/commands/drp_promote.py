@@ -2,14 +2,15 @@
 
 import difflib
 import re
+from functools import partial
 from pathlib import Path
 
 import click
 
 from drp import promotion
+from drp.dns.primaries import secrets
 from drp.promotion import Promotion
 from effects.secrets import resolve
-from estate.model import Zone
 from inventory import load
 from seawall.options import by_option, estate_option, json_option, print_json, say
 
@@ -31,11 +32,7 @@ def promote(server: str, path: Path, wanted: tuple[str, ...], by: str, yes: bool
     """
     estate = load(path)
     zones = promotion.zones_of(estate, server, wanted)
-
-    def secret(zone: Zone) -> str:
-        assert zone.tsig is not None, "of zones on servers of the estate alone"
-        return resolve(zone.tsig.secret, base=path.parent)
-
+    secret = secrets(partial(resolve, base=path.parent))
     say(f"asking {server}, and everybody who may hear {', '.join(sorted({zone.primary for zone in zones}))}")
     found = promotion.look(estate, estate.hosts[server], zones, secret)
     kept = promotion.carry_out(estate, found, secret, by) if yes else ""

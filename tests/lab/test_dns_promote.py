@@ -12,8 +12,8 @@ from hardening import SEAWALL, copied_estate, own_lab
 
 from drp.dns import rfc2136
 from drp.dns.primaries import Secrets, takes
+from drp.dns.soa import soa
 from drp.promotion import Promotion, look, zones_of
-from drp.promotion.checks import serial
 from drp.promotion.server import put
 from effects.clock import wait_until
 from effects.dns import Edit, Server, query, update
@@ -71,7 +71,7 @@ class World:
         return query(Server(server, self.lab.address(server)), NAME, "A")
 
     def serials(self, server: str) -> dict[str, int]:
-        return {name: serial(self.estate.hosts[server], zone) for name, zone in self.estate.zones.items()}
+        return {name: soa(self.estate.hosts[server], zone).serial for name, zone in self.estate.zones.items()}
 
     def promotion(self, server: str) -> Promotion:
         zones = zones_of(self.estate, server, [])
