@@ -49,7 +49,7 @@ def look(site: Site) -> dict[str, Any]:
 def _found(site: Site, job: Job) -> dict[str, Any]:
     came = job.origins or Origins({}, ())
     tails = {tail.engine: tail for tail in came.engines}
-    vhosts, engines = [move.domain for move in job.plan.moves], site.estate.engines_on(site.host)
+    vhosts, engines = [move.domain for move in job.plan.moves], job.plan.engines(site.estate)
     return {
         "vhosts": [{"vhost": one} | _tried(partial(_files, site, job, one, came.files.get(one))) for one in vhosts],
         "engines": [{"engine": one} | _tried(partial(_database, job, tails.get(one), one)) for one in engines],
@@ -119,7 +119,7 @@ def _stands(site: Site, job: Job) -> dict[str, str]:
     """By path, what lies aside; nothing of what was removed."""
     found = {}
     with suppress(Problem):
-        places = [_beside(job, engine) for engine in site.estate.engines_on(site.host)]
+        places = [_beside(job, engine) for engine in job.plan.engines(site.estate)]
         for path in (restore.kept_below(job.seal), *places):
             found[str(path)] = files.identity(path) if path.exists() else ""
     return found

@@ -80,10 +80,14 @@ class Plan:
     at: datetime | None = None  # where databases are brought on to that instant and not to the end of their stream
     left: tuple[str, ...] = ()  # domains that nobody serves, and this plan does not bring back
 
-    def kinds(self, estate: Estate) -> tuple[Kind, ...]:
-        """What its vhosts consist of, together: files, and the engines that any of them uses."""
+    def engines(self, estate: Estate) -> tuple[Engine, ...]:
+        """Those that any of its vhosts uses."""
         used = {kind for move in self.moves for kind in kinds_of(estate, estate.vhosts[move.domain])}
-        return (FILES, *(engine for engine in Engine if engine in used))
+        return tuple(engine for engine in Engine if engine in used)
+
+    def kinds(self, estate: Estate) -> tuple[Kind, ...]:
+        """What these consist of, together."""
+        return (FILES, *self.engines(estate))
 
     @property
     def seal(self) -> str:

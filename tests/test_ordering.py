@@ -19,7 +19,6 @@ from drp.steps import for_job
 from effects import clock
 from estate.model import Estate, Role
 from estate.orders import Order
-from estate.points import FILES
 from estate.problem import BadEstate, Refused
 from lab import identity
 from seawall import show
@@ -117,8 +116,8 @@ def part(world: World, domain: str) -> Plan:
 
 def test_a_return_saves_what_its_vhosts_consist_of_and_no_more(world: World) -> None:
     estate: Estate = world.site.estate
-    assert part(world, "docs.example").kinds(estate) == (FILES,)
-    assert world.plan().kinds(estate) == (FILES, *estate.engines_on(world.site.host))
+    assert part(world, "docs.example").engines(estate) == ()
+    assert world.plan().engines(estate) == estate.engines_on(world.site.host)
     job = activate(world, world.plan().seal)
     for domain, saved in (("docs.example", {"files"}), ("ledger.example", {"files", "postgresql"})):
         for kind in ("ahead", "withdraw"):

@@ -68,7 +68,7 @@ def _withdraw(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
     domains = frozenset(vhost.domain for vhost in vhosts)
     yield Schedule(f"{host.name} saves", on=False, units=(SCHEDULER,))  # an archive of its own would be waited for
     yield Freeze(vhosts, host.name)
-    streams = [Stream(engine, Save(engine, domains, vhosts)) for engine in job.plan.kinds(estate) if engine != FILES]
+    streams = [Stream(engine, Save(engine, domains, vhosts)) for engine in job.plan.engines(estate)]
     yield Flow(((Save(FILES, domains, vhosts),), *((stream,) for stream in streams)))  # nobody writes any more
     yield Schedule(host.name, on=False)
     yield Fence(estate.hosts[job.plan.target], job.plan.target, domains)
