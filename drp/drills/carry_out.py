@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from backups import paths
 from backups.mark import Beyond
+from backups.proof.alone import alone
 from backups.proof.orders import Closed, Moment
 from backups.proof.prove import Proving
 from backups.proof.record import Finding, Proof
@@ -20,7 +20,6 @@ from drp import observe, tickets
 from drp.drills import judge, record
 from drp.drills.record import Drill
 from drp.plan import PLAN, Plan
-from effects import files
 from effects.clock import Stopwatch, now
 from effects.run import attempt
 from estate.model import Engine, Role
@@ -28,7 +27,6 @@ from estate.points import Archive
 from estate.problem import Problem, Refused
 
 BUSY = ("seawall-drp@*.service", "seawall-backup.service")  # a job runs; the twin serves
-WAIT = 3600.0  # seconds, for a proof that the keeper began
 DIFFERS = (
     "nothing is fenced: production serves on",
     "databases are copies of what stands ready, brought on by their streams; the twin's replicas are left alone",
@@ -47,7 +45,7 @@ class Busy(Refused):
 def drill(site: Site, say: Say) -> Drill:
     """All of it, journalled. Raises as `require_idle`."""
     require_idle(site)
-    with files.locked(paths.STATE / "proof.lock", what="a proof", wait=WAIT):
+    with alone(say):
         at, watch = now(), Stopwatch()
         name = record.fresh(at)
         journal = record.journal(name)

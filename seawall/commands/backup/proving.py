@@ -6,12 +6,11 @@ from typing import Any
 import click
 from pydantic import TypeAdapter
 
-from backups import paths
 from backups.proof import accepted, record
 from backups.proof import prove as proving
+from backups.proof.alone import alone
 from backups.proof.record import Proof
 from backups.site import Site
-from effects import files
 from effects.clock import now
 from effects.run import attempt
 from estate.model import Host, Role
@@ -21,6 +20,7 @@ from seawall.options import by_option, json_option, print_json
 
 AGAIN = timedelta(hours=1)  # before what could not be looked at is tried again
 EVERY = timedelta(minutes=5)  # between two looks for a new recovery point
+SOON = 60.0  # seconds that the keeper waits for somebody else's: it has other things to do
 BUSY = (
     "seawall-drp@*.service",
     "seawall-backup.service",
@@ -47,7 +47,9 @@ def turn(site: Site) -> None:
         return  # the first of some kind is still on its way, or its side does not answer: the status says which
     if any(one.is_about(archives) and _settled(one) for one in record.proofs(client.name)):
         return
-    _report(_prove(site, client))
+    with alone(_say, wait=SOON):
+        proof = _prove(site, client)
+    _report(proof)
 
 
 def _settled(proof: Proof) -> bool:
@@ -56,11 +58,20 @@ def _settled(proof: Proof) -> bool:
 
 
 def _prove(site: Site, client: Host) -> Proof:
-    with files.locked(paths.STATE / "proof.lock", what="a proof", wait=60):
-        archives, faults = proving.wanted(site, client)
-        for fault in faults:
-            click.echo(f"  {fault.what}", err=True)
-        return proving.Proving(site, client, archives, lambda line: click.echo(f"  {line}", err=True)).run()
+    archives, faults = proving.wanted(site, client)
+    for fault in faults:
+        _say(fault.what)
+    return proving.Proving(site, client, archives, _say).run()
+
+
+def _known(site: Site, client: Host) -> Proof | None:
+    """The last proof of the newest recovery point."""
+    archives, _ = proving.wanted(site, client)
+    return next((one for one in reversed(record.proofs(client.name)) if one.is_about(archives)), None)
+
+
+def _say(line: str) -> None:
+    click.echo(f"  {line}", err=True)
 
 
 @click.command()
@@ -70,9 +81,10 @@ def prove(at_once: bool, as_json: bool) -> None:
     """Bring the newest recovery point up in a closed room of this twin; keep the evidence. Exit 8: it does not hold."""
     site = Site.here()
     client = _client(site)
-    archives, _ = proving.wanted(site, client)
-    known = [one for one in record.proofs(client.name) if one.is_about(archives)]
-    proof = known[-1] if known and not at_once else _prove(site, client)
+    proof = None if at_once else _known(site, client)
+    if proof is None:
+        with alone(_say):  # the keeper's may be the one that was asked for
+            proof = (None if at_once else _known(site, client)) or _prove(site, client)
     if as_json:
         print_json(_plain(proof))
     else:
