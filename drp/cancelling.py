@@ -11,7 +11,6 @@ from typing import Any
 from backups.site import Site
 from drp import epochs, gate, orders
 from drp import job as jobs
-from drp.incident import DNS
 from drp.job import Job, JobKind
 from drp.orders import Signed
 from drp.plan import Move, Plan
@@ -31,7 +30,7 @@ def look() -> dict[str, Any]:
     return {
         "job": job.id,
         "cancelled": _cancelled(job) is not None,
-        "switched": _switched(job),
+        "switched": list(jobs.given(job)),
         "vhosts": [move.domain for move in job.plan.moves],
         "done": [f"{e.step} {e.subject}" for e in job.journal.entries() if e.event == "done"],
         "source": job.plan.target,
@@ -57,7 +56,7 @@ def cancellation(site: Site, signed: Signed | None) -> Job:
         plan = _plan(job)
         by = orders.sufficient(site.estate, signed, plan, at)
         with gate.locked(job.directory):
-            if switched := _switched(job):
+            if switched := jobs.given(job):
                 raise Refused(
                     f"names of {', '.join(switched)} were switched meanwhile, so cancelling is a return now",
                     hint="look at what that would do: seawall drp cancel",
@@ -98,12 +97,6 @@ def _last() -> Job:
 
 def _cancelled(job: Job) -> Job | None:
     return next((one for one in jobs.known() if one.kind is JobKind.CANCEL and one.over(job)), None)
-
-
-def _switched(job: Job) -> list[str]:
-    """Domains whose names may lead elsewhere by now."""
-    steps = [entry for entry in job.journal.entries() if entry.step == DNS and entry.event in ("begun", "held", "done")]
-    return list(dict.fromkeys(entry.subject for entry in steps))
 
 
 def _plan(job: Job) -> Plan:

@@ -33,6 +33,7 @@ from estate.problem import Missing, Refused
 
 DIRECTORY = paths.STATE / "drp"
 RUNNING = ("active", "activating", "deactivating")  # systemctl(1), is-active
+GIVEN = ("begun", "held", "done")  # of the step that switches a name
 T = TypeVar("T")
 
 
@@ -180,12 +181,20 @@ def incident_of(job: Job) -> str:
     return first or job.id
 
 
+def given(activation: Job) -> tuple[str, ...]:
+    """Domains whose names may lead to the twin since then: who began to switch one can't know how far that came."""
+    steps = [entry for entry in activation.journal.entries() if entry.step == "dns" and entry.event in GIVEN]
+    return tuple(dict.fromkeys(entry.subject for entry in steps))
+
+
 def switched() -> Mapping[str, tuple[Change, ...]]:
-    """By domain, what an activation here was to change in DNS, since the last return that came to its end."""
+    """By domain that was given to the twin, what was changed in DNS for that; since the last return that came to its
+    end."""
     found: dict[str, tuple[Change, ...]] = {}
     for job in known():
         if job.kind is JobKind.ACTIVATE:
-            found |= {move.domain: move.changes for move in job.plan.moves}
+            mine = given(job)
+            found |= {move.domain: move.changes for move in job.plan.moves if move.domain in mine}
         if job.kind is JobKind.REDIRECT and closed_well(job.journal):
             for move in job.plan.moves:
                 found.pop(move.domain, None)

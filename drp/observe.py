@@ -126,17 +126,15 @@ def drafted(seal: str, at: datetime) -> Plan | None:
 
 
 def plan_return(site: Site) -> Plan:
-    """The plan to bring everything back to production. Raises as `homecoming`."""
+    """The plan to bring everything back to production: what visitors find here, and what was given to this host.
+
+    Of the latter DNS may have been switched back by somebody, or not have been reached at all. Production is fenced, so
+    nobody serves it then, and what was written here is nowhere else. Raises as `homecoming`.
+    """
     production, twin = pair(site)
     made = jobs.switched()
-    try:
-        return homecoming(site.estate, twin, production, _seen(site, twin, production, made))
-    except Refused as fault:
-        last = jobs.last_activation()
-        if made and last is not None:  # not switched, or switched back by somebody, or by a primary that came back
-            fault.hint += f"; DNS does not lead to {twin.name}, which was given {', '.join(made)}: to switch it (again)"
-            fault.hint += f", seawall drp activate --seal {last.seal[:12]}; then return"
-        raise
+    seen = _seen(site, twin, production, made)
+    return homecoming(site.estate, twin, production, replace(seen, served=seen.served - made.keys()))
 
 
 def _seen(site: Site, old: Host, new: Host, made: Made = MappingProxyType({})) -> Observed:

@@ -10,8 +10,10 @@ from drp import begin, leaving, observe
 from drp.dns import primaries, rfc2136
 from drp.dns.soa import later
 from drp.job import Job
-from drp.plan import Plan
+from drp.plan import Observed, Plan
 from estate.problem import Failed, Refused
+
+PLAN_RETURN = observe.plan_return
 
 
 @pytest.fixture
@@ -88,3 +90,17 @@ def test_serials_go_round() -> None:
     assert not later(1, 1)
     assert later(3, 2**32 - 3)
     assert not later(2**32 - 3, 3)
+
+
+def test_what_was_given_to_the_twin_comes_home_wherever_dns_leads(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = frozenset(world.site.estate.vhosts)
+    monkeypatch.setattr(
+        observe, "_seen", lambda *_: Observed(world.now, 0, (), {}, dict.fromkeys(served, ()), served, ())
+    )
+    job = activate(world, world.plan().seal)
+    with pytest.raises(Refused, match="serves all of its vhosts already"):
+        PLAN_RETURN(world.site)
+    job.journal.write("begun", "dns", "ledger.example")  # and no name server was reached
+    assert [move.domain for move in PLAN_RETURN(world.site).moves] == ["ledger.example"]

@@ -45,12 +45,15 @@ def test_people_hear_of_each_zone_once_an_incident(twin: Site, monkeypatch: pyte
 
 
 def test_what_was_switched_is_known_until_a_return_came_to_its_end(twin: Site) -> None:
-    job(JobKind.ACTIVATE, 0)
+    gone = job(JobKind.ACTIVATE, 0)
+    gone.journal.write("begun", "prove", "shop.example")
+    assert jobs.switched() == {}
+    gone.journal.write("begun", "dns", "shop.example")  # and killed: it may have come anywhere
     assert jobs.switched() == {"shop.example": (CHANGE,)}
     back = job(JobKind.REDIRECT, 1)
     back.journal.write("closed", ok=False)
     assert jobs.switched() == {"shop.example": (CHANGE,)}
     back.journal.write("closed", ok=True)
     assert jobs.switched() == {}
-    job(JobKind.ACTIVATE, 2, ())  # another incident, in which nothing was changed
+    job(JobKind.ACTIVATE, 2, ()).journal.write("held", "dns", "shop.example")  # another, in which nothing was changed
     assert jobs.switched() == {"shop.example": ()}
