@@ -25,6 +25,9 @@ from estate.problem import Failed, Missing, Problem, Refused, Unreachable, Untru
 # sleeps for a minute of six hundred seconds (1.4.5, locking.TimeoutTimer).
 PATIENT, LOOKS = "--lock-wait=30", 20
 LOCKED = 73
+# They need no cache. But where there is one, borg takes its lock (1.4, cache.SecurityManager.assert_secure), which a
+# backup on the same host holds for as long as it lasts; and --bypass-lock is about the repository's alone.
+CACHELESS = ("list", "extract", "diff", "mount")
 LOOK = 40.0  # seconds to list or measure; a disk that hangs on one side must not hide the other
 HOURS = 3600
 # Of borg's warnings those that a busy host always has: a file changed, was replaced, or went while it was read. Two
@@ -153,14 +156,7 @@ class Repository:
 
         Always past the lock: a return ends with this, when the next backup has begun.
         """
-        argv = (
-            "list",
-            "--json-lines",
-            f"--format={form}",
-            "--bypass-lock",
-            f"{self.url}::{archive.name}",
-            *patterns,
-        )
+        argv = ("list", "--json-lines", f"--format={form}", "--bypass-lock", f"{self.url}::{archive.name}", *patterns)
         for line in self._run(*argv, timeout=HOURS).splitlines():
             yield json.loads(line)
 
@@ -175,7 +171,7 @@ class Repository:
         Always past the lock: it is there for hours, and hinders no backup.
         """
         options = ("--foreground", "--bypass-lock", "-o", "nosuid,nodev,noexec")
-        result = start(("mount", *options, f"{self.url}::{archive.name}", place), self._environment())
+        result = start(("mount", *options, f"{self.url}::{archive.name}", place), self._environment("mount"))
         self._judge(self._explained(result), "mount")
 
     def read_by(self, argv: Sequence[str], *, stdin: str, timeout: float) -> str:
@@ -205,12 +201,12 @@ class Repository:
         if seen is None:
             return self._started(call, timeout=timeout, cwd=cwd)
         heard = progress.heard(seen)
-        return self._explained(follow(call, timeout=timeout, env=self._environment(), cwd=cwd, heard=heard))
+        return self._explained(follow(call, timeout=timeout, env=self._environment(argv[0]), cwd=cwd, heard=heard))
 
     def _started(
         self, argv: Sequence[str], *, timeout: float, cwd: Path | None = None, stdin: str | None = None
     ) -> Result:
-        return self._explained(attempt(argv, timeout=timeout, env=self._environment(), cwd=cwd, stdin=stdin))
+        return self._explained(attempt(argv, timeout=timeout, env=self._environment(argv[1]), cwd=cwd, stdin=stdin))
 
     def _explained(self, result: Result) -> Result:
         return replace(result, err=f"{self._ssh_says()}{result.err}") if result.code in CLOSED else result
@@ -231,7 +227,7 @@ class Repository:
             return ()
         return (sys.executable, "-I", str(limited.__file__), str(self.upload), str(paths.UPLOAD))
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, verb: str = "") -> dict[str, str]:
         return {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
@@ -242,6 +238,7 @@ class Repository:
             "BORG_EXIT_CODES": "modern",
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "no",
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "no",
+            **({"BORG_CACHE_DIR": str(paths.BORG_HOME / "empty")} if verb in CACHELESS else {}),
         }
 
     def _judge(self, result: Result, verb: str) -> None:

@@ -102,12 +102,20 @@ def test_a_file_that_is_gone_by_the_time_it_is_read_costs_no_archive(repository:
     assert [archive.name for archive in repository.archives()] == [NAME]
 
 
-def test_a_lock_left_by_a_dead_writer_does_not_stop_a_reader(repository: Local, home: Path) -> None:
+@pytest.mark.parametrize("cache", [False, True])
+def test_a_lock_that_a_writer_holds_does_not_stop_a_reader(
+    repository: Local, home: Path, tmp_path: Path, cache: bool
+) -> None:
     repository.create(NAME, ["docs"], cwd=home)
-    lock = Path(repository.url) / "lock.exclusive"
+    (kept,) = (paths.BORG_HOME / ".cache/borg").glob("*/config")
+    lock = (kept.parent if cache else Path(repository.url)) / "lock.exclusive"
     lock.mkdir()
     (lock / "some.other.host@1.2-3").touch()
-    assert len(reader(repository).archives()) == 1
+    (archive,) = reader(repository).archives()
+    assert [one["path"] for one in repository.items(archive, "{path}")] == ["docs", "docs/a.txt"]
+    (tmp_path / "back").mkdir()
+    reader(repository).extract(archive, tmp_path / "back")
+    assert (tmp_path / "back/docs/a.txt").read_text(encoding="utf-8") == "one\n"
 
 
 def test_a_wrong_passphrase_is_untrusted_and_named(repository: Local, home: Path) -> None:

@@ -133,8 +133,8 @@ class Keeping(Repository):
     def _door(self) -> tuple[str, ...]:
         return (*self._ssh, "-p", str(self.server.ssh_port), f"borg-{self.client}@{self.server.ipv4}")
 
-    def _environment(self) -> dict[str, str]:
-        usual = Repository._environment(self)
+    def _environment(self, verb: str = "") -> dict[str, str]:
+        usual = Repository._environment(self, verb)
         home = BORG_HOME / ("act" if self.writing else "look")
         return usual | {"BORG_BASE_DIR": str(home), "BORG_DELETE_I_KNOW_WHAT_I_AM_DOING": "NO"}
 
