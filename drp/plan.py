@@ -129,9 +129,8 @@ def activation(estate: Estate, source: Host, target: Host, seen: Observed, scope
             hint="bring a backup server back, or look at: seawall drp status",
         )
     left = tuple(vhost.domain for vhost in waiting if vhost not in coming)
-    return Plan(
-        "activate", source.name, target.name, seen.at, seen.epoch, moves, seen.faults, seen.replicas, scope.at, left
-    )
+    used = tuple(one for one in seen.replicas if any(one in move.replicas for move in moves))
+    return Plan("activate", source.name, target.name, seen.at, seen.epoch, moves, seen.faults, used, scope.at, left)
 
 
 def _moves(estate: Estate, coming: Sequence[Vhost], seen: Observed) -> tuple[Move, ...]:

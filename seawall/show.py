@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import click
+from rich.box import HEAVY_HEAD
 from rich.console import Console
-from rich.table import Column, Table
 
 from effects.journal import Entry
 from estate.orders import Order
+from seawall.tables import folding
 
 MARKS = {"begun": "…", "done": "✓", "held": "=", "failed": "✗", "opened": ">", "closed": "■"}
 
@@ -39,8 +40,7 @@ PROVEN = {True: "yes", False: "NO", None: "not yet"}
 
 def plan(found: dict[str, Any]) -> None:
     """What would be done, lost and how long it takes; then DNS, the seal and what to type."""
-    points = Column("recovery point", overflow="fold")  # a name that is cut can't be told to who decides
-    table = Table("", "vhost", points, "proven", "would be lost", "about", box=None, pad_edge=False)
+    table = folding("", "vhost", "recovery point", "proven", "would be lost", "about")
     for number, move in enumerate(found["plan"]["moves"], 1):
         archives = "\n".join(found["archives"][move["domain"]])
         lost = "\n".join(f"{kind} {seconds(one)}" for kind, one in found["losses"][move["domain"]].items())
@@ -114,8 +114,7 @@ def cancellation(found: dict[str, Any]) -> None:
 
 def status(seen: dict[str, Any]) -> None:
     """Per vhost: could it come back, from what, and how old is that; of what the twin serves, that it does."""
-    points = Column("newest recovery point", overflow="fold")
-    table = Table("vhost", points, "would be lost", "DNS points at")
+    table = folding("vhost", "newest recovery point", "would be lost", "DNS points at", box=HEAVY_HEAD, pad_edge=True)
     for row in seen["vhosts"]:
         named = "\n".join(
             f"{name or 'none of ' + kind} ({row['sides'][kind] or '-'})" for kind, name in row["points"].items()
@@ -154,7 +153,7 @@ def people(tree: list[list[dict[str, Any]]]) -> None:
     if not tree:
         click.echo("the estate names nobody: add [drp.people] (docs/tickets.md)")
         return
-    table = Table("role", "call", "else", box=None, pad_edge=False)
+    table = folding("role", "call", "else")
     for first, *others in tree:
         said = [f"{one['name']} {one['phone']}" for one in (first, *others)]
         table.add_row(first["role"], said[0], "\n".join(said[1:]))

@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from drp.drive import Show, Watch
@@ -17,6 +16,7 @@ from drp.underway import Row, rows
 from effects.journal import Entry
 from estate.problem import Problem
 from seawall import show
+from seawall.tables import folding
 
 
 class Detached(Problem):
@@ -66,7 +66,7 @@ def table(host: str, found: Sequence[Row], height: int) -> Group:
     busy = [row for row in found if row.state not in QUIET]
     rest = [row for row in found if row.state in QUIET]
     chosen = found if len(found) <= room else [*busy, *rest][:room]
-    grid = Table("vhost", "on " + host, "", "rate", "left", box=None, pad_edge=False)
+    grid = folding("vhost", "on " + host, "", "rate", "left")
     for row in chosen:
         grid.add_row(row.domain, row.state, _size(row), _rate(row), _left(row))
     counts = Counter(row.state for row in found)

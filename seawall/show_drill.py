@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from textwrap import shorten
 
 from rich.console import Console
-from rich.table import Column, Table
 from rich.text import Text
 
 from drp.drills.record import Drill
 from drp.timeline import lasting
+from seawall.tables import folding
 
 LONGEST = 60  # characters of why one failed; --json has all
 OK = {True: Text("came back", "green"), False: Text("FAILED", "bold red")}
@@ -20,7 +20,7 @@ def drill(done: Drill) -> None:
     console.print(
         f"{done.id} on {done.host}: {len(done.vhosts)} vhosts of {done.client}, {lasting(done.seconds)} in all"
     )
-    table = Table("vhost", "", "loses", "takes", "planned", "answered", box=None, pad_edge=False)
+    table = folding("vhost", "", "loses", "takes", "planned", "answered")
     for one in done.vhosts:
         table.add_row(
             one.domain, OK[one.ok], _span(one.rpo), _span(one.rto), lasting(one.estimate), one.answer or "not asked"
@@ -41,7 +41,7 @@ def drill(done: Drill) -> None:
 
 def listed(known: Sequence[Drill]) -> None:
     """All of them, one a line, newest last."""
-    table = Table(Column("drill", no_wrap=True), "", "loses", "takes", "failed", box=None, pad_edge=False)
+    table = folding("drill", "", "loses", "takes", "failed")
     for one in known:
         table.add_row(
             one.id,

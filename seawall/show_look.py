@@ -7,6 +7,7 @@ from rich.text import Text
 
 from drp.probes import Seen
 from drp.verdict import State, Verdict, evidence
+from seawall.tables import folding
 
 COLOURS = {
     State.LOST: "bold red",
@@ -29,7 +30,7 @@ def show(seen: Seen) -> None:
 
 
 def _table(head: str, found: tuple[Verdict, ...], *, told: bool) -> Table:
-    table = Table(head, "verdict", *(["what came back"] if told else []), box=None, pad_edge=False)
+    table = folding(head, "verdict", *(["what came back"] if told else []))
     for one in found:
         cells = [Text("\n".join(evidence(one.tries)), "dim")] if told else []
         table.add_row(one.name, Text(one.said, COLOURS[one.state]), *cells)

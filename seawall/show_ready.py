@@ -13,6 +13,7 @@ from drp.ready.comebacks import Comeback
 from drp.ready.findings import Finding
 from drp.timeline import lasting
 from seawall.show_standing import COLOURS
+from seawall.tables import folding
 
 LONGEST = 180  # characters that are said of one thing; --json has all
 WORDS = {Level.OK: "READY", Level.WARNING: "ready, but", Level.CRITICAL: "NOT READY", Level.UNKNOWN: "not known"}
@@ -33,7 +34,7 @@ def show(comebacks: Sequence[Comeback], findings: Sequence[Finding], level: Leve
 
 
 def _comebacks(found: Sequence[Comeback]) -> Table:
-    table = Table("if this is lost", "comes back", "vhost", "proven", "would lose", "takes", box=None, pad_edge=False)
+    table = folding("if this is lost", "comes back", "vhost", "proven", "would lose", "takes")
     for lost, rows in groupby(_worst_first(found), lambda one: one.lost):
         mine = list(rows)
         name = f"{lost} *" if mine[0].goes_on else lost
@@ -83,7 +84,7 @@ def _notes(found: Sequence[Comeback]) -> list[str]:
 
 
 def _findings(found: Iterable[Finding]) -> Table:
-    table = Table("", "host", "what", "what to do", box=None, pad_edge=False)
+    table = folding("", "host", "what", "what to do")
     alike: dict[tuple[Level, str, str], list[str]] = {}
     for one in found:
         alike.setdefault((one.level, one.host, one.do), []).append(one.what)

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Column, Table
 
 from drp import drive
 from drp.notes import ORPHANS
 from estate.problem import Problem
 from inventory import load
 from seawall.options import estate_option, json_option, print_json, say
+from seawall.tables import folding
 
 Row = dict[str, Any]
 
@@ -32,7 +32,7 @@ def orphans(path: Path, with_paths: bool, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table("", "what", "from", "to", "size", Column("lies in", overflow="fold"), box=None, pad_edge=False)
+    table = folding("", "what", "from", "to", "size", "lies in")
     for row in (*found["vhosts"], *found["engines"]):
         kept = "\n".join(row.get("kept", ())) or "-"
         table.add_row(name(row), "\n".join(said(row)), *span(row), size(row.get("bytes")), kept)
