@@ -12,10 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from saved_estate import T0
 
+from backups import memory
 from drp import job as jobs
 from drp.engine import carry_out
 from drp.step import World
+from drp.steps import for_job, service
 from effects.clock import wait_until
+from effects.run import Result
 from estate.problem import Failed
 
 
@@ -183,3 +186,26 @@ def test_where_the_fence_was_refused_nothing_is_cut(world: World, tmp_path: Path
     fence = Write(tmp_path, "fence", broken=("fence",), shared=frozenset({"shop", "ledger"}))
     assert not carry_out([fence, Beside(tmp_path, "cut", lane="cut")], world, world.job.journal)
     assert not (tmp_path / "cut").exists()
+
+
+@pytest.mark.parametrize(("opened", "started"), [(False, []), (True, [["systemctl", "enable", "--now", "one", "two"]])])
+def test_what_is_open_is_saved_though_no_name_could_be_switched(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: bool, started: list[list[str]]
+) -> None:
+    runs: list[list[str]] = []
+    monkeypatch.setattr(service, "attempt", lambda argv, **_: Result(tuple(argv), 0 if runs else 3, "", ""))
+    monkeypatch.setattr(service, "run", lambda argv, **_: runs.append(argv))
+    monkeypatch.setattr(memory, "forget", lambda: None)
+    monkeypatch.setattr(service.Serve, "switched", lambda *_: opened)
+    vhost = world.site.estate.vhosts["shop.example"]
+    last = service.Schedule("twin1", on=True, opened=(vhost,), units=("one", "two"))
+    broken = Write(tmp_path, "shop.example:dns", broken=("shop.example:dns",))
+    assert not carry_out([broken, last], world, world.job.journal)
+    assert runs == started
+    assert [e.event for e in world.job.journal.entries() if e.step == "schedule"][-1] == ("done" if opened else "held")
+
+
+def test_an_activation_ends_with_saving_whoever_it_opened(world: World) -> None:
+    *_, last = for_job(world.job, world.site.estate, world.site.estate.hosts["twin1"])
+    assert isinstance(last, service.Schedule)
+    assert {vhost.domain for vhost in last.opened} == {move.domain for move in world.job.plan.moves}

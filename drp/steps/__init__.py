@@ -41,7 +41,8 @@ def _activate(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
     if estate.hosts[job.plan.source].provider is not None:
         yield Cut(estate.hosts[job.plan.source], domains)
     yield _flow(job, lambda move: _activated(job, estate, move))
-    yield Schedule(host.name, on=True, vhosts=domains)  # where nobody serves, nobody is saved
+    # Whoever is open is saved, though no name server could be told of it: visitors may come by an answer that was lost.
+    yield Schedule(host.name, on=True, opened=tuple(estate.vhosts[move.domain] for move in job.plan.moves))
 
 
 def _ahead(job: Job, estate: Estate, host: Host) -> Iterator[Act]:

@@ -154,10 +154,13 @@ class Schedule:
     on: bool
     kind = "schedule"
     lane = None
-    vhosts: frozenset[str] = frozenset()
+    opened: tuple[Vhost, ...] = ()  # only where any of these is open to visitors; always, where none is named
     units: tuple[str, ...] = UNITS
+    vhosts = frozenset[str]()  # nobody waits for it
 
     def proof(self, world: World) -> str | None:
+        if self.opened and not any(Serve(vhost, public=True).switched(world) for vhost in self.opened):
+            return "nobody is served here"
         runs = [attempt(["systemctl", "is-active", "--quiet", unit], timeout=30).ok for unit in self.units]
         if not self.on:  # one that only waits would begin by itself, at a boot or when it is held no more
             runs += [attempt(["systemctl", "is-enabled", "--quiet", unit], timeout=30).ok for unit in self.units]
