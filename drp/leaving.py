@@ -37,7 +37,8 @@ def require(site: Site, plan: Plan) -> None:
     names = [name for domain in domains for name in site.estate.vhosts[domain].names]
     zones = {found.name: found for name in names if (found := zone_of(site.estate, name))}
     if several := rivals(site.estate, zones.values(), secrets(revealed)):
-        raise Refused("; ".join(map(two, several, several.values())), hint=f"first {ONE}")
+        zones_of = {servers: ", ".join(z for z in several if several[z] == servers) for servers in several.values()}
+        raise Refused("; ".join(two(mine, servers) for servers, mine in zones_of.items()), hint=f"first {ONE}")
 
 
 def require_whole(site: Site, plan: Plan) -> None:
