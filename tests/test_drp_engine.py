@@ -188,6 +188,13 @@ def test_where_the_fence_was_refused_nothing_is_cut(world: World, tmp_path: Path
     assert not (tmp_path / "cut").exists()
 
 
+@dataclass(frozen=True)
+class Served(Write):
+    """One that lets visitors in."""
+
+    kind = "serve"
+
+
 @pytest.mark.parametrize(("opened", "started"), [(False, []), (True, [["systemctl", "enable", "--now", "one", "two"]])])
 def test_what_is_open_is_saved_though_no_name_could_be_switched(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: bool, started: list[list[str]]
@@ -196,11 +203,11 @@ def test_what_is_open_is_saved_though_no_name_could_be_switched(
     monkeypatch.setattr(service, "attempt", lambda argv, **_: Result(tuple(argv), 0 if runs else 3, "", ""))
     monkeypatch.setattr(service, "run", lambda argv, **_: runs.append(argv))
     monkeypatch.setattr(memory, "forget", lambda: None)
-    monkeypatch.setattr(service.Serve, "switched", lambda *_: opened)
-    vhost = world.site.estate.vhosts["shop.example"]
-    last = service.Schedule("twin1", on=True, opened=(vhost,), units=("one", "two"))
+    last = service.Schedule("twin1", on=True, opened=frozenset({"shop.example"}), units=("one", "two"))
+    world.job.journal.write("done", "serve", "shop.example")  # earlier: who fails at the fence now changes nothing
+    serve = Served(tmp_path, "shop.example" if opened else "docs.example")
     broken = Write(tmp_path, "shop.example:dns", broken=("shop.example:dns",))
-    assert not carry_out([broken, last], world, world.job.journal)
+    assert not carry_out([serve, broken, last], world, world.job.journal)
     assert runs == started
     assert [e.event for e in world.job.journal.entries() if e.step == "schedule"][-1] == ("done" if opened else "held")
 
@@ -208,4 +215,4 @@ def test_what_is_open_is_saved_though_no_name_could_be_switched(
 def test_an_activation_ends_with_saving_whoever_it_opened(world: World) -> None:
     *_, last = for_job(world.job, world.site.estate, world.site.estate.hosts["twin1"])
     assert isinstance(last, service.Schedule)
-    assert {vhost.domain for vhost in last.opened} == {move.domain for move in world.job.plan.moves}
+    assert last.opened == {move.domain for move in world.job.plan.moves}

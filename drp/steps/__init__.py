@@ -42,7 +42,7 @@ def _activate(job: Job, estate: Estate, host: Host) -> Iterator[Act]:
         yield Cut(estate.hosts[job.plan.source], domains)
     yield _flow(job, lambda move: _activated(job, estate, move))
     # Whoever is open is saved, though no name server could be told of it: visitors may come by an answer that was lost.
-    yield Schedule(host.name, on=True, opened=tuple(estate.vhosts[move.domain] for move in job.plan.moves))
+    yield Schedule(host.name, on=True, opened=domains)
 
 
 def _ahead(job: Job, estate: Estate, host: Host) -> Iterator[Act]:

@@ -143,6 +143,17 @@ class Freeze:
         web.reload(server_of(world), *self.frozen)
 
 
+def _let_in(world: World) -> set[str]:
+    """Domains that are served since the job was taken up last."""
+    served: set[str] = set()
+    for entry in world.job.journal.entries():
+        if entry.event == "opened":
+            served.clear()
+        elif entry.step == Serve.kind and entry.event in ("done", "held"):
+            served.add(entry.subject)
+    return served
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Whoever serves is what gets backed up: the scheduler and the stream shipper run there, and only there.
@@ -154,13 +165,15 @@ class Schedule:
     on: bool
     kind = "schedule"
     lane = None
-    opened: tuple[Vhost, ...] = ()  # only where any of these is open to visitors; always, where none is named
+    opened: frozenset[str] = (
+        frozenset()
+    )  # only where this job let visitors in to one of these, if any is named
     units: tuple[str, ...] = UNITS
     vhosts = frozenset[str]()  # nobody waits for it
 
     def proof(self, world: World) -> str | None:
-        if self.opened and not any(Serve(vhost, public=True).switched(world) for vhost in self.opened):
-            return "nobody is served here"
+        if self.opened and not self.opened & _let_in(world):
+            return "nobody was let in"
         runs = [attempt(["systemctl", "is-active", "--quiet", unit], timeout=30).ok for unit in self.units]
         if not self.on:  # one that only waits would begin by itself, at a boot or when it is held no more
             runs += [attempt(["systemctl", "is-enabled", "--quiet", unit], timeout=30).ok for unit in self.units]

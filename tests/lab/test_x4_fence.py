@@ -152,8 +152,9 @@ def test_another_order_of_the_same_epoch_is_refused_before_it_changes_anything(l
     wait_until(lambda: lab.run("twin1", f"systemctl is-active {unit}").out.strip() == "failed", timeout=60, late=late)
     entries = parse(lab.run("twin1", f"cat {JOBS}/{mine}/journal.jsonl").out, name=mine)
     assert [(e.event, e.step) for e in entries] == [
-        ("opened", ""), ("begun", "fence"), ("failed", "fence"), ("closed", ""),
+        ("opened", ""), ("begun", "fence"), ("failed", "fence"), ("held", "schedule"), ("closed", ""),
     ]  # fmt: skip
+    assert entries[3].detail["evidence"] == "nobody was let in"
     assert order["seal"][:12] in str(entries[2].detail["error"])
     assert fence(lab) == before
     lab.run("twin1", f"rm -r {JOBS}/{mine}; systemctl reset-failed")
