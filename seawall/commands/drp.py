@@ -66,7 +66,7 @@ def activate(path: Path, seal: str, detach: bool, as_json: bool, **wish: Any) ->
         with show_course.shown(f"{begun.job} on {twin.host.name}") as (entry, watch):
             closed = twin.follow(begun, entry, watch)
     if closed.get("left"):
-        say(f"NOBODY serves {', '.join(closed['left'])}, which the plan left out: seawall drp plan")
+        say(f"NOBODY serves {', '.join(closed['left'])}, unless another plan brought it meanwhile: seawall drp plan")
     end(closed, as_json)
     say("how it stands: seawall drp status; once production is mended: seawall drp return")
 
