@@ -27,7 +27,7 @@ def going(site: Site, aim: Aim, seal: str) -> Job | None:
         leaving.require_quiet()
         return _unfinished(site)
     known = _known(seal)
-    return None if known is None or _taken_back(known) else known
+    return None if known is None or _taken_back(known) else _last_word(known)
 
 
 def wanted(site: Site, aim: Aim, seal: str) -> Plan:
@@ -60,7 +60,7 @@ def activation(site: Site, seal: str, signed: Signed | None) -> Job:
     ordered = now()  # the looking that follows is part of the time without service
     known = _known(seal)
     if known is not None and not _taken_back(known):
-        return known
+        return _last_word(known)
     plan = known.plan if known is not None else observe.drafted(seal, ordered) or observe.plan_with_seal(site, seal)
     by = orders.sufficient(site.estate, signed, plan, ordered)
     if known is None:
@@ -95,6 +95,21 @@ def _taken_back(known: Job) -> bool:
             hint="make a new plan: seawall drp plan",
         )
     return any(job.kind is JobKind.WITHDRAW for job in later)
+
+
+def _last_word(known: Job) -> Job:
+    """The same. Raises Refused where it did not come to its end, and a later activation holds production's fence."""
+    if (later := overtaken(known)) and not jobs.closed_well(known.journal):
+        raise Refused(
+            f"{later.id} was ordered after it, so {known.id} can't go on",
+            hint=f"what is left of it: seawall drp plan; the later one goes on with: --seal {later.seal[:12]}",
+        )
+    return known
+
+
+def overtaken(known: Job) -> Job | None:
+    """The activation that was ordered after it: the fence knows that one alone by now."""
+    return next((job for job in jobs.known() if job.kind is JobKind.ACTIVATE and job.over(known)), None)
 
 
 def withdrawal(site: Site, signed: Signed | None) -> Job:

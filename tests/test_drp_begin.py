@@ -1,5 +1,6 @@
 """What may be begun, and when the same command means the same job: decided by what this host remembers."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from drp.plan import Plan
 from drp.scope import EVERYTHING
 from estate.model import Engine
 from estate.problem import BadEstate, Refused, Untrusted
+from seawall.commands.host import beginning
 
 
 @pytest.fixture
@@ -217,3 +219,20 @@ def test_only_what_the_twin_serves_is_taken_back(world: World) -> None:
         "shop.example",
         "ledger.example",
     ]
+
+
+def test_what_another_activation_came_after_is_done_or_can_not_go_on(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = activate(world, world.plan().seal)
+    world.archives = (*everything(), archive(Engine.MARIADB, 0.1))
+    second = activate(world, world.plan().seal)
+    assert begin.going(world.site, "activate", second.seal) == second
+    with pytest.raises(Refused, match=f"{second.id} was ordered after it"):
+        begin.going(world.site, "activate", first.seal)
+    with pytest.raises(Refused, match=f"{second.id} was ordered after it"):
+        begin.activation(world.site, first.seal, None)
+    close(first)
+    assert begin.activation(world.site, first.seal, None) == first
+    beginning._begin(first)  # which starts nothing: no unit of it is there
+    assert json.loads(capsys.readouterr().out)["closed"]["ok"] is True

@@ -165,9 +165,7 @@ class Schedule:
     on: bool
     kind = "schedule"
     lane = None
-    opened: frozenset[str] = (
-        frozenset()
-    )  # only where this job let visitors in to one of these, if any is named
+    opened: frozenset[str] = frozenset()  # only where this job let visitors in to one of these, if any is named
     units: tuple[str, ...] = UNITS
     vhosts = frozenset[str]()  # nobody waits for it
 

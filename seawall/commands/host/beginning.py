@@ -118,10 +118,12 @@ def start(job_id: str) -> None:
 def _begin(job: jobs.Job, *, at_once: bool = True) -> None:
     """Hand it to systemd, in the same breath as it was ordered: visitors wait. Says how many entries there were before.
 
-    A restore that closed well is not begun again: production serves from it by now.
+    What closed well is not begun again where it is a restore (production serves from it by now), or an activation that
+    another one came after.
     """
     entries = job.journal.entries()
-    over = job.kind is jobs.JobKind.RESTORE and jobs.closed_well(job.journal)
+    overtaken = job.kind is jobs.JobKind.ACTIVATE and begin.overtaken(job)
+    over = (job.kind is jobs.JobKind.RESTORE or overtaken) and jobs.closed_well(job.journal)
     if at_once and not over:
         job.start()
     print_json({"job": job.id, "entries": len(entries), "closed": dict(entries[-1].detail) if over else None})
