@@ -47,9 +47,9 @@ def wanted(site: Site, aim: Aim, seal: str) -> Plan:
 
 def begun_before() -> str:
     """How the activation that nobody has taken back goes on, as the end of a hint."""
-    last = _last()
-    again = "" if last is None else f"seawall drp activate --seal {last.seal[:12]}"
-    return "" if last is None else f"; {last.id}, ordered by {last.by}, goes on with: {again}"
+    if (last := _last()) is None:
+        return ""
+    return f"; {last.id}, ordered by {last.by}, goes on with: seawall drp activate --seal {last.seal[:12]}"
 
 
 def activation(site: Site, seal: str, signed: Signed | None) -> Job:
@@ -102,20 +102,23 @@ def _last_word(known: Job) -> Job:
     if (later := overtaken(known)) and not jobs.closed_well(known.journal):
         raise Refused(
             f"{later.id} was ordered after it, so {known.id} can't go on",
-            hint=f"what is left of it: seawall drp plan; the later one goes on with: --seal {later.seal[:12]}",
+            hint="what is left of it: seawall drp plan" + begun_before(),
         )
     return known
 
 
 def overtaken(known: Job) -> Job | None:
-    """The activation that was ordered after it: the fence knows that one alone by now."""
-    return next((job for job in jobs.known() if job.kind is JobKind.ACTIVATE and job.over(known)), None)
+    """The activation that was ordered last, where that is after it: the fence knows that one alone by now."""
+    last = jobs.last_activation()
+    return last if last is not None and last.over(known) else None
 
 
 def withdrawal(site: Site, signed: Signed | None) -> Job:
     """The first job of a return: the one that was begun and not finished, or a new one."""
     if unfinished := _unfinished(site):
-        return _allowed(site, unfinished)
+        if not leaving.frozen(unfinished):
+            leaving.require(site, unfinished.plan)
+        return unfinished
     ordered = now()
     plan = observe.plan_return(site)
     by = orders.sufficient(site.estate, signed, plan, ordered)
@@ -126,13 +129,8 @@ def withdrawal(site: Site, signed: Signed | None) -> Job:
 def startable(site: Site, job: Job) -> Job:
     """The same job. Raises Refused where it is a return that must not freeze the twin, and has not yet."""
     if job.kind is JobKind.WITHDRAW and not leaving.frozen(job):
-        leaving.require_whole(site, job.plan)
-    return _allowed(site, job)
-
-
-def _allowed(site: Site, job: Job) -> Job:
-    if job.kind is JobKind.WITHDRAW and not leaving.frozen(job):
         leaving.require(site, job.plan)
+        leaving.require_whole(site, job.plan)
     return job
 
 

@@ -58,16 +58,17 @@ class Hand:
 
     def ask(self, *words: str, stdin: str | None = None) -> Any:
         """What `seawall host …` answers there. Its errors are raised here, with their exit code."""
-        result = self.remote.attempt([SEAWALL, "host", *words], timeout=QUESTION, stdin=stdin)
+        return json.loads(self._said(SEAWALL, "host", *words, stdin=stdin))
+
+    def _said(self, *argv: str, stdin: str | None = None) -> str:
+        result = self.remote.attempt(argv, timeout=QUESTION, stdin=stdin)
         if not result.ok:
             raise _as_problem(self.host, result.code, result.err)
-        return json.loads(result.out)
+        return result.out
 
     def require(self) -> None:
         """Raise Unreachable where it does not answer, Missing where it has no toolkit: it could do nothing."""
-        result = self.remote.attempt([SEAWALL, "--version"], timeout=QUESTION)
-        if not result.ok:
-            raise _as_problem(self.host, result.code, result.err)
+        self._said(SEAWALL, "--version")
 
     def unready(self) -> str | None:
         """Why it could do nothing now."""
@@ -132,11 +133,8 @@ class Hand:
         Asked without the toolkit: to start that three times a second would take from the job.
         """
         whole = known[: known.rfind("\n") + 1]  # a torn line is cut off by the next run
-        there = [job, str(len(whole) + 1), str(jobs.DIRECTORY)]
-        result = self.remote.attempt(["sh", "-c", STANDING, "-", *there], timeout=QUESTION)
-        if not result.ok:
-            raise _as_problem(self.host, result.code, result.err)
-        state, _, more = result.out.partition("\n")
+        said = self._said("sh", "-c", STANDING, "-", job, str(len(whole) + 1), str(jobs.DIRECTORY))
+        state, _, more = said.partition("\n")
         return state in ("active", "activating", "deactivating"), whole + more  # the last: killed, a child still ends
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from backups.site import Site
 from drp import gate, tickets
 from drp.evidence.anchors import of_journal
-from drp.incident import WORDS
+from drp.incident import WORDS, taken_up
 from drp.job import Job, incident_of
 from estate.problem import Problem
 
@@ -16,8 +16,7 @@ def tell(site: Site, job: Job) -> None:
     """Once for each time that it closed; not where it found all as it shall be, nor where people cancelled it."""
     with suppress(Problem, OSError):  # a full disk, a broken chain: whoever follows the job sees the same
         entries = job.journal.entries()
-        since = max(n for n, entry in enumerate(entries) if entry.event == "opened")
-        run, last = entries[since:], entries[-1]
+        run, last = taken_up(entries), entries[-1]
         idle = all(entry.event not in ("done", "failed") for entry in run)
         head = of_journal(site.host.name, job.id, entries)
         if last.event != "closed" or idle or head is None or (not last.detail["ok"] and gate.closed(job.directory)):

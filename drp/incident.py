@@ -198,6 +198,11 @@ def there(runs: Iterable[Run]) -> list[Run]:
     return [run for run in runs if run.kind not in RETURN]
 
 
+def taken_up(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Those of a journal since its job was taken up last, with that one; none where it never was."""
+    return entries[max((n for n, entry in enumerate(entries) if entry.event == "opened"), default=len(entries)) :]
+
+
 def served(domain: str, runs: Iterable[Run]) -> datetime | None:
     """When visitors found that vhost elsewhere; where nobody is sent there, as in a drill, when it was proven."""
     bringing = there(runs)

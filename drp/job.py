@@ -23,6 +23,7 @@ from pydantic import TypeAdapter
 
 from backups import paths
 from drp.change import Change
+from drp.incident import DNS
 from drp.orders import Signed
 from drp.plan import PLAN, Plan
 from effects import files
@@ -183,7 +184,7 @@ def incident_of(job: Job) -> str:
 
 def given(activation: Job) -> tuple[str, ...]:
     """Domains whose names may lead to the twin since then: who began to switch one can't know how far that came."""
-    steps = [entry for entry in activation.journal.entries() if entry.step == "dns" and entry.event in GIVEN]
+    steps = [entry for entry in activation.journal.entries() if entry.step == DNS and entry.event in GIVEN]
     return tuple(dict.fromkeys(entry.subject for entry in steps))
 
 

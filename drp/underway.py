@@ -1,6 +1,6 @@
 """Where each vhost of a job is: waiting, copying, importing, proving, switched; and how far what is copied has come."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from backups import progress
 from backups.engines import server
 from backups.proof.hydrate import Target
 from backups.restore import data_of
-from drp.incident import DATABASE, DNS, ENDS, FILES, PROVE
+from drp.incident import DATABASE, DNS, ENDS, FILES, PROVE, taken_up
 from effects.journal import Entry
 from estate.model import Engine
 
@@ -39,26 +39,24 @@ class Row:
     left: float | None = None  # seconds
 
 
-def begun(entries: Iterable[Entry]) -> dict[tuple[str, str], Entry]:
+def begun(entries: Sequence[Entry]) -> dict[tuple[str, str], Entry]:
     """What is being done: begun, and not ended, since the job was taken up."""
     found: dict[tuple[str, str], Entry] = {}
-    for entry in entries:
+    for entry in taken_up(entries):
         key = (entry.step, entry.subject)
-        if entry.event == "opened":
-            found.clear()
-        elif entry.event == "begun":
+        if entry.event == "begun":
             found[key] = entry
         elif entry.event in ENDS:
             found.pop(key, None)
     return found
 
 
-def copying(entries: Iterable[Entry]) -> bool:
+def copying(entries: Sequence[Entry]) -> bool:
     """Whether there is anything to measure."""
     return any(step in (FILES, DATABASE) for step, _ in begun(entries))
 
 
-def measured(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+def measured(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """On the host that does it: bytes of what is being copied, and of how many; of archives only."""
     rows = []
     for step, subject in begun(entries):
@@ -73,11 +71,10 @@ def measured(entries: Iterable[Entry]) -> list[dict[str, Any]]:
 
 def rows(entries: Sequence[Entry], copied: Sequence[Mapping[str, Any]], at: datetime) -> list[Row]:
     """A row for each vhost, in the order of the plan. `copied` is what `measured` gave, `at` by the same clock."""
-    opened = next((one for one in reversed(entries) if one.event == "opened"), None)
-    if opened is None:
+    now = taken_up(entries)
+    if not now:
         return []
-    plan: Any = opened.detail["plan"]
-    now = [one for one in entries if one.number >= opened.number]
+    plan: Any = now[0].detail["plan"]
     open_ones, sizes = begun(now), {(row["step"], row["subject"]): row for row in copied}
     return [_row(move, now, open_ones, sizes, at) for move in plan["moves"]]
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from drp.drive import Hand
-from drp.orders import NAMESPACE, Signed
+from drp.orders import NAMESPACE, Signed, read
 from effects import signatures
 from estate.model import Estate
 from estate.orders import Aim
@@ -87,10 +87,11 @@ def from_file(estate: Estate, path: Path) -> Signed:
     """An order with the signatures that lie beside it, as FILE.NAME.sig. Raises BadEstate where the file holds none."""
     try:
         found = Signed(path.read_text(encoding="utf-8"))
-        named = {beside_of(path, name): name for name in estate.drp.approvers if found.order}
+        read(found.text)
     except (BadEstate, OSError, UnicodeDecodeError) as fault:
         said = fault.what if isinstance(fault, BadEstate) else str(fault)
         raise BadEstate(f"{path}: {said}", hint="name the file that seawall drp order wrote") from None
+    named = {beside_of(path, name): name for name in estate.drp.approvers}
     for beside in sorted(path.parent.glob(f"{escape(path.name)}*.sig")):
         if beside in named:
             found = found.with_signature(named[beside], beside.read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ from effects.journal import Entry
 from estate.orders import Order
 from seawall.tables import folding
 
+NOTHING_DONE = "nothing was done; to carry it out, add --by NAME --yes; to go on with what was begun, --yes"
 MARKS = {"begun": "…", "done": "✓", "held": "=", "failed": "✗", "opened": ">", "closed": "■"}
 
 
@@ -96,7 +97,7 @@ def homecoming(found: dict[str, Any]) -> None:
         click.echo(
             f"IT CAN'T BEGIN: {found['unready']}; until it answers {found['plan']['source']} serves on", err=True
         )
-    click.echo("nothing was done; to carry it out, add --by NAME --yes; to go on with what was begun, --yes")
+    click.echo(NOTHING_DONE)
 
 
 def cancellation(found: dict[str, Any]) -> None:
@@ -109,7 +110,7 @@ def cancellation(found: dict[str, Any]) -> None:
     )
     if found["unready"]:
         click.echo(f"NOBODY WOULD SERVE: {found['unready']}", err=True)
-    click.echo("nothing was done; to carry it out, add --by NAME --yes; to go on with what was begun, --yes")
+    click.echo(NOTHING_DONE)
 
 
 def status(seen: dict[str, Any]) -> None:
@@ -129,17 +130,14 @@ def status(seen: dict[str, Any]) -> None:
     for row in seen["untold"]:
         click.echo(f"people don't know yet: {row['key']} by {row['channel']}: {_waits(row)}", err=True)
     fence = seen["fence"]
-    if (idle := [row["domain"] for row in seen["vhosts"] if row["dns"] == seen["production"]]) and _activated(seen):
+    idle = [row["domain"] for row in seen["vhosts"] if row["dns"] == seen["production"]]
+    if idle and fence["holder"] == seen["twin"]:
         click.echo(f"NOBODY serves {', '.join(idle)}: {seen['production']} is fenced", err=True)
     click.echo(f"{fence['holder']} holds epoch {fence['epoch']}: {fence['agree']} of {fence['witnesses']} witnesses")
     for said in fence["said"]:
         click.echo(f"  {said}")
     for job in seen["jobs"]:
         click.echo(f"{job['job']}: {job['state']}, ordered by {job['by']} at {job['ordered']}")
-
-
-def _activated(seen: dict[str, Any]) -> bool:
-    return bool(seen["fence"]["holder"] == seen["twin"])
 
 
 def tickets(found: list[dict[str, Any]]) -> None:

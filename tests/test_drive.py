@@ -1,5 +1,6 @@
 """A job is watched from afar by what its journal has become since the last look."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,8 +23,8 @@ class Here:
         self._env = {"PATH": f"{folder}:/usr/bin:/bin"}
         self.heard = 0  # characters
 
-    def attempt(self, argv: list[str], *, timeout: float) -> Result:
-        said = attempt(argv, timeout=timeout, env=self._env)
+    def attempt(self, argv: Sequence[str], *, timeout: float, stdin: str | None) -> Result:
+        said = attempt(argv, timeout=timeout, env=self._env, stdin=stdin)
         self.heard = len(said.out)
         return said
 

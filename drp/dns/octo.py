@@ -6,20 +6,20 @@ time, gets its secrets on standard input, and answers with one line.
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from backups import paths
 from drp.change import Change, shown, zone_of
 from drp.dns.errand import ANSWER, ORDER, Answer, Order
+from drp.dns.primaries import Reveal
 from drp.dns.rfc2136 import look
 from drp.dns.values import key
 from drp.records import REWRITES
 from effects.run import Late, attempt
 from estate.model import Estate, Zone
 from estate.problem import Failed, Problem, Refused, Unreachable, of_code
-from estate.secret import Secret
 from estate.zones import Octodns
 
 AT_ONCE = 4  # zones: each is a process, and companies count questions
@@ -33,7 +33,7 @@ class OctodnsZones:
     """Those of an estate."""
 
     estate: Estate
-    secret: Callable[[Secret], str]
+    secret: Reveal
 
     def switch_all(self, by_zone: Mapping[str, Sequence[Change]]) -> dict[str, Problem | None]:
         """As `drp.dns.provider.Provider.switch_all`."""

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from drp.change import Change, shown
+from drp.dns.primaries import Reveal
 from drp.dns.rfc2136 import below_wildcard
 from drp.dns.staged import Edit, Record, Staged, edits
 from effects.clock import now
@@ -22,7 +23,6 @@ from effects.ovh import ENDPOINTS, REMEDIES, Api, Keys, Line
 from effects.rest import Service
 from estate.model import Estate, Zone
 from estate.problem import Problem, Refused, Unreachable, Untrusted
-from estate.secret import Secret
 from estate.zones import Ovh
 
 AT_ONCE = 4  # zones: the API counts questions
@@ -129,7 +129,7 @@ class OvhZones:
     """Those of an estate. `standing` says whether changes of a zone are what its name servers give out."""
 
     estate: Estate
-    secret: Callable[[Secret], str]
+    secret: Reveal
     standing: Callable[[str, Sequence[Change]], bool]
     line: Callable[[str, Path | None], Line] = lambda url, trust: Service("OVH", url, {}, trust)
 

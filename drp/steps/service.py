@@ -6,6 +6,7 @@ from pathlib import Path
 
 from backups import memory
 from drp import web
+from drp.incident import taken_up
 from drp.step import World, tried
 from drp.steps.base import OfVhost, Together
 from effects import http
@@ -145,13 +146,8 @@ class Freeze:
 
 def _let_in(world: World) -> set[str]:
     """Domains that are served since the job was taken up last."""
-    served: set[str] = set()
-    for entry in world.job.journal.entries():
-        if entry.event == "opened":
-            served.clear()
-        elif entry.step == Serve.kind and entry.event in ("done", "held"):
-            served.add(entry.subject)
-    return served
+    entries = taken_up(world.job.journal.entries())
+    return {entry.subject for entry in entries if entry.step == Serve.kind and entry.event in ("done", "held")}
 
 
 @dataclass(frozen=True, slots=True)

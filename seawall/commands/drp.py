@@ -9,6 +9,7 @@ import click
 from drp import drive
 from drp.job import JobKind
 from drp.scope import Scope
+from estate.model import Estate
 from estate.people import call_tree
 from estate.problem import BadEstate
 from inventory import load
@@ -44,7 +45,7 @@ def plan(path: Path, vhosts: tuple[str, ...], at: str | None, proven: bool, as_j
     chosen = [f"--vhost={name}" for name in vhosts]
     if at:
         chosen.append(f"--at={instant_of(at, estate.timezone).isoformat()}")
-    found = _asked(path, "plan", *chosen, *(["--proven"] if proven else []))
+    found = _asked(estate, "plan", *chosen, *(["--proven"] if proven else []))
     print_json(found) if as_json else show.plan(found)
 
 
@@ -101,8 +102,9 @@ def return_command(path: Path, yes: bool, as_json: bool, **wish: Any) -> None:
 @json_option
 def boot(path: Path, as_json: bool) -> None:
     """Let production boot again that its company has stopped; it serves nobody before a return. Safe to repeat."""
-    host = drive.production(load(path)).name
-    found = _asked(path, "boot", host)
+    estate = load(path)
+    host = drive.production(estate).name
+    found = _asked(estate, "boot", host)
     if as_json:
         print_json(found)
     elif found["running"]:
@@ -121,7 +123,7 @@ def tickets(path: Path, again: bool, give_up: str, by: str, as_json: bool) -> No
     """What people were told by which channel, and what waits for which reason."""
     if give_up and not by:
         raise BadEstate("who gives it up is not said", hint="add --by NAME")
-    found = _asked(path, "tickets", *(["--again"] if again else []), f"--give-up={give_up}", f"--by={by}")
+    found = _asked(load(path), "tickets", *(["--again"] if again else []), f"--give-up={give_up}", f"--by={by}")
     print_json(found) if as_json else show.tickets(found)
 
 
@@ -134,8 +136,7 @@ def people(path: Path, as_json: bool) -> None:
     print_json(tree) if as_json else show.people(tree)
 
 
-def _asked(path: Path, *question: str) -> Any:
-    estate = load(path)
+def _asked(estate: Estate, *question: str) -> Any:
     with drive.Hand(estate, drive.twin(estate)) as twin:
         return twin.ask(*question)
 

@@ -8,7 +8,7 @@ from drp import drive
 from drp.orders import Signed
 from effects import files
 from effects.clock import now
-from estate.orders import Order, lacking
+from estate.orders import Aim, Order, lacking
 from estate.problem import Refused
 from inventory import load
 from seawall import show
@@ -30,12 +30,11 @@ def order(
 ) -> None:
     """Write an order for people to sign. It does nothing until enough of them have."""
     estate = load(path)
+    aim: Aim = "cancel" if cancel else "return" if back else "activate"
     with drive.Hand(estate, drive.twin(estate)) as twin:
-        text = asked(
-            twin, "cancel" if cancel else "return" if back else "activate", seal, by, hours=hours, reason=reason
-        )
+        text = asked(twin, aim, seal, by, hours=hours, reason=reason)
     if text is None:
-        again = "cancel --yes" if cancel else "return --yes" if back else f"activate --seal {seal}"
+        again = f"activate --seal {seal}" if aim == "activate" else f"{aim} --yes"
         raise Refused("that was begun already and needs no further order", hint=f"it goes on with: seawall drp {again}")
     wanted = Signed(text).order
     into = into or Path(f"order-{wanted.seal[:12]}.json")

@@ -1,5 +1,6 @@
 """`seawall backup prove | proofs | accept`: on a twin, whether what was saved comes up, and the evidence of it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from backups.site import Site
 from effects.clock import now
 from effects.run import attempt
 from estate.model import Host, Role
-from estate.points import kinds_on
+from estate.points import Archive, kinds_on
 from estate.problem import Refused, Unmet
 from seawall.options import by_option, json_option, print_json
 
@@ -57,16 +58,18 @@ def _settled(proof: Proof) -> bool:
     return not proof.unseen or proof.at > now() - AGAIN
 
 
-def _prove(site: Site, client: Host) -> Proof:
+def _prove(site: Site, client: Host, *, anew: bool = True) -> Proof:
+    """Of the newest recovery point; unless `anew`, the last one there is, where somebody had it made meanwhile."""
     archives, faults = proving.wanted(site, client)
+    if not anew and (known := _known(client, archives)):
+        return known
     for fault in faults:
         _say(fault.what)
     return proving.Proving(site, client, archives, _say).run()
 
 
-def _known(site: Site, client: Host) -> Proof | None:
-    """The last proof of the newest recovery point."""
-    archives, _ = proving.wanted(site, client)
+def _known(client: Host, archives: Sequence[Archive]) -> Proof | None:
+    """The last proof of them."""
     return next((one for one in reversed(record.proofs(client.name)) if one.is_about(archives)), None)
 
 
@@ -81,10 +84,10 @@ def prove(at_once: bool, as_json: bool) -> None:
     """Bring the newest recovery point up in a closed room of this twin; keep the evidence. Exit 8: it does not hold."""
     site = Site.here()
     client = _client(site)
-    proof = None if at_once else _known(site, client)
+    proof = None if at_once else _known(client, proving.wanted(site, client)[0])
     if proof is None:
         with alone(_say):  # the keeper's may be the one that was asked for
-            proof = (None if at_once else _known(site, client)) or _prove(site, client)
+            proof = _prove(site, client, anew=at_once)
     if as_json:
         print_json(_plain(proof))
     else:
