@@ -5,7 +5,7 @@ What a server did not take it is given the next time.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +16,7 @@ from backups.site import Site
 from backups.vault.keeping import KEY
 from drp import job as jobs
 from drp import notes, tickets
+from drp.drills import record
 from drp.evidence.anchors import of_journal
 from drp.incident import DNS, ENDS
 from effects import files
@@ -63,23 +64,26 @@ def _give(site: Site, client: Host, server: Host) -> list[str]:
 
 
 def _books() -> Iterator[tuple[Path, int]]:
-    for path in (*jobs.DIRECTORY.glob("*/journal.jsonl"), *notes.FOLDER.glob("notes-*.jsonl")):
+    done = (record.journal(name).path for name in record.names())
+    for path in (*jobs.DIRECTORY.glob("*/journal.jsonl"), *notes.FOLDER.glob("notes-*.jsonl"), *done):
         yield path, path.stat().st_size
 
 
 def _head(host: str, path: Path) -> Head | None:
-    """Of a job up to the last entry that matters, so that a long one makes few lines: begun, DNS, over."""
-    is_job = path.name == "journal.jsonl"
+    """Of a job up to the last entry that matters, so that a long one makes few lines: begun, DNS, over; of a drill
+    where it is over, as one that was interrupted says nothing."""
+    is_job, is_drill = path.name == "journal.jsonl", path.parent.parent == record.DRILLS
     name = path.parent.name if is_job else path.stem
     with suppress(Problem, OSError):  # a broken chain is for the report to find
         entries = parse(path.read_text(encoding="ascii", errors="replace"), name=name)
-        return of_journal(host, name, _telling(entries) if is_job else entries)
+        matter = ("closed",) if is_drill else ("opened", "closed")
+        return of_journal(host, record.job(name), _telling(entries, matter) if is_job else entries)
     return None
 
 
-def _telling(entries: Sequence[Entry]) -> Sequence[Entry]:
-    matter = (n for n, one in enumerate(entries, 1) if one.event in ("opened", "closed") or _is_switch(one))
-    return entries[: max(matter, default=0)]
+def _telling(entries: Sequence[Entry], matter: Collection[str]) -> Sequence[Entry]:
+    found = (n for n, one in enumerate(entries, 1) if one.event in matter or _is_switch(one))
+    return entries[: max(found, default=0)]
 
 
 def _is_switch(entry: Entry) -> bool:

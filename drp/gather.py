@@ -1,11 +1,14 @@
-"""The evidence of the last incident, from both hosts: journals to the byte, notes, and who did not know yet."""
+"""The evidence of the last incident, from both hosts: journals to the byte, notes, and who did not know yet; or of a
+drill, from the twin. With heads that backup servers keep of them."""
 
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 
+from drp.drills.record import job
 from drp.drive import Hand, production, twin
 from drp.evidence.document import Added, Book, Deciders, Evidence, of_incident, promises
+from drp.evidence.drilled import Drilled, of_drills
 from effects.clock import now
 from estate.heads import parse
 from estate.model import Estate, Host
@@ -36,6 +39,19 @@ def evidence(estate: Estate, *, disaster: datetime | None = None, added: Added |
         untold=untold,
         kept={name: _only(text, names) for name, text in kept.items()},
         added=added or Added(),
+    )
+
+
+def drilled(estate: Estate, name: str = "") -> Drilled:
+    """Of the drill of that name, else of the last, after those before it. Raises Missing, Untrusted, Unreachable."""
+    with Hand(estate, twin(estate)) as away:
+        books = tuple(Book(away.host.name, job(one), text) for one, text in away.ask("drill-books", name).items())
+    return Drilled(
+        estate=estate.name,
+        made=now().replace(microsecond=0),
+        drills=books,
+        promised=promises(estate),
+        kept=of_drills(heads(estate), {book.job for book in books}),
     )
 
 

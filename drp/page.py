@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from drp.paper import sheets
+from drp.paper import printed, sheets
 from drp.timeline import Mark, Span, svg
 from effects.clock import now
 from templates import render as fill
@@ -36,6 +36,7 @@ class Page:
     marks: Sequence[Mark] = ()
     figures: Mapping[str, str] = field(default_factory=dict)  # a few large ones: name to value
     tables: Sequence[Table] = ()
+    trends: Sequence[str] = ()  # SVG, shown after the first table
     evidence: str = ""  # JSON that the page can be made from
     made: datetime | None = None  # None: now
 
@@ -46,6 +47,7 @@ def render(page: Page, *, paper: bool = False) -> str:
         "report.html.j2",
         page=page,
         picture=sheets(page.spans, page.marks) if paper else svg(page.spans, page.marks),
+        trends=[printed(one) if paper else one for one in page.trends],
         made=(page.made or now()).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
         opens=OPENS,
         paper=paper,

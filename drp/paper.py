@@ -15,11 +15,11 @@ def sheets(spans: Sequence[Span], marks: Sequence[Mark]) -> str:
     """One picture, or as many as it takes, below each other."""
     lanes = list(dict.fromkeys(span.lane for span in spans))
     parts = [set(lanes[start : start + SHEET]) for start in range(0, len(lanes), SHEET)] or [set()]
-    return "".join(_printed(svg([one for one in spans if one.lane in part], marks, whole=spans)) for part in parts)
+    return "".join(printed(svg([one for one in spans if one.lane in part], marks, whole=spans)) for part in parts)
 
 
-def _printed(picture: str) -> str:
-    """In the colours of light, each written out, and as wide as the paper."""
+def printed(picture: str) -> str:
+    """A picture in the colours of light, each written out, and as wide as the paper."""
     plain = picture.replace(STYLE, LIGHT.replace("max-width:100%;height:auto", "") + STYLE.partition("}}\n")[2])
     plain = re.sub(r'width="(\d+)" height="(\d+)"', lambda found: _size(int(found[1]), int(found[2])), plain, count=1)
     return re.sub(r"var\((--tl-[a-z0-9]+)\)", lambda found: COLOURS[found[1]], plain)

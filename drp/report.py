@@ -1,4 +1,4 @@
-"""The evidence of an incident or a drill, for machines and for people."""
+"""The evidence of an incident, for machines and for people."""
 
 import hashlib
 import json
@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from drp.evidence import anchors, document
+from drp.evidence import document
 from drp.evidence.clauses import clauses
 from drp.evidence.decided import orders, timeline, verdict
 from drp.evidence.deviations import deviations
 from drp.evidence.document import EVIDENCE, Evidence
+from drp.evidence.heads import heads
 from drp.evidence.promised import Kept, promised
 from drp.evidence.split import OTHER, PARTS, Split, splits
 from drp.evidence.switched import switched
 from drp.evidence.words import clock, long, seconds
-from drp.incident import ACTIVATE, WORDS, Incident, Run
+from drp.incident import WORDS, Incident, Run
 from drp.page import Page, Table, render
 
 UNKNOWN = "not known"
@@ -77,7 +78,6 @@ def page(evidence: Evidence) -> Page:
     """What the page says."""
     incident, added = evidence.incident, evidence.added
     first, kept = incident.runs[0], promised(evidence, incident)
-    drill = first.kind != ACTIVATE
     tables = [
         vhosts(kept),
         split_table(_splits(evidence, incident)),
@@ -87,8 +87,8 @@ def page(evidence: Evidence) -> Page:
         deviations(evidence, incident, kept),
         switched(incident),
         steps(incident),
-        heads(evidence, incident),
-        clauses(incident, drill=drill),
+        heads(evidence.books, evidence.kept),
+        clauses(incident),
     ]
     return Page(
         title=incident.title,
@@ -170,20 +170,6 @@ def steps(incident: Incident) -> Table:
         for act in run.acts
     ]
     return Table("Steps", ("host", "step", "of", "began", "seconds", "end", "evidence"), rows, right=("seconds",))
-
-
-def heads(evidence: Evidence, incident: Incident) -> Table:
-    """A row per journal: what anchors the evidence."""
-    rows = []
-    for book in evidence.books:
-        entries = book.entries
-        kept = anchors.where(evidence.kept, book.host, book.job) or "nowhere yet, as far as was asked"
-        rows.append((book.host, book.job, str(len(entries)), entries[-1].digest if entries else "", kept))
-    note = (
-        "Head: SHA-256 over the last entry and, through it, over all before. Where it is kept outside of the host that "
-        "wrote the journal, nobody can take entries away unseen: seawall drp report --verify compares."
-    )
-    return Table("Journals", ("host", "journal", "entries", "head", "kept"), rows, note=note)
 
 
 def _run_as_json(run: Run) -> dict[str, Any]:

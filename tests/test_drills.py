@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,11 +18,18 @@ from backups.standing import Level
 from drp.drills import judge, page, record, trends
 from drp.drills.carry_out import DIFFERS
 from drp.drills.record import Drill
-from drp.plan import Move
+from drp.evidence import verify
+from drp.evidence.anchors import of_journal
+from drp.evidence.document import Book
+from drp.evidence.drilled import Drilled
+from drp.plan import PLAN, Move, Plan
 from drp.ready.drilled import undrilled
+from effects.journal import Journal
+from estate.heads import Head
 from estate.model import Engine, Estate
 from estate.points import FILES
 from estate.problem import Missing
+from estate.promise import Promise
 
 SITES = ("shop.example", "ledger.example", "docs.example")
 SAVED, SHOP, LEDGER = archive(FILES, 2), archive(Engine.MARIADB, 1), archive(Engine.POSTGRESQL, 1)
@@ -30,6 +38,8 @@ MOVES = (
     Move("ledger.example", (SAVED, LEDGER), (), 5),
     Move("docs.example", (SAVED,), (), 1),
 )
+PLANNED = Plan("activate", "web1", "twin1", T0, 1, MOVES)
+SHOP_SITE = SITES[0]
 WHOLE = {SAVED.id: SAVED.taken, SHOP.id: T0, LEDGER.id: T0}
 
 
@@ -129,7 +139,8 @@ def test_what_did_not_come_up_reached_nothing_and_took_no_time(estate: Estate) -
 def drill(estate: Estate, hours: float = 0, *findings: Finding, **other: object) -> Drill:
     at = T0 + timedelta(hours=hours)
     made = Drill(
-        record.fresh(at), "twin1", "web1", at, 30.0, "5ea1", outcomes(estate, *findings, moments=MOMENTS), MOMENTS,
+        record.fresh(at), "twin1", "web1", at, 30.0, PLANNED.seal,
+        outcomes(estate, *findings, moments=MOMENTS), MOMENTS,
         ("shop.example. A: 192.0.2.1 → 192.0.2.2",), ("shop.example: served",), DIFFERS, closed=Closed(("lo",), 0, 2),
     )  # fmt: skip
     return replace(made, **other)  # type: ignore[arg-type]
@@ -139,7 +150,15 @@ def kept(done: Drill, *, closed: bool = True) -> None:
     journal = record.journal(done.id)
     journal.write(record.OPENED, drill=done.id)
     if closed:
-        journal.write(record.CLOSED, **record.plain(done))
+        journal.write(record.CLOSED, plan=PLAN.dump_python(PLANNED, mode="json"), **record.plain(done))
+
+
+def evidence(*known: Drill, **other: Any) -> Drilled:
+    """As the twin has it."""
+    for one in known:
+        kept(one)
+    books = (Book("twin1", record.job(one.id), record.journal(one.id).path.read_text()) for one in known)
+    return Drilled("acme", T0 + timedelta(days=9), tuple(books), **other)
 
 
 def test_a_drill_is_read_as_it_was_kept_and_one_that_was_changed_or_interrupted_says_nothing(estate: Estate) -> None:
@@ -173,8 +192,8 @@ def test_one_that_lost_a_vhost_does_not_hold(estate: Estate) -> None:
 def test_the_page_shows_each_vhost_its_trend_and_nothing_of_a_strangers(estate: Estate) -> None:
     bad = Finding("shop.example", "<script>alert(1)</script>", ())
     known = [drill(estate), drill(estate, 24, bad), drill(estate, 48), drill(estate, 72, bad)]
-    shown = page.html(known)
-    assert "<script" not in shown
+    shown = page.to_html(evidence(*known))
+    assert shown.count("<script") == 1  # its evidence, which is data
     assert "http" not in shown.replace("http://www.w3.org/2000/svg", "")
     for site in SITES:
         assert f"{site}: RPO" in shown
@@ -182,6 +201,71 @@ def test_the_page_shows_each_vhost_its_trend_and_nothing_of_a_strangers(estate: 
     assert "shop.example: RTO FAILED" in shown
     (first, *_), count = trends.trends(known), 2
     assert first[1].count("✗") == 2 * count  # of both pictures
+
+
+def test_a_page_says_what_was_promised_and_what_was_not_kept(estate: Estate) -> None:
+    lost, late = timedelta(hours=1), timedelta(seconds=1)
+    said = evidence(
+        drill(estate, faults=("the proof room was not closed: eth0",)), promised={SHOP_SITE: Promise(lost, late)}
+    )
+    shown = verify.words(page.to_html(said))
+    assert {"later than promised", "lost more than promised", "slower than the plan said"} <= set(shown)
+    assert "the proof room was not closed: eth0" in shown
+    assert "✗ not all of it holds" in shown
+
+
+def test_whoever_has_the_page_can_check_it(estate: Estate) -> None:
+    first, second, third = (drill(estate, hours) for hours in (0, 24, 48))
+    said = evidence(first, second, third)
+    shown = page.to_html(said)
+    assert verify.holds(verify.verify(shown))
+    heads = "\n".join(head_of(book).line for book in said.drills)
+    assert verify.holds(verify.verify(shown, kept={"vault-odd": heads}))
+    printed = page.to_html(said, paper=True)
+    assert "var(--tl" not in printed.partition("<body>")[2]
+    assert "<script" not in printed
+
+
+def test_what_was_changed_on_a_page_or_left_out_of_it_is_found(estate: Estate) -> None:
+    bad = Finding("shop.example", "gone", ())
+    said = evidence(drill(estate), drill(estate, 24, bad), drill(estate, 48))
+    shown = page.to_html(said)
+    heads = "\n".join(head_of(book).line for book in said.drills)
+
+    def found(text: str) -> list[str]:
+        return [f"{one.what}: {one.fault}" for one in verify.verify(text, kept={"vault-odd": heads}) if one.fault]
+
+    assert found(shown) == []
+    assert "it shows" in found(shown.replace("came back", "was there", 1))[0]
+    assert "line 2: this is not what was written" in found(shown.replace('\\"seconds\\":30.0', '\\"seconds\\":3.0'))[0]
+    without = replace(said, drills=(said.drills[0], said.drills[2]))  # the night that failed
+    assert found(page.to_html(without)) == [
+        f"journal twin1:{said.drills[1].job}, of which vault-odd keeps heads: it is not in the report"
+    ]
+    anew = replace(said.drills[1], text=another(said.drills[1]))
+    assert "written anew" in found(page.to_html(replace(said, drills=(said.drills[0], anew, said.drills[2]))))[0]
+
+
+def test_the_plan_of_a_drill_has_the_seal_that_is_said(estate: Estate) -> None:
+    (finding,) = (one for one in verify.verify(page.to_html(evidence(drill(estate, seal="0ther")))) if one.fault)
+    assert "what it would do has the seal" in str(finding.fault)
+
+
+def head_of(book: Book) -> Head:
+    found = of_journal(book.host, book.job, book.entries)
+    assert found is not None
+    return found
+
+
+def another(book: Book) -> str:
+    """A journal that says that all is well, made anew, and whole in itself."""
+    detail: dict[str, Any] = dict(book.entries[-1].detail)
+    detail["vhosts"] = [{**one, "faults": []} for one in detail["vhosts"]]
+    path = record.DRILLS / "anew.jsonl"
+    journal = Journal(path)
+    journal.write(record.OPENED, drill=book.job)
+    journal.write(record.CLOSED, **detail)
+    return path.read_text()
 
 
 def test_a_drill_that_failed_or_is_old_stands_in_the_way(estate: Estate) -> None:

@@ -21,6 +21,7 @@ from estate.problem import Missing, Untrusted
 
 DRILLS = paths.STATE / "drills"
 KEPT = 60  # drills: two months of nights
+KIND = "drill-"  # with which the name of each begins
 OPENED, SAID, PHASE, CLOSED = "opened", "said", "done", "closed"
 
 
@@ -60,7 +61,12 @@ DRILL = TypeAdapter(Drill)
 
 def fresh(at: datetime) -> str:
     """The name of one that begins now."""
-    return f"drill-{at.astimezone(UTC).strftime(STAMP)}"
+    return KIND + at.astimezone(UTC).strftime(STAMP)
+
+
+def job(name: str) -> str:
+    """As heads and reports name its journal: a head has no colons."""
+    return name.replace(":", "")
 
 
 def journal(name: str) -> Journal:
@@ -88,7 +94,7 @@ def from_plain(row: Mapping[str, Any]) -> Drill:
 
 def names() -> tuple[str, ...]:
     """Of all drills that are kept, oldest first."""
-    return tuple(sorted(path.parent.name for path in DRILLS.glob("drill-*/journal.jsonl")))
+    return tuple(sorted(path.parent.name for path in DRILLS.glob(f"{KIND}*/journal.jsonl")))
 
 
 def drills() -> tuple[Drill, ...]:
@@ -108,6 +114,15 @@ def load(name: str) -> Drill:
     if found is None:
         raise Missing(f"no drill {name!r} has come to its end here", hint="look at: seawall drp drill --list")
     return found
+
+
+def until(name: str) -> tuple[Drill, ...]:
+    """That drill, or the last where nothing is named, after those before it. Raises as `load`."""
+    known = drills()
+    if not known and not name:
+        raise Missing("there was no drill yet", hint="seawall drp drill --now")
+    wanted = load(name) if name else known[-1]
+    return (*(one for one in known if one.at < wanted.at), wanted)
 
 
 def forget(kept: int = KEPT) -> None:

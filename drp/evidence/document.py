@@ -66,7 +66,8 @@ class Added:
     marks: tuple[Mark, ...] = ()
 
 
-def _version() -> str:
+def version() -> str:
+    """Of this Seawall."""
     try:
         return metadata.version("seawall")
     except metadata.PackageNotFoundError:
@@ -75,7 +76,7 @@ def _version() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All of one incident, or of one drill."""
+    """All of one incident."""
 
     estate: str
     made: datetime
@@ -86,7 +87,7 @@ class Evidence:
     untold: tuple[str, ...] = ()  # people who did not know yet
     kept: Mapping[str, str] = field(default_factory=dict)  # heads by where they are kept: drp/evidence/anchors.py
     added: Added = field(default_factory=Added)
-    version: str = field(default_factory=_version)  # of the Seawall that made it
+    version: str = field(default_factory=version)  # of the Seawall that made it
     format: int = FORMAT
 
     @property
@@ -144,11 +145,16 @@ def dump(evidence: Evidence) -> str:
     return EVIDENCE.dump_json(evidence).decode().replace("<", "\\u003c")
 
 
+def embedded(page: str) -> str:
+    """The JSON that a page carries along; nothing where it carries none."""
+    return page.partition(OPENS)[2].partition("</script>")[0]
+
+
 def read(text: str) -> Evidence:
     """Out of a page, or out of JSON as `seawall drp report --json` prints it. Raises BadEstate where there is none."""
     try:
         if OPENS in text:
-            return EVIDENCE.validate_json(text.partition(OPENS)[2].partition("</script>")[0])
+            return EVIDENCE.validate_json(embedded(text))
         return _DOCUMENT.validate_json(text).evidence
     except ValidationError:
         raise BadEstate(

@@ -6,14 +6,17 @@ The page itself is made again from the evidence, and must be the same to the byt
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
 
-from drp.evidence import anchors, document
+from drp.drills import page
+from drp.drills.record import CLOSED
+from drp.evidence import anchors, document, drilled
 from drp.evidence.decided import checked
 from drp.evidence.document import Book, Deciders, Evidence
+from drp.evidence.drilled import Drilled
 from drp.incident import FOLLOW, RETURN, WORDS, Run
 from drp.notes import RESTORED
 from drp.orders import LONGEST
@@ -40,22 +43,44 @@ def verify(text: str, *, deciders: Deciders | None = None, kept: Mapping[str, st
     `deciders`: as an estate that is trusted names them, beside those that the report names. `kept`: texts with heads,
     by where they come from. Raises BadEstate where there is no evidence in it.
     """
+    if (drill := drilled.read(text)) is not None:
+        return _of_drill(text, drill, kept or {})
     evidence = document.read(text)
-    found = list(_chains(evidence))
+    found = list(_chains(evidence.books))
     if all(one.fault is None for one in found):
         found += _plans(evidence)
         found += _orders(evidence, evidence.deciders, "the report's own keys")
         if deciders is not None:
             found += _orders(evidence, deciders, "the estate's keys")
-        found += _heads(
-            evidence, {**{f"{n} (as the report has it)": t for n, t in evidence.kept.items()}, **(kept or {})}
-        )
-        found += _shown(text, evidence)
+        noted = "\n".join(_noted(entry) for entry in evidence.notes if entry.event == RESTORED)
+        places = _places(evidence.kept, kept or {}) | ({"the twin's notes": noted} if noted else {})
+        found += _compared(evidence.books, places, lambda heads: _absent(evidence, heads))
+        if OPENS in text:
+            found.append(_shown(text, lambda: to_html(evidence), words))
+        else:
+            found.append(_shown(text, lambda: as_text(evidence), lambda shown: shown.split("\n")))
     return found
 
 
-def _chains(evidence: Evidence) -> Iterator[Finding]:
-    for book in evidence.books:
+def _of_drill(text: str, drill: Drilled, kept: Mapping[str, str]) -> list[Finding]:
+    """Nobody ordered it, so what can't be made anew are the heads alone."""
+    found = list(_chains(drill.drills))
+    if all(one.fault is None for one in found):
+        found += (_outcome(book) for book in drill.drills)
+        found += _compared(drill.drills, _places(drill.kept, kept), drill.absent)
+        found.append(_shown(text, lambda: page.to_html(drill), words))
+    return found
+
+
+def _outcome(book: Book) -> Finding:
+    last = book.entries[-1]
+    planned = last.event == CLOSED and last.detail.get("plan") is not None
+    fault = _seal(last.detail) if planned else None if last.event == CLOSED else "it did not come to its end"
+    return Finding(f"journal {book.name}: the plan has the seal that is said", fault)
+
+
+def _chains(books: Iterable[Book]) -> Iterator[Finding]:
+    for book in books:
         what = f"journal {book.name}: every entry is bound to the one before"
         try:
             entries = book.entries
@@ -83,7 +108,7 @@ def _seal(detail: Mapping[str, Any]) -> str | None:
     """Of a return production's part names archives that were taken after the plan was ordered, with their streams: its
     seal is without."""
     plan = dict(detail["plan"])
-    if detail["kind"] in RETURN:
+    if detail.get("kind") in RETURN:
         plan["moves"] = [{**move, "archives": [], "tails": []} for move in plan["moves"]]
     try:
         seal = PLAN.validate_python(plan).seal
@@ -119,20 +144,26 @@ def _order(evidence: Evidence, run: Run, signed: Any, given: Any, deciders: Deci
     return lacking(deciders, order, good)
 
 
-def _heads(evidence: Evidence, kept: Mapping[str, str]) -> Iterator[Finding]:
-    noted = "\n".join(_noted(entry) for entry in evidence.notes if entry.event == RESTORED)
-    for place, text in {**kept, **({"the twin's notes": noted} if noted else {})}.items():
+def _places(own: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:
+    """What the report has of them, and what the reader has."""
+    return {**{f"{name} (as the report has it)": text for name, text in own.items()}, **kept}
+
+
+def _compared(
+    books: Sequence[Book], kept: Mapping[str, str], absent: Callable[[Sequence[Head]], set[str]]
+) -> Iterator[Finding]:
+    for place, text in kept.items():
         heads = parse(text)
         if not heads:
             yield Finding(f"heads kept by {place}", "there is none in it")
-        for book in evidence.books:
+        for book in books:
             mine = [head for head in heads if (head.host, head.job) == (book.host, book.job)]
             faults = (anchors.contradiction(head, book.entries) for head in mine)
             if mine:
                 yield Finding(
                     f"journal {book.name}: {len(mine)} heads kept by {place}", next(filter(None, faults), None)
                 )
-        for name in sorted(_absent(evidence, heads)):
+        for name in sorted(absent(heads)):
             yield Finding(f"journal {name}, of which {place} keeps heads", "it is not in the report")
 
 
@@ -149,15 +180,14 @@ def _absent(evidence: Evidence, heads: Sequence[Head]) -> set[str]:
     return {f"{head.host}:{head.job}" for head in during if (head.host, head.job) not in here}
 
 
-def _shown(text: str, evidence: Evidence) -> Iterator[Finding]:
+def _shown(text: str, make: Callable[[], str], pieces: Callable[[str], Sequence[str]]) -> Finding:
     """The page is made from the evidence alone: made again it is the same."""
     what = "all that is shown is what the journals say"
     try:
-        made = to_html(evidence) if OPENS in text else as_text(evidence)
-        shown = (words(text), words(made)) if OPENS in text else (text.split("\n"), made.split("\n"))
-        yield Finding(what, None if made == text else _difference(*shown))
+        made = make()
     except Problem as fault:
-        yield Finding(what, fault.what)
+        return Finding(what, fault.what)
+    return Finding(what, None if made == text else _difference(pieces(text), pieces(made)))
 
 
 class _Words(HTMLParser):

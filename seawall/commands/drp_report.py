@@ -1,20 +1,20 @@
 """`seawall drp report`: the evidence of an incident, made, and checked."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
 from drp import gather
 from drp import report as reports
-from drp.evidence import pdf as on_paper
 from drp.evidence.document import Deciders
 from drp.evidence.verify import Finding, holds, verify
 from estate.problem import Untrusted
 from inventory import load
 from seawall.options import find_estate, instant_of, json_option, print_json
+from seawall.pages import OUT, write
 
-OUT = click.Path(path_type=Path, dir_okay=False)
 IN = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
@@ -44,14 +44,7 @@ def report(
         return
     estate = load(find_estate(None if path is None else str(path)))
     evidence = gather.evidence(estate, disaster=None if disaster is None else instant_of(disaster, estate.timezone))
-    if html is not None:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(reports.to_html(evidence), encoding="utf-8")
-        click.echo(f"written: {html}", err=True)
-    if pdf is not None:
-        pdf.parent.mkdir(parents=True, exist_ok=True)
-        on_paper.write(reports.to_html(evidence, paper=True), pdf)
-        click.echo(f"written: {pdf}", err=True)
+    write(partial(reports.to_html, evidence), html, pdf)
     if as_json or not (html or pdf):
         click.echo(reports.as_text(evidence), nl=False)
 

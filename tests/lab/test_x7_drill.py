@@ -86,6 +86,21 @@ def test_everything_comes_back_and_who_phones_home_reaches_nobody(lab: Lab, tmp_
     assert all(f"{site}: RTO" in page.read_text() for site in SITES)
 
 
+def test_its_page_can_be_checked_with_what_backup_servers_keep(lab: Lab, tmp_path: Path) -> None:
+    assert lab.run("twin1", "systemctl start seawall-fence.service").ok  # as its timer does every minute
+    page, paper = tmp_path / "drill.html", tmp_path / "drill.pdf"
+    done = good(typed(lab, "drp", "drill", "--html", str(page), "--pdf", str(paper), "--json"))
+    assert paper.read_bytes().startswith(b"%PDF")
+    found = good(typed(lab, "drp", "report", "--verify", str(page), "--online", "--json"))
+    job = done["id"].replace(":", "")
+    for server in ("vault-even", "vault-odd"):
+        assert f"journal twin1:{job}: 1 heads kept by {server}" in [one["what"] for one in found]
+    page.write_text(page.read_text().replace("bytes left it", "bytes stayed in it"))
+    refused = typed(lab, "drp", "report", "--verify", str(page))
+    assert refused.code == 5
+    assert "stayed in it" in refused.out
+
+
 def test_what_is_hollow_fails_by_name_and_the_others_come_back(lab: Lab) -> None:
     assert lab.run("web1", f"mv {PUBLIC} /root/public && mkdir {PUBLIC}; {EMPTY}").ok
     save(lab)

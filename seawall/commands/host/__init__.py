@@ -62,6 +62,7 @@ PLACES = {
     "tickets": "people:tickets_command",
     "drill": "drills:drill",
     "drills": "drills:drills",
+    "drill-books": "drills:drill_books",
     "drill-start": "drills:start_drill",
     "drill-watch": "drills:watch_drill",
     "game-day": "drills:game_day",

@@ -8,6 +8,7 @@ from backups.site import Site
 from drp.drills import carry_out, played, record
 from drp.drills.chosen import LARGEST
 from drp.drills.gameday import worksheet
+from drp.drills.trends import LAST
 from drp.job import RUNNING
 from effects.run import attempt, run
 from estate.problem import Problem
@@ -61,6 +62,13 @@ def watch_drill(name: str) -> None:
 def drills() -> None:
     """Those that came to their end, oldest first, each with its outcome."""
     print_json([record.plain(one) for one in record.drills()])
+
+
+@click.command(name="drill-books")
+@click.argument("name", default="")
+def drill_books(name: str) -> None:
+    """Journals as they stand in their files: of that drill, else of the last, after those that its trend shows."""
+    print_json({one.id: record.journal(one.id).path.read_text("utf-8") for one in record.until(name)[-LAST:]})
 
 
 @click.command(name="game-day")
