@@ -32,6 +32,7 @@ TABLE = {
     "tickets": "what people were told, and what waits",
     "drill": "drill now",
     "drills": "drills that came to their end",
+    "drill-books": "journals of a drill, and of those before it",
     "drill-start": "hand a drill to systemd",
     "drill-watch": "how far a drill is",
     "game-day": "choose who is lost, plan without, judge",
