@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from drp.drills.judge import Outcome
+from backups.proof.orders import ANSWER, FETCH, WEB
+from drp.drills.judge import OF_ENGINE, Outcome
 from drp.drills.record import Drill
 from drp.drills.trends import trends
 from drp.evidence import clauses, drilled
@@ -14,6 +15,7 @@ from drp.page import Page, Table, render
 from drp.timeline import FAILED, Span, lasting
 from estate.promise import Promise
 
+PHASES = (FETCH, *OF_ENGINE, WEB, ANSWER)  # in the order of an activation
 FIGURES = ("RPO", "RPO promised", "RTO", "RTO promised", "planned")
 
 
@@ -30,7 +32,7 @@ def page(evidence: Drilled) -> Page:
         _sites(drill, evidence),
         _phases(drill),
         Table("Deviations", ("what", "of", "in words"), list(_deviations(drill, evidence)) or [("none", "", "")]),
-        Table("How it differs from an activation", ("", "in words"), [("", line) for line in drill.differs]),
+        Table("How it differs from an activation", ("in words",), [(line,) for line in drill.differs]),
         Table("DNS that would have been switched", ("record",), [(line,) for line in drill.dns]),
         Table("Tickets that would have been sent", ("text",), [(text.strip(),) for text in drill.tickets]),
         heads(evidence.drills, evidence.kept),
@@ -99,7 +101,8 @@ def _figures(one: Outcome, promise: Promise) -> tuple[str, ...]:
 
 
 def _phases(drill: Drill) -> Table:
-    columns = tuple(dict.fromkeys(phase for one in drill.vhosts for phase in one.phases))
+    took = {phase for one in drill.vhosts for phase in one.phases}
+    columns = tuple(phase for phase in PHASES if phase in took)
     rows = [
         (one.domain, *(lasting(one.phases[phase]) if phase in one.phases else "–" for phase in columns))
         for one in drill.vhosts
