@@ -79,8 +79,10 @@ class Site:
         )
 
     def archives(self, client: Host, kinds: tuple[Kind, ...]) -> tuple[tuple[Archive, ...], tuple[Problem, ...]]:
-        """All archives of `client` on both sides, and why a repository could not be read.
+        """All archives of `client` on both sides, oldest first, and why a repository could not be read.
 
+        Of the same one on both, that side comes first which is not lost together with the client: it is what a proof
+        looks at, so that an activation finds proven what it takes. The client itself is better off with what is near.
         All repositories are asked at once: with a datacenter gone, waiting for it one by one costs the night.
         """
         wanted = {(side, class_of(kind)): kind for side in Side for kind in kinds}
@@ -89,7 +91,12 @@ class Site:
         found = [archive for archives, _ in answers for archive in archives if archive.kind in kinds]
         early = [archive for archive in found if archive.taken > now() + SKEW]
         faults = [*(fault for _, fault in answers if fault), *map(_from_the_future, early)]
-        return tuple(sorted((a for a in found if a not in early), key=lambda a: a.taken)), tuple(faults)
+        order = sorted((a for a in found if a not in early), key=lambda a: (a.taken, self._second(client, a.side)))
+        return tuple(order), tuple(faults)
+
+    def _second(self, client: Host, side: Side) -> bool:
+        near = self.estate.hosts[client.backup[side]].datacenter == client.datacenter
+        return near != (self.host.name == client.name)
 
     def _listed(self, client: Host, kind: Kind, side: Side) -> tuple[tuple[Archive, ...], Problem | None]:
         try:

@@ -1,12 +1,14 @@
 """Names of archives read back as what they name, and nobody else's are taken for ours."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saved_estate import T0, archive
+from saved_estate import T0, archive, site
 
+from backups.site import Site
 from estate.model import Engine, Side
 from estate.points import FILES, Archive, archive_name, kind_of, newest, parse_archive
 
@@ -55,3 +57,15 @@ def test_the_newest_of_a_kind_is_found_whatever_the_order_and_the_side() -> None
 
 def test_an_archive_loses_what_came_after_its_copying_began() -> None:
     assert archive(FILES, 2).loss(T0) == timedelta(hours=2)
+
+
+@pytest.mark.parametrize(("host", "first"), [("twin1", Side.ODD), ("web1", Side.EVEN)])
+def test_of_the_same_archive_on_both_sides_the_twin_takes_the_one_that_is_not_lost_with_production(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, first: Side
+) -> None:
+    """The even side is in production's datacenter; production itself has it near."""
+    monkeypatch.setattr(Site, "_listed", lambda _self, _client, kind, side: ((archive(kind, 1, side),), None))
+    here = site(tmp_path, host)
+    found, faults = here.archives(here.estate.hosts["web1"], (FILES, Engine.MARIADB))
+    assert [one.side for kind in (FILES, Engine.MARIADB) if (one := newest(found, kind))] == [first, first]
+    assert (len(found), faults) == (4, ())

@@ -23,6 +23,7 @@ from estate.problem import BadEstate, Refused
 from lab import identity
 from seawall import show
 from seawall.cli import run
+from seawall.commands import drp_orders
 from seawall.commands.host import beginning
 from seawall.ordering import beside_of, from_file
 
@@ -74,6 +75,20 @@ def test_nobody_signs_what_is_over(world: World, tmp_path: Path, capsys: pytest.
     assert run(typed) == Refused.exit_code
     assert "the order is over" in capsys.readouterr().err
     assert not beside_of(path, "alice").exists()
+
+
+def test_an_order_that_may_have_been_signed_is_not_written_over(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, text = written(world, tmp_path, "alice"), drafted(world.site.estate, world.plan(), clock.now()).text
+    before = path.read_text()
+    monkeypatch.setattr(drp_orders, "asked", lambda *_, **__: text)
+    typed = ["drp", "order", "--by=bob", f"--estate={tmp_path / 'estate.toml'}", "--file"]
+    assert run([*typed, str(path)]) == Refused.exit_code
+    assert "may have been signed" in capsys.readouterr().err
+    assert path.read_text() == before
+    assert run([*typed, str(tmp_path / "another.json")]) == 0
+    assert (tmp_path / "another.json").read_text() == text
 
 
 def asked(world: World, monkeypatch: pytest.MonkeyPatch, **words: Any) -> dict[str, Any]:

@@ -38,6 +38,11 @@ def order(
         raise Refused("that was begun already and needs no further order", hint=f"it goes on with: seawall drp {again}")
     wanted = Signed(text).order
     into = into or Path(f"order-{wanted.seal[:12]}.json")
+    if into.exists():
+        raise Refused(
+            f"{into} is there already, and may have been signed",
+            hint=f"sign that one: seawall drp sign {into} --by NAME; or write another: --file FILE",
+        )
     files.write(into, text, mode=0o644)
     show.order(wanted)
     click.echo(f"written: {into}; now each signs it: seawall drp sign {into} --by NAME, or, wherever their key is:")
