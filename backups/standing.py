@@ -112,12 +112,12 @@ class Standing:
     @property
     def trouble(self) -> tuple[str, ...]:
         """What somebody should look at, a line each; nothing where all is saved as promised."""
-        said = [line for subject in self.subjects for line in _trouble(subject, self.at, self._silent)]
+        said = [line for subject in self.subjects for line in _trouble(subject, self.at, self.silent)]
         waiting = [f"{len(self.kept)} snapshots wait here for a side to return"] if self.kept else []
         return (*said, *waiting, *(one.line for one in self.replicas if one.trouble), *self.faults)
 
     @property
-    def _silent(self) -> frozenset[str]:
+    def silent(self) -> frozenset[str]:
         """Backup servers that were asked and could not be read: of what they have nothing is known."""
         servers = {part.server for subject in self.subjects for part in subject.parts if part.newest is None}
         silent = {server for server in servers if any(fault.startswith(server) for fault in self.faults)}

@@ -45,7 +45,7 @@ def _saved(one: Standing) -> Table:
     heads += ["replica"] if followed else []
     table = Table("saved", *heads, "due every", "proven", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for subject in one.subjects:
-        cells = [_part(part, one.at) for part in subject.parts]
+        cells = [_part(part, one) for part in subject.parts]
         cells += [_replica(followed.get(str(subject.kind)))] if followed else []
         table.add_row(_name(subject), *cells, ago(subject.every), _proven(subject, one))
     return table
@@ -56,9 +56,11 @@ def _name(subject: Subject) -> str:
     return str(subject.kind) if subject.kind == FILES else f"{subject.kind}: {', '.join(subject.databases)}"
 
 
-def _part(part: Part, at: datetime) -> Text:
+def _part(part: Part, one: Standing) -> Text:
+    if part.newest is None and part.server in one.silent:
+        return Text("not known", "yellow")
     colour = "red" if part.overdue else "yellow" if part.owes else ""
-    return Text(_since(part.newest, at) + (" owes" if part.owes else ""), colour)
+    return Text(_since(part.newest, one.at) + (" owes" if part.owes else ""), colour)
 
 
 def _replica(replica: Followed | None) -> Text:

@@ -67,11 +67,15 @@ def test_what_is_said_follows_from_what_is_there(
     assert bool(found.trouble) is (level is not Level.OK)
 
 
-def test_of_a_server_that_could_not_be_read_nothing_is_said_to_be_lacking(here: Site) -> None:
+def test_of_a_server_that_could_not_be_read_nothing_is_said_to_be_lacking(
+    here: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     known = {kind: Known({Side.ODD: T0, Side.EVEN: None}, None, {}) for kind in (FILES, *Engine)}
     silent = standing(here.estate, here.host, known, T0, faults=("vault-even does not answer",), read=True)
     assert silent.trouble == ("vault-even does not answer",)
     assert silent.level is Level.WARNING
+    show([silent])
+    assert re.search(r"files +not known +0 s ago", capsys.readouterr().out)
     empty = standing(here.estate, here.host, known, T0, read=True)
     assert "files: vault-even (even) lacks it altogether" in empty.trouble
 
