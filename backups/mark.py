@@ -35,11 +35,11 @@ class Mark:
     def _file(self) -> Path:
         return RESTORED / f"{self.subject}.json"
 
-    def write(self, archive: Archive, directory: Path, beyond: Beyond | None = None) -> None:
-        """Say that `directory`, wherever it is moved to, holds `archive`, and what it holds `beyond` that."""
+    def write(self, archive: Archive, directory: Path, beyond: Beyond | None = None, order: str = "") -> None:
+        """Say that `directory`, wherever it is moved to, holds `archive`, what it holds `beyond` that, and for whom."""
         RESTORED.mkdir(mode=0o700, parents=True, exist_ok=True)
         more = beyond and {"said": beyond.said, "until": beyond.until.isoformat(), "end": beyond.end}
-        row = {"archive": archive.id, "directory": files.identity(directory), "beyond": more}
+        row = {"archive": archive.id, "directory": files.identity(directory), "beyond": more, "order": order}
         files.write(self._file, json.dumps(row), mode=0o600)
 
     def holds(self, archive: Archive, directory: Path) -> bool:
@@ -58,6 +58,16 @@ class Mark:
             return Beyond(str(row["said"]), datetime.fromisoformat(row["until"]), str(row.get("end", "")))
         except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError):
             return None
+
+    def of_order(self, order: str) -> bool:
+        """Whether it was brought for that order: what came in beyond the archive since another one, it has not.
+
+        One that was written before orders were noted is taken for anybody's.
+        """
+        try:
+            return bool(json.loads(self._file.read_text(encoding="utf-8")).get("order", order) == order)
+        except (OSError, json.JSONDecodeError, AttributeError):
+            return False
 
     def clear(self) -> None:
         """It holds nothing any more, for it is about to change."""

@@ -133,7 +133,8 @@ def place_database(
 ) -> None:
     """Bring a database server's data back and start it; what stood there stays beside it as `.kept-…`.
 
-    `forward` brings the data on beyond the archive, before it takes its place, and says how far.
+    `forward` brings the data on beyond the archive, before it takes its place, and says how far; `kept` names the
+    order that wants it.
     """
     require_renamable(server)
     target = data_of(server)
@@ -141,7 +142,7 @@ def place_database(
     target.leave()
     stage = target.top
     beyond = forward(stage) if forward is not None else None
-    Mark(server.engine).write(archive, stage, beyond)
+    Mark(server.engine).write(archive, stage, beyond, kept)
     take_place(stage, server, kept)
 
 

@@ -45,11 +45,14 @@ def test_what_an_activation_may_need_is_never_touched(it: Situation) -> None:
     act = judge(it)
     if it.away:
         assert act is Act.REST
-    elif it.frozen:
-        assert act is Act.NOTHING
     if act is Act.SEED:
         assert it.fresh or it.waited  # there is something to seed it from
-        assert not it.here or it.broken or not it.same
+        assert not it.here or it.broken or not it.same or it.frozen
+
+
+def test_one_that_was_stopped_for_an_order_that_came_to_nothing_is_seeded_anew() -> None:
+    assert judge(replace(GOOD, frozen=True, runs=False)) is Act.NOTHING  # from what it has there is nothing newer
+    assert judge(replace(GOOD, frozen=True, runs=False, waited=True)) is Act.SEED
 
 
 def test_one_that_production_left_behind_stays_until_a_snapshot_of_the_new_log_is_there() -> None:
@@ -104,7 +107,7 @@ def test_what_a_replica_has_it_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(state, "REPLICAS", tmp_path)
     known = State("a" * 64, "20261122T010000Z-aaaaaa", Position("binlog.000001", 300), "1:2", T0)
     known = known.followed(Engine.MARIADB, T0).followed(Engine.MARIADB, T0 - timedelta(seconds=20))
-    assert known.stopped(Engine.MARIADB, Position("binlog.000001", 900)).heard == T0
+    assert known.stopped(Engine.MARIADB, Position("binlog.000001", 900), "a").heard == T0
     assert state.STATE.validate_json((tmp_path / "mariadb.json").read_bytes()).heard == T0
 
 

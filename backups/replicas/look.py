@@ -86,7 +86,7 @@ class Situation:
     """Of one replica."""
 
     away: bool  # this host serves, or a job of the plan runs: nobody follows then
-    frozen: bool  # an activation has stopped it, and may come back to it
+    frozen: bool  # an activation has stopped it, and may come back to it as long as nobody hands the epoch back
     here: bool  # its data is what was seeded
     same: bool  # production still writes the log that it was seeded from
     runs: bool
@@ -99,9 +99,7 @@ def judge(it: Situation) -> Act:
     """Never touch what an activation may need; seed anew only from what can mend it."""
     if it.away:
         return Act.REST
-    if it.frozen:
-        return Act.NOTHING
-    if not it.here:
+    if it.frozen or not it.here:  # the order that froze it came to nothing, or was taken back
         return Act.SEED if it.fresh or it.waited else Act.NOTHING
     if not it.same:  # MariaDB would take its transactions for the next ones of the old log
         return Act.SEED if it.fresh else Act.REST

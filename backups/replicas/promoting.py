@@ -53,12 +53,12 @@ def _standby(client: Host, tail: Tail) -> Standby | None:
     try:
         replica = Replica.of(tail.engine)
         known = _usable(client, replica, tail)
-        if known is None:
+        if known is None or known.frozen is not None:  # of an order that is carried out, or came to nothing
             return None
-        at = known.frozen or tending.look(replica).position
+        at = tending.look(replica).position
     except Problem:
         return None
-    said = f"{tail.engine}: from its replica, at {at or 'an unknown place'}"
+    said = f"{tail.engine}: from its replica, {f'at {at}' if at else 'which rests'}"
     return Standby(tail.engine, str(at) if at else None, said, _until(known, at, Position.of(tail.position)))
 
 
@@ -67,23 +67,25 @@ def _until(known: State, at: Position | None, streamed: Position) -> datetime | 
     return known.heard if at is not None and at.order >= streamed.order else None
 
 
-def promote(site: Site, client: Host, archive: Archive, tail: Tail) -> Promoted:
+def promote(site: Site, client: Host, archive: Archive, tail: Tail, order: str) -> Promoted:
     """The replica's data, brought to where the plan or the stream or itself is, whichever is farthest."""
     replica = Replica.of(tail.engine)
     with tending.locked(tail.engine):
         mark, stands = Mark(tail.engine), state.known(replica)
+        if stands is not None and stands.frozen is not None and stands.order != order:
+            return Promoted(None, "its replica was stopped for an order that came to nothing")
         if stands is not None and stands.frozen is not None and mark.holds(archive, replica.data):
             return Promoted(replica.data, mark.beyond.said if mark.beyond else "")  # killed before the swap
         known = _usable(client, replica, tail)
         if known is None or WITHOUT.exists():
             return Promoted(None, "its replica was refused" if known else "there is no replica of that log")
         try:
-            beyond = _bring(site, client, archive, tail, replica, known)
+            beyond = _bring(site, client, archive, tail, replica, known, order)
         except Problem as fault:
             replica.stop()
             state.forget(tail.engine)  # one day it is seeded anew
             return Promoted(None, f"its replica can't be had: {fault.what}")
-        mark.write(archive, replica.data, beyond)
+        mark.write(archive, replica.data, beyond, order)
         return Promoted(replica.data, beyond.said)
 
 
@@ -94,8 +96,10 @@ def _usable(client: Host, replica: Replica, tail: Tail) -> State | None:
     return known if known is not None and same and not known.spoiled else None
 
 
-def _bring(site: Site, client: Host, archive: Archive, tail: Tail, replica: Replica, known: State) -> Beyond:
-    at = known.frozen or _freeze(replica, known)
+def _bring(
+    site: Site, client: Host, archive: Archive, tail: Tail, replica: Replica, known: State, order: str
+) -> Beyond:
+    at = known.frozen or _freeze(replica, known, order)
     note = noted(site, client, archive)
     if note is None:
         raise Missing(f"{archive.name} has no place in the stream", hint="make a new plan: seawall drp plan")
@@ -116,7 +120,7 @@ def _bring(site: Site, client: Host, archive: Archive, tail: Tail, replica: Repl
     return Beyond(f"by its replica, with all of production's log up to {at}{more}", until, str(end))
 
 
-def _freeze(replica: Replica, known: State) -> Position:
+def _freeze(replica: Replica, known: State, order: str) -> Position:
     """Follow no more. Written down before anything else may happen to its data."""
     replica.connect(on=False)
     if not replica.runs():
@@ -124,7 +128,7 @@ def _freeze(replica: Replica, known: State) -> Position:
     found: Position | None = tending.ENGINES[replica.engine].freeze(replica)
     at = max(found or known.begun, known.begun, key=lambda position: position.order)
     replica.stop()
-    known.stopped(replica.engine, at)
+    known.stopped(replica.engine, at, order)
     return at
 
 

@@ -22,6 +22,7 @@ class State:
     directory: str  # its data, by inode and time of birth
     seeded: datetime
     frozen: Position | None = None  # where an activation stopped it
+    order: str = ""  # which one
     spoiled: bool = False  # an activation has written in it, so that `frozen` does not tell where it is
     heard: datetime | None = None  # all that production committed before is in it, as it was last seen to follow
 
@@ -30,9 +31,9 @@ class State:
         REPLICAS.mkdir(mode=0o711, parents=True, exist_ok=True)
         files.write(REPLICAS / f"{engine}.json", STATE.dump_json(self).decode(), mode=0o600)
 
-    def stopped(self, engine: Engine, at: Position) -> "State":
-        """The same, and frozen there."""
-        found = replace(self, frozen=at)
+    def stopped(self, engine: Engine, at: Position, order: str) -> "State":
+        """The same, and frozen there for that order."""
+        found = replace(self, frozen=at, order=order)
         found.save(engine)
         return found
 

@@ -73,7 +73,7 @@ def tend(site: Site, client: Host, engine: Engine, starts: dict[Engine, int], sa
             seen = replace(seen, broken=True, why=seen.why or "it does not stay up")
         same = known is not None and chain_of(client, engine) in ("", known.chain)
         frozen = known is not None and known.frozen is not None
-        wanted = search and not frozen and (seen.broken or not same) and not away(client)
+        wanted = search and (frozen or seen.broken or not same) and not away(client)
         newest = _newest(site, client, engine) if wanted else None
         it = Situation(
             away=away(client),

@@ -23,6 +23,10 @@ STREAM = 15.0  # seconds that a side may take to have the end of a stream: an id
 LOOK = 0.2
 
 
+def _order(world: World) -> str:
+    return world.job.seal[:12]
+
+
 @dataclass(frozen=True, slots=True)
 class Files(OfVhost):
     """The vhost's directory, certificates and further paths are those of the archive."""
@@ -67,6 +71,8 @@ class Database:
         beyond = mark.beyond
         if not mark.holds(self.archive, mine.data) or (self.tail is not None and beyond is None):
             return None
+        if not self.standing and not mark.of_order(_order(world)):
+            return None  # brought for an order that was cancelled, or returned from: it lacks what came in since
         if attempt(["systemctl", "is-active", "--quiet", mine.unit], timeout=30).code != 0:
             mine.start()  # swapped, then killed before the start: the data is the right one
         missing = self.names - mine.databases()
@@ -79,7 +85,7 @@ class Database:
 
     def act(self, world: World) -> None:
         source = world.site.estate.hosts[self.archive.host]
-        mine, kept = server(self.engine), world.job.seal[:12]
+        mine, kept = server(self.engine), _order(world)
         if self.standing:
             raise Failed(
                 f"{world.site.host.name}: {mine.unit} serves other vhosts, and does not stand on {self.archive.name}",
@@ -88,7 +94,7 @@ class Database:
         restore.require_renamable(mine)
         why = ""
         if self.replica and self.tail is not None:
-            promoted = promote(world.site, source, self.archive, self.tail)
+            promoted = promote(world.site, source, self.archive, self.tail, kept)
             if promoted.data is not None:
                 restore.take_place(promoted.data, mine, kept)
                 return

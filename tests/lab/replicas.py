@@ -15,6 +15,8 @@ PYTHON = "/opt/seawall/bin/python"
 # The step of an activation that brings one database server, as its job would take it; killed and typed again at will.
 STEP = """
 import json, sys
+from backups.replicas import state
+from backups.replicas.place import Replica
 from backups.replicas.promoting import standbys
 from backups.site import Site
 from backups.streams.tails import tails
@@ -31,10 +33,13 @@ archives, _ = site.archives(site.partner, (engine,))
 archive = newest(archives, engine)
 tail = tails(site, site.partner, archives)[0][archive.id]
 found = standbys(site.estate, site.partner, [tail])
+plan_order = sys.argv[2] * 12
 plan = Plan("activate", site.partner.name, site.host.name, now(), 0, (), (), found)
 world = World(site, Job(JobKind.ACTIVATE, sys.argv[2] * 64, plan, now(), Signed("{}")))
 names = frozenset(db.name for db in site.estate.databases.values() if db.engine is engine)
-step = Database(engine, archive, frozenset(), names, tail, bool(plan.replicas))
+known = state.known(Replica.of(engine))
+going_on = known is not None and known.order == plan_order
+step = Database(engine, archive, frozenset(), names, tail, bool(plan.replicas) or going_on)
 if not step.proof(world):
     step.act(world)
 until = step.until(world).timestamp()
