@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from backups import paths
 from backups.site import Site
-from drp import anchoring, cancelling, ending, leaving, observe, orders
+from drp import anchoring, cancelling, ending, halfway, leaving, observe, orders
 from drp import job as jobs
 from drp.engine import carry_out
 from drp.job import Job, JobKind
@@ -154,16 +154,8 @@ def accept(site: Site, text: str) -> Job:
 def _unfinished(site: Site) -> Job | None:
     """The return that was begun and goes on. Where it has frozen nothing yet, and the twin serves more by now, it does
     not: it was ordered for something else."""
-    job = _open()
+    job = halfway.begun()
     return job if job is None or leaving.frozen(job) or not leaving.left_out(site, job.plan) else None
-
-
-def _open() -> Job | None:
-    known = jobs.known()
-    finished = {job.seal for job in known if job.kind is JobKind.REDIRECT and jobs.closed_well(job.journal)}
-    last_activation = max((job.ordered for job in known if job.kind is JobKind.ACTIVATE), default=None)
-    open_ones = [job for job in known if job.kind is JobKind.WITHDRAW and job.seal not in finished]
-    return next((job for job in reversed(open_ones) if last_activation is None or job.ordered > last_activation), None)
 
 
 def run(site: Site, job_id: str) -> bool:

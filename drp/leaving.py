@@ -7,7 +7,7 @@ from drp import job as jobs
 from drp import observe
 from drp.change import zone_of
 from drp.dns.primaries import ONE, rivals, secrets, two
-from drp.incident import FREEZE
+from drp.halfway import frozen_at
 from drp.job import Job
 from drp.plan import Plan
 from drp.revealed import revealed
@@ -16,7 +16,7 @@ from estate.problem import Refused
 
 def frozen(withdrawn: Job) -> bool:
     """Whether it has frozen anything: then it can only go on."""
-    return any(entry.step == FREEZE for entry in withdrawn.journal.entries())
+    return frozen_at(withdrawn) is not None
 
 
 def require_quiet() -> None:

@@ -1,6 +1,7 @@
 """Could we come back now, from what, and how old is it?"""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,9 @@ from backups.replicas.promoting import standbys
 from backups.replicas.standby import Standby
 from backups.site import Site
 from backups.streams.tails import tails
-from drp import dns, observe, tickets
+from drp import dns, gate, observe, tickets
 from drp import job as jobs
+from drp.halfway import halfway
 from drp.observe import Saved
 from drp.outbox.look import untold
 from drp.reversion import reverted
@@ -23,7 +25,7 @@ from estate.problem import Problem
 def status(site: Site, saved: Saved) -> dict[str, Any]:
     """JSON types and datetimes only. Per vhost: newest recovery point per kind, its age, where DNS points."""
     production, twin = observe.pair(site)
-    archives = saved.archives
+    archives, half = saved.archives, halfway()
     after, said = tails(site, production, archives, saved.streams)
     until = _until(after, standbys(site.estate, production, after.values()))
     look = dns.looked(site.estate, site.estate.vhosts_on(production))
@@ -38,6 +40,7 @@ def status(site: Site, saved: Saved) -> dict[str, Any]:
         "reverted": [{"zone": one.zone, "said": list(one.said), "what": str(one)} for one in reverted(site)],
         "untold": untold(tickets.outbox(), site.estate.drp.ways),
         "fence": _fence(site, production),
+        "halfway": None if half is None else {**asdict(half), "said": half.said},
         "jobs": [{"job": job.id, "by": job.by, "ordered": job.ordered, "state": _state(job)} for job in jobs.known()],
     }
 
@@ -88,4 +91,6 @@ def _state(job: jobs.Job) -> str:
         return "ordered"
     if entries[-1].event != "closed":
         return "begun"
+    if gate.closed(job.directory):
+        return "cancelled"
     return "done" if jobs.closed_well(job.journal) else "failed"

@@ -7,6 +7,7 @@ import click
 from rich.box import HEAVY_HEAD
 from rich.console import Console
 
+from drp.halfway import GO_ON
 from effects.journal import Entry
 from estate.orders import Order
 from seawall.tables import folding
@@ -87,17 +88,18 @@ def order(wanted: Order) -> None:
 
 def homecoming(found: dict[str, Any]) -> None:
     """What a return would do, and what to type."""
-    moves = found["plan"]["moves"]
+    twin, production = found["plan"]["source"], found["plan"]["target"]
     click.echo(
-        f"{found['plan']['source']} → {found['plan']['target']}: {', '.join(move['domain'] for move in moves)}\n"
-        "maintenance (503) on both, a last copy of files and databases, restored and proven on production, then DNS;\n"
-        "what production holds now is kept beside it, not overwritten"
+        f"{twin} → {production}: {', '.join(move['domain'] for move in found['plan']['moves'])}\n"
+        f"saved, and brought to {production}, while {twin} serves; then maintenance (503) on both, what was written\n"
+        f"since, proof, DNS; what {production} holds now is kept beside it, not overwritten"
     )
-    if found["unready"]:
-        click.echo(
-            f"IT CAN'T BEGIN: {found['unready']}; until it answers {found['plan']['source']} serves on", err=True
-        )
-    click.echo(NOTHING_DONE)
+    if found["halfway"]:
+        click.echo(f"IT WAS BEGUN: {found['halfway']}; it goes on with: {GO_ON}", err=True)
+    elif found["unready"]:
+        click.echo(f"IT CAN'T BEGIN: {found['unready']}; until it answers {twin} serves on", err=True)
+    else:
+        click.echo(NOTHING_DONE)
 
 
 def cancellation(found: dict[str, Any]) -> None:
@@ -108,9 +110,12 @@ def cancellation(found: dict[str, Any]) -> None:
         f"it is stopped; {found['source']} answers 503; {found['target']} holds the epoch again, and goes on\n"
         "what was brought to the twin stays there"
     )
-    if found["unready"]:
-        click.echo(f"NOBODY WOULD SERVE: {found['unready']}", err=True)
-    click.echo(NOTHING_DONE)
+    if found["cancelled"]:
+        click.echo("IT WAS BEGUN; it goes on with: seawall drp cancel --yes", err=True)
+    elif found["unready"]:
+        click.echo(f"IT CAN'T BEGIN: {found['unready']}; nobody would serve", err=True)
+    else:
+        click.echo(NOTHING_DONE)
 
 
 def status(seen: dict[str, Any]) -> None:
@@ -129,6 +134,8 @@ def status(seen: dict[str, Any]) -> None:
         click.echo(row["what"], err=True)
     for row in seen["untold"]:
         click.echo(f"people don't know yet: {row['key']} by {row['channel']}: {_waits(row)}", err=True)
+    if half := seen["halfway"]:
+        click.echo(f"{half['said']}; where no command carries it on: {GO_ON}", err=True)
     fence = seen["fence"]
     idle = [row["domain"] for row in seen["vhosts"] if row["dns"] == seen["production"]]
     if idle and fence["holder"] == seen["twin"]:

@@ -208,7 +208,7 @@ def test_a_return_that_was_begun_goes_on_until_dns_is_back(world: World) -> None
 
 def test_with_every_vhost_served_at_home_there_is_nothing_to_return(world: World) -> None:
     world.served = frozenset(world.site.estate.vhosts)
-    with pytest.raises(Refused, match="web1"):
+    with pytest.raises(Refused, match="twin1 serves nothing"):
         withdraw(world, "alice")
     assert jobs.known() == ()
 

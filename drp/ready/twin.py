@@ -18,13 +18,14 @@ from drp import job as jobs
 from drp.dns import primaries
 from drp.dns.soa import Soa, soa
 from drp.drills.record import drills
+from drp.halfway import GO_ON, halfway
 from drp.incident import ACTIVATE, Run
 from drp.observe import Saved
 from drp.ready import names, standing_by
 from drp.ready.comebacks import Comeback, Known, comebacks
 from drp.ready.drilled import undrilled
 from drp.ready.durations import Sizes, spans
-from drp.ready.findings import Finding, unknown
+from drp.ready.findings import Finding, critical, unknown
 from drp.ready.standing_by import Certificate, Room
 from drp.revealed import revealed
 from effects import disk
@@ -72,6 +73,8 @@ def _ready(site: Site, sizes: Sizes, known: Known) -> Iterator[Finding]:
     yield from standing_by.cramped(twin, rooms(site, sizes))
     yield from standing_by.unproven(twin, known.proofs, now())
     yield from undrilled(twin, drills(), now())
+    if half := halfway():
+        yield critical(twin.name, "return", half.said, f"where no command carries it on: {GO_ON}")
 
 
 def _or_problem(look: Callable[..., T], *of: object) -> T | Problem:

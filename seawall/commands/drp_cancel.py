@@ -36,8 +36,7 @@ def cancel(path: Path, yes: bool, as_json: bool, **wish: Any) -> None:
             planned = (twin.ask("plan", "--return") if back else found) | {"unready": production.unready()}
             print_json(planned) if as_json else (show.homecoming if back else show.cancellation)(planned)
             return
-        if back:
-            production.require()  # before anything is ordered, saved or frozen
+        production.require()  # before anything is ordered, saved or frozen: without it nobody would serve
         signed = ordered(twin, estate, "return" if back else "cancel", "", Wish(**wish))
         way = drive.bring_home if back else drive.call_off
         with show_course.shown("what was begun of it") as (entry, watch):

@@ -39,7 +39,7 @@ def status(path: Path, check: bool, as_json: bool) -> int | None:
         print_json(_document(found))
     else:
         show.status(found.status)
-        if found.away:
+        if found.away and not found.status["halfway"]:
             click.echo(f"{', '.join(found.away)}: served by {found.status['twin']} now, which is what is backed up")
         show_ready.show(found.comebacks, found.findings, found.level)
     return None

@@ -10,6 +10,7 @@ from backups.site import Site
 from drp import notes as noted
 from drp import observe
 from drp.asked import remember
+from drp.halfway import halfway
 from drp.plan import PLAN, Plan
 from drp.ready import twin as twins
 from drp.ready.comebacks import COMEBACKS
@@ -52,7 +53,8 @@ def plan(back: bool, proven: bool, vhosts: tuple[str, ...], at: str) -> None:
     if back:
         homecoming = observe.plan_return(site)
         noted.note(noted.PLANNED, {"aim": homecoming.aim, "seal": homecoming.seal})
-        print_json(_told(homecoming))
+        half = halfway()
+        print_json(_told(homecoming) | {"halfway": half and half.said})
         return
     scope = Scope(vhosts, datetime.fromisoformat(at) if at else None, proven)
     if scope.at is not None and scope.at > now():
