@@ -203,6 +203,12 @@ def taken_up(entries: Sequence[Entry]) -> Sequence[Entry]:
     return entries[max((n for n, entry in enumerate(entries) if entry.event == "opened"), default=len(entries)) :]
 
 
+def ordered(domain: str, runs: Sequence[Run]) -> datetime:
+    """When it was first ordered that this vhost comes up elsewhere: a later plan may bring what the first left."""
+    bringing = (run for run in there(runs) if any(move["domain"] == domain for move in run.plan["moves"]))
+    return next(bringing, runs[0]).ordered
+
+
 def served(domain: str, runs: Iterable[Run]) -> datetime | None:
     """When visitors found that vhost elsewhere; where nobody is sent there, as in a drill, when it was proven."""
     bringing = there(runs)
@@ -261,7 +267,7 @@ def latest(found: Iterable[Run]) -> tuple[Run, ...]:
 
 
 def _outage(move: Mapping[str, Any], runs: Sequence[Run], lost: datetime) -> Outage:
-    domain, order = move["domain"], runs[0].ordered
+    domain = move["domain"]
     points = _points(move, there(runs))
     point = min(points, default=None, key=lambda one: one[1])
     bases = [at for kind, at in points if kind != FILES]
@@ -274,7 +280,7 @@ def _outage(move: Mapping[str, Any], runs: Sequence[Run], lost: datetime) -> Out
         recovery_point=None if point is None else point[1],
         rpo=None if point is None else max(lost - point[1], timedelta(0)),
         databases=max(lost - min(bases), timedelta(0)) if bases else None,
-        rto=None if up is None else up - order,
+        rto=None if up is None else up - ordered(domain, runs),
         away=None if home is None or frozen is None else home - frozen,
     )
 

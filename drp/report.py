@@ -77,7 +77,7 @@ def to_html(evidence: Evidence, *, paper: bool = False) -> str:
 def page(evidence: Evidence) -> Page:
     """What the page says."""
     incident, added = evidence.incident, evidence.added
-    first, kept = incident.runs[0], promised(evidence, incident)
+    kept = promised(evidence, incident)
     tables = [
         vhosts(kept),
         split_table(_splits(evidence, incident)),
@@ -94,7 +94,11 @@ def page(evidence: Evidence) -> Page:
         title=incident.title,
         ok=incident.ok,
         summary=[
-            f"Ordered by {first.by} at {clock(first.ordered)} as plan {first.seal[:12]}.",
+            *(
+                f"Ordered by {run.by} at {clock(run.ordered)} as plan {run.seal[:12]}."
+                for run in incident.runs
+                if run.kind == incident.runs[0].kind
+            ),
             *([incident.now] if incident.now else []),
             *added.summary,
         ],
@@ -129,9 +133,9 @@ def vhosts(kept: Sequence[Kept]) -> Table:
         columns,
         rows,
         note="RPO: work lost at most, from the recovery point to the disaster, or to the order where nobody said when "
-        "that was; of databases, from where replica or stream had brought them. RTO: from the order until every name "
-        "server that answers was proven; promised by the estate, planned by the plan that was ordered. Away on return: "
-        "503 with Retry-After, until DNS was proven again.",
+        "that was; of databases, from where replica or stream had brought them. RTO: from the first order that the "
+        "site is in until every name server that answers was proven; promised by the estate, planned by the plan that "
+        "was ordered. Away on return: 503 with Retry-After, until DNS was proven again.",
         right=columns[2:],
     )
 

@@ -10,6 +10,7 @@ from drp.evidence.decided import timeline
 from drp.evidence.deviations import deviations
 from drp.evidence.document import Evidence
 from drp.evidence.promised import promised
+from drp.incident import ordered
 from estate.promise import Promise
 
 
@@ -31,3 +32,16 @@ def test_slower_than_the_plan_is_no_broken_promise(evidence: Evidence) -> None:
     told = {what for what, _, _ in deviations(evidence, evidence.incident, slow).rows}
     assert "slower than the plan said" in told
     assert "later than promised" not in told
+
+
+def test_a_site_that_a_later_plan_brought_took_as_long_as_that_took(evidence: Evidence) -> None:
+    (run,) = evidence.runs
+    *first, last = run.plan["moves"]
+    later = run.ordered + timedelta(seconds=90)
+    runs = (
+        replace(run, plan={**run.plan, "moves": first}),
+        replace(run, plan={**run.plan, "moves": [last]}, ordered=later),
+    )
+    assert ordered(last["domain"], runs) == later
+    assert ordered(first[0]["domain"], runs) == run.ordered
+    assert ordered("nobody.example", runs) == run.ordered

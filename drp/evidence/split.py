@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from drp.incident import DATABASE, DNS, FILES, Act, Incident, Run, served, there
+from drp.incident import DATABASE, DNS, FILES, Act, Incident, Run, ordered, served, there
 from drp.notes import lost_at
 from effects.journal import Entry
 
@@ -33,17 +33,17 @@ class Split:
 def splits(incident: Incident, notes: Sequence[Entry], *, declared: bool) -> tuple[Split, ...]:
     """A row for each vhost. `declared`: somebody said when the disaster was."""
     runs = there(incident.runs)
-    ordered, source = runs[0].ordered, str(runs[0].plan["source"])
-    seen = lost_at(notes, source, after=incident.disaster if declared else None, before=ordered)
+    source = str(runs[0].plan["source"])
+    seen = lost_at(notes, source, after=incident.disaster if declared else None, before=runs[0].ordered)
     detect = seen - incident.disaster if declared and seen else None
-    decide = ordered - seen if seen else None
     acts = [act for run in runs for act in run.acts]
     found = []
     for outage in incident.outages:
-        end = served(outage.domain, runs)
+        order, end = ordered(outage.domain, runs), served(outage.domain, runs)
         mine = [act for act in acts if _concerns(act, outage.domain, runs)]
-        parts = {} if end is None else walk(mine, ordered, end)
+        parts = {} if end is None else walk(mine, order, end)
         drained = next((act.drained for act in mine if act.step == DNS and act.drained), None)
+        decide = order - seen if seen else None
         found.append(Split(outage.domain, detect, decide, parts, drained - end if drained and end else None))
     return tuple(found)
 
