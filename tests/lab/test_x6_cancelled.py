@@ -112,7 +112,7 @@ def test_a_return_whose_command_died_after_the_freeze_is_told_and_goes_on(lab: L
     there = 'grep -q \'"step":"freeze"\' /var/lib/seawall/drp/withdraw-*/journal.jsonl'
     wait_until(lambda: _newest(lab, there), timeout=300, late=late, every=0.1)
     command.send_signal(signal.SIGKILL)
-    command.wait(timeout=30)
+    command.communicate(timeout=30)
     (withdrawn,) = jobs(lab, "twin1", "withdraw")[-1:]
     reached(lab, withdrawn, "closed", "")
     half = good(typed(lab, "drp", "status", "--json"))["halfway"]
