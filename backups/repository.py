@@ -88,6 +88,11 @@ class Repository:
             f"ssh://{self.user}@{self.server.ipv4}:{self.server.ssh_port}{paths.REPOSITORIES}/{self.client}/{self.kind}"
         )
 
+    @property
+    def where(self) -> str:
+        """As people are told of it."""
+        return f"{self.server.name}: the {self.side} {self.kind} repository of {self.client}"
+
     def init(self, related: str | None = None) -> bool:
         """Create it with a key of its own (AES-256 in borg's `repokey`); False where it is there already.
 
@@ -244,8 +249,7 @@ class Repository:
     def _judge(self, result: Result, verb: str) -> None:
         if result.ok or (verb == "create" and self.kind == "files" and _harmless(result)):
             return
-        where = f"{self.server.name}: the {self.side} {self.kind} repository of {self.client}"
-        said = _gist(result.err)
+        where, said = self.where, _gist(result.err)
         if "No space left on device" in result.err or "Insufficient free space" in result.err:
             raise Failed(
                 f"{where}: the disk of {self.server.name} is full",

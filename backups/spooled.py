@@ -19,7 +19,7 @@ from effects import disk, files
 from effects.onhost import encrypted
 from estate.model import Engine, Side
 from estate.points import Archive
-from estate.problem import Failed, Problem
+from estate.problem import Failed, Problem, Untrusted
 
 KEPT = paths.SPOOL / "kept"
 MB = 1_000_000
@@ -36,6 +36,11 @@ class Kept(Repository):
     def url(self) -> str:
         """Its directory."""
         return str(KEPT)
+
+    @property
+    def where(self) -> str:
+        """On the host itself."""
+        return f"{self.server.name}: what is kept in {KEPT}"
 
     def make(self) -> None:
         """Not append-only: here the oldest goes."""
@@ -113,7 +118,13 @@ def release(site: Site, now: datetime, options: Sequence[str], say: Say) -> int:
 
 
 def _release(site: Site, now: datetime, options: Sequence[str], say: Say) -> int:
-    waiting = kept(site)
+    try:
+        waiting = kept(site)
+    except Untrusted as fault:
+        if not _outlived(site):
+            raise
+        say(f"{fault.what}. Younger snapshots are on the sides: it is out of the way, at {_set_aside()}")
+        return 0
     free = [archive for archive in waiting if _sides(archive)]
     newest = {archive.kind: archive for archive in free}
     stays = {archive.id for archive in newest.values() if not _sent(site, archive, now, options, say)}
@@ -124,6 +135,17 @@ def _release(site: Site, now: datetime, options: Sequence[str], say: Say) -> int
         for archive in free:
             repository(site).remove(archive)
     return len(free)
+
+
+def _outlived(site: Site) -> bool:
+    """Whether a side took a snapshot of every server since: then the passphrase of today is right, that one was not."""
+    last = KEPT.stat().st_mtime
+    saved = [memory.known(engine).saved.values() for engine in site.estate.engines_on(site.host)]
+    return all(any(at is not None and at.timestamp() > last for at in sides) for sides in saved)
+
+
+def _set_aside() -> Path:
+    return unfinished.aside(KEPT, ".unopened")
 
 
 def _sides(archive: Archive) -> list[Side]:

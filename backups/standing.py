@@ -134,8 +134,16 @@ class Document(BaseModel):
 def own(site: Site, at: datetime) -> Standing:
     """Of this host, out of its memory."""
     known = {kind: memory.known(kind) for kind in kinds_on(site.estate, site.host)}
-    kept = tuple(archive.taken for archive in spooled.kept(site))
-    return standing(site.estate, site.host, known, at, kept=kept, streamed=_streamed(at))
+    kept, faults = _kept(site)
+    return standing(site.estate, site.host, known, at, faults=faults, kept=kept, streamed=_streamed(at))
+
+
+def _kept(site: Site) -> tuple[tuple[datetime, ...], tuple[str, ...]]:
+    """What waits on this host, or why that is not known, which hides nothing of the rest."""
+    try:
+        return tuple(archive.taken for archive in spooled.kept(site)), ()
+    except Problem as fault:
+        return (), (fault.what,)
 
 
 def partners(site: Site, listed: Listed | None = None, fetch: tuple[Problem, ...] | None = None) -> Standing:

@@ -163,7 +163,8 @@ def homecoming(estate: Estate, twin: Host, production: Host, seen: Observed) -> 
     """
     away = [vhost for vhost in estate.vhosts_on(production) if vhost.domain not in seen.served]
     if not away:
-        raise Refused(f"{twin.name} serves nothing, so there is nothing to bring back", hint="seawall drp status")
+        nothing = f"{twin.name} serves nothing of {production.name}, so there is nothing to bring back"
+        raise Refused(nothing, hint="seawall drp status")
     _require_whole_servers(estate, production, away)
     moves = tuple(Move(vhost.domain, (), seen.changes[vhost.domain], TAIL) for vhost in away)
     return Plan("return", twin.name, production.name, seen.at, seen.epoch, moves, seen.faults)

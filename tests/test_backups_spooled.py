@@ -1,5 +1,6 @@
 """What is kept here while both sides are down: encrypted, bounded, and gone when it is needed no longer."""
 
+import os
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,14 +9,14 @@ import pytest
 from local_borg import Local, use_local_borg
 from saved_estate import T0, site
 
-from backups import memory, paths, spooled
+from backups import memory, paths, spooled, standing
 from backups.memory import Taken
 from backups.site import Site
 from backups.vault.compare import LATE
 from effects import disk
 from estate.model import Engine, Side
 from estate.points import archive_name
-from estate.problem import Failed, Unreachable
+from estate.problem import Failed, Unreachable, Untrusted
 
 HOUR = timedelta(hours=1)
 
@@ -147,6 +148,25 @@ def test_a_kept_repository_whose_creation_died_is_made_anew(here: Site) -> None:
     assert ages(here) == []
     keep(here, 0)
     assert ages(here) == [0]
+
+
+def test_what_was_kept_with_a_wrong_passphrase_stands_in_the_way_of_nothing(here: Site) -> None:
+    secret, said = paths.SECRETS / "passphrase.web1", list[str]()
+    right = secret.read_text("utf-8")
+    secret.write_text("not-the-one\n", "utf-8")
+    keep(here, 0)
+    os.utime(spooled.KEPT, (T0.timestamp(), T0.timestamp()))
+    secret.write_text(right, "utf-8")
+    with pytest.raises(Untrusted, match=f"web1: what is kept in {spooled.KEPT} does not open"):
+        release(here, 1)  # it may be this one that is wrong: no side took anything with it
+    assert "does not open" in standing.own(here, T0 + HOUR).faults[0]
+    for engine in (Engine.MARIADB, Engine.POSTGRESQL):
+        younger(Side.ODD, 2, engine)
+    assert release(here, 2, said) == 0
+    assert "out of the way" in said[-1]
+    keep(here, 3)
+    assert ages(here) == [3]
+    assert [path.name for path in paths.SPOOL.glob(".unopened*")] == [".unopened-kept.0"]
 
 
 def test_the_size_of_a_tree_is_what_it_takes(tmp_path: Path) -> None:

@@ -27,10 +27,13 @@ def unfinished(repository: Path) -> bool:
 
 def set_aside(repository: Path) -> Path | None:
     """Out of the way of a new one; None where it is finished, or not there. The caller keeps others from using it."""
-    if not unfinished(repository):
-        return None
-    names = (repository.with_name(f"{ASIDE}-{repository.name}.{number}") for number in range(1000))
-    aside = next(path for path in names if not path.exists())
-    repository.rename(aside)
+    return aside(repository, ASIDE) if unfinished(repository) else None
+
+
+def aside(repository: Path, why: str) -> Path:
+    """Where it lies now, whole, beside where it was; `why` begins its name."""
+    names = (repository.with_name(f"{why}-{repository.name}.{number}") for number in range(1000))
+    there = next(path for path in names if not path.exists())
+    repository.rename(there)
     files.sync_directory(repository.parent)
-    return aside
+    return there

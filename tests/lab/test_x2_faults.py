@@ -112,6 +112,7 @@ def test_a_wrong_passphrase_is_untrusted_and_nothing_is_written(lab: Lab) -> Non
         fault(on(lab, "web1", "backup", "databases"), 5, "vault-even", "vault-odd", "passphrase")
         fault(on(lab, "web1", "backup", "files"), 5, "vault-")
     assert archives(lab) == before
+    assert "out of the way" in on(lab, "web1", "backup", "databases").err  # what it was kept with
 
 
 def test_a_backup_server_with_another_key_is_not_talked_to(lab: Lab, tmp_path: Path) -> None:

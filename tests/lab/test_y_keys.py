@@ -225,7 +225,7 @@ def _faults(room: Room, sealed: Path, papers: dict[str, Path], new: Path) -> Non
     fault(room.keys(*words, *alice, *alice), 6, "one person alone")
     text = papers["bob"].read_text(encoding="utf-8").splitlines()
     wrong = papers["bob"].with_name("wrong")
-    wrong.write_text("\n".join([text[0], text[1].replace(text[1][-1], "0" if text[1][-1] != "0" else "1"), *text[2:]]))
+    wrong.write_text("\n".join([text[0], text[1][:-1] + ("0" if text[1][-1] != "0" else "1"), *text[2:]]))
     fault(room.keys(*words, *alice, "--paper", str(wrong)), 2, "line 2 is not what was printed")
     fault(room.keys(*words, *alice, *room.key("mallory")), 5, "is not sealed to the key", "an old paper")
     changed = sealed.with_name("changed")
