@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from effects.onhost import encrypted
+from effects.onhost.fence import HELD
 from effects.run import Result, attempt, cores, run
 from estate.model import Engine
-from estate.problem import Failed, Missing
+from estate.problem import Failed, Missing, Refused
 
 COPY = 4 * 3600  # seconds; a limit for the largest instance, not an expectation
 START = 180
@@ -32,6 +33,11 @@ class Server:
     def copy(self, into: Path) -> None:
         """A consistent copy of all its databases, ready to be started from."""
         if attempt(["systemctl", "is-active", "--quiet", self.unit], timeout=30).code != 0:
+            if Path(HELD).exists():
+                raise Refused(
+                    "this host is fenced: another serves in its place, and nothing is saved here before a return",
+                    hint="on the control machine: seawall drp status",
+                )
             raise Failed(
                 f"{self.unit} is not running, so its databases can't be copied",
                 hint=f"look at: systemctl status {self.unit}",

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from backups import paths
 from effects import files
@@ -44,19 +45,19 @@ class Mark:
 
     def holds(self, archive: Archive, directory: Path) -> bool:
         """Whether `directory` is the one that `archive` was restored into."""
+        known = self._known
         try:
-            known = json.loads(self._file.read_text(encoding="utf-8"))
-            return (known["archive"], known["directory"]) == (archive.id, files.identity(directory))
-        except (OSError, Failed, json.JSONDecodeError, KeyError):
+            return (known.get("archive"), known.get("directory")) == (archive.id, files.identity(directory))
+        except Failed:
             return False
 
     @property
     def beyond(self) -> Beyond | None:
         """What it was written with."""
         try:
-            row = json.loads(self._file.read_text(encoding="utf-8"))["beyond"]
+            row = self._known["beyond"]
             return Beyond(str(row["said"]), datetime.fromisoformat(row["until"]), str(row.get("end", "")))
-        except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             return None
 
     def of_order(self, order: str) -> bool:
@@ -64,10 +65,17 @@ class Mark:
 
         One that was written before orders were noted is taken for anybody's.
         """
+        known = self._known
+        return bool(known) and known.get("order", order) == order
+
+    @property
+    def _known(self) -> dict[str, Any]:
+        """What was written; empty where it can't be read, so that it holds nothing."""
         try:
-            return bool(json.loads(self._file.read_text(encoding="utf-8")).get("order", order) == order)
-        except (OSError, json.JSONDecodeError, AttributeError):
-            return False
+            found = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def clear(self) -> None:
         """It holds nothing any more, for it is about to change."""

@@ -3,7 +3,7 @@
 Each of its jobs goes on by itself. The next is begun by the command that drives them: where it died, nothing follows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,7 +36,10 @@ class Halfway:
 
 def begun() -> Job | None:
     """The return that was begun after the last activation, and has not come to its end."""
-    known = jobs.known()
+    return _begun(jobs.known())
+
+
+def _begun(known: Sequence[Job]) -> Job | None:
     finished = {job.seal for job in known if job.kind is JobKind.REDIRECT and jobs.closed_well(job.journal)}
     last_activation = max((job.ordered for job in known if job.kind is JobKind.ACTIVATE), default=None)
     open_ones = [job for job in known if job.kind is JobKind.WITHDRAW and job.seal not in finished]
@@ -50,13 +53,12 @@ def frozen_at(withdrawn: Job) -> datetime | None:
 
 def halfway() -> Halfway | None:
     """The one that is; None where visitors are handed over to production by now."""
-    job = begun()
+    known = jobs.known()
+    job = _begun(known)
     since = None if job is None else frozen_at(job)
-    if (
-        job is None
-        or since is None
-        or any(one.kind is JobKind.REDIRECT and one.seal == job.seal for one in jobs.known())
-    ):
+    if job is None or since is None:
+        return None
+    if any(one.kind is JobKind.REDIRECT and one.seal == job.seal for one in known):
         return None
     return Halfway(job.id, since, tuple(move.domain for move in job.plan.moves))
 

@@ -67,8 +67,10 @@ def plan(found: dict[str, Any]) -> None:
         )
     if at := found["plan"].get("at"):
         click.echo(f"as things were at {at}: everything later is lost, where it was not replicated elsewhere")
+    source = found["plan"]["source"]
+    click.echo(f"{source} is fenced first, also where it answers: it serves nobody until a return")
     click.echo(
-        f"{found['plan']['source']} → {found['plan']['target']}, seal {found['seal']}\n"
+        f"{source} → {found['plan']['target']}, seal {found['seal']}\n"
         f"nothing was done; to carry it out: seawall drp activate --seal {found['seal'][:12]} --by NAME"
     )
 

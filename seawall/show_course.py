@@ -30,15 +30,16 @@ MEGA = 1e6
 
 
 @contextmanager
-def shown(what: str) -> Iterator[tuple[Show, Watch | None]]:
-    """How to show an entry, and how to show where every vhost is. Raises Detached, once it is said what goes on."""
+def shown(what: str, *, instead: str = "") -> Iterator[tuple[Show, Watch | None]]:
+    """How to show an entry, and how to show where every vhost is. Raises Detached, once it is said what goes on, and
+    what can be typed `instead`.
+    """
     try:
         with _shown() as ways:
             yield ways
     except KeyboardInterrupt:
-        raise Detached(
-            f"nobody watches any more; {what} goes on", hint="watch it again, or continue, with the same command"
-        ) from None
+        hint = f"watch it again, or continue, with the same command{instead}"
+        raise Detached(f"nobody watches any more; {what} goes on", hint=hint) from None
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import pytest
 
 from backups import engines
 from effects.run import Result
-from estate.problem import Failed
+from estate.model import Engine
+from estate.problem import Failed, Refused
 
 # As mariadb-backup of 10.11 ends; the page's bytes as digits come in between, and are left out here.
 TORN = """[00] Database page corruption detected at page 40, retrying...
@@ -28,6 +29,19 @@ def test_a_damaged_table_is_named(err: str, file: str, monkeypatch: pytest.Monke
     with pytest.raises(Failed, match=f"file {file} is damaged") as fault:
         engines._copy_mariadb(Path("/nonexistent"))
     assert "--latest" in fault.value.hint
+
+
+def test_a_host_that_is_fenced_is_not_told_to_start_its_servers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = engines.Server(Engine.MARIADB, "mariadb.service", tmp_path, "mysql")
+    monkeypatch.setattr(engines, "attempt", says("inactive"))
+    monkeypatch.setattr(engines, "HELD", str(tmp_path / "held"))
+    with pytest.raises(Failed, match="is not running"):
+        stopped.copy(tmp_path / "copy")
+    (tmp_path / "held").touch()
+    with pytest.raises(Refused, match="another serves in its place"):
+        stopped.copy(tmp_path / "copy")
 
 
 def test_whatever_else_goes_wrong_is_said_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

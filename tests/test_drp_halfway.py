@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from begun import World, activate, close, made, withdraw
@@ -59,8 +58,7 @@ def test_people_are_told_once_where_it_lasts(world: World, tmp_path: Path, monke
 def test_it_stands_in_the_way_of_being_ready(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standing_by, "certificate", lambda *_: iter(()))
     withdraw(world).journal.write("begun", "freeze", "twin1")
-    known: Any = type("Known", (), {"proofs": ()})
-    found = [one for one in twins._ready(world.site, {}, known) if one.about == "return"]
+    found = [one for one in twins._ready(world.site, {}) if one.about == "return"]
     assert [(one.host, one.do) for one in found] == [("twin1", f"where no command carries it on: {halfway.GO_ON}")]
 
 

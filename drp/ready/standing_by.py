@@ -90,6 +90,13 @@ def unproven(host: Host, proofs: Sequence[Proof], now: datetime) -> Iterator[Fin
         yield warning(host.name, "proof", f"the newest proof is of {newest.at:%Y-%m-%d %H:%M} UTC", do)
 
 
+def serving(twin: Host, production: Host) -> Finding:
+    """It does what it stood by for, and nobody stands by for it."""
+    what = f"it serves in the place of {production.name}, and no third host could come back from what it saves"
+    do = f"once {production.name} is mended: seawall drp return; how it is saved, on {twin.name}: seawall backup status"
+    return warning(twin.name, "serving", what, do)
+
+
 def unsaved(found: Standing) -> Iterator[Finding]:
     """What `seawall backup status` says there, and databases that are not followed by the second."""
     tell = critical if found.level is Level.CRITICAL else warning

@@ -9,7 +9,7 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from backups import restore, standing
+from backups import fencing, restore, standing
 from backups.engines import server
 from backups.proof import record
 from backups.site import Site
@@ -45,7 +45,11 @@ def seen(site: Site, saved: Saved) -> tuple[tuple[Comeback, ...], tuple[Finding,
     with ThreadPoolExecutor(max_workers=1) as pool:
         served = pool.submit(lambda: list(_names(site, production, twin)))
         known, sizes, found = _saved(site, production, saved)
-        return comebacks(site.estate, production, twin, known), (*found, *_ready(site, sizes, known), *served.result())
+        if fencing.taken_over(production):  # then nobody saves, proves or drills: that is no fault of theirs
+            found = [standing_by.serving(twin, production)]
+        else:
+            found += [*standing_by.unproven(twin, known.proofs, now()), *undrilled(twin, drills(), now())]
+        return comebacks(site.estate, production, twin, known), (*found, *_ready(site, sizes), *served.result())
 
 
 def _saved(site: Site, production: Host, saved: Saved) -> tuple[Known, Sizes, list[Finding]]:
@@ -66,13 +70,11 @@ def _runs() -> Iterator[Run]:
             yield Run.of(entries)
 
 
-def _ready(site: Site, sizes: Sizes, known: Known) -> Iterator[Finding]:
+def _ready(site: Site, sizes: Sizes) -> Iterator[Finding]:
     twin = site.host
     for vhost in site.estate.vhosts_on(twin):
         yield from standing_by.certificate(twin, vhost, _or_problem(_certificate, vhost), now())
     yield from standing_by.cramped(twin, rooms(site, sizes))
-    yield from standing_by.unproven(twin, known.proofs, now())
-    yield from undrilled(twin, drills(), now())
     if half := halfway():
         yield critical(twin.name, "return", half.said, f"where no command carries it on: {GO_ON}")
 

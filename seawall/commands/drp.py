@@ -64,7 +64,8 @@ def activate(path: Path, seal: str, detach: bool, as_json: bool, **wish: Any) ->
         if detach:
             click.echo(f"{twin.host.name} carries out {begun.job}; watch it with the same command without --detach")
             return
-        with show_course.shown(f"{begun.job} on {twin.host.name}") as (entry, watch):
+        back = "; take it back with: seawall drp cancel"
+        with show_course.shown(f"{begun.job} on {twin.host.name}", instead=back) as (entry, watch):
             closed = twin.follow(begun, entry, watch)
     if closed.get("left"):
         say(f"NOBODY serves {', '.join(closed['left'])}, unless another plan brought it meanwhile: seawall drp plan")

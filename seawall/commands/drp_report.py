@@ -63,7 +63,8 @@ def _verified(file: Path, path: Path | None, anchors: Sequence[Path], *, online:
             click.echo(_line(one))
     if not holds(found):
         raise Untrusted(
-            f"{file} does not hold", hint="keep it as evidence, and make a new one: seawall drp report --html FILE"
+            f"{file} does not hold",
+            hint="keep it as evidence, and make a new one: seawall drp report --html FILE, or drp drill",
         )
 
 

@@ -112,6 +112,12 @@ def test_what_was_only_cut_off_is_held_once_it_hears_of_it(lab: Lab) -> None:
     assert running(lab) == {*SERVERS} - {"seawall-backup"}
     lab.run("web1", f"rm -r {BLIND}; systemctl daemon-reload; systemctl start {GUARD}")
     held(lab)
+    fault(on(lab, "web1", "backup", "databases"), 6, "this host is fenced", "seawall drp status")
+    told = good(typed(lab, "drp", "status", "--json"))["findings"]
+    assert "seawall drp return" in next(one["do"] for one in told if one["about"] == "serving")
+    assert not [
+        one for one in told if one["about"] in ("backup", "stream", "proof", "drill")
+    ]  # nobody does, nor should
 
 
 def held(lab: Lab) -> None:
