@@ -1,5 +1,7 @@
 """An incident as the twin writes it, and its report."""
 
+import hashlib
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,3 +65,12 @@ def evidence(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Eviden
 @pytest.fixture(scope="module")
 def page(evidence: Evidence) -> str:
     return report.to_html(evidence)
+
+
+def bound(raw: dict[str, object]) -> str:
+    """A line of a journal as somebody writes it who knows how, digest and all."""
+    body = {name: value for name, value in raw.items() if name != "digest"}
+    dump = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return json.dumps(
+        body | {"digest": hashlib.sha256(dump.encode()).hexdigest()}, sort_keys=True, separators=(",", ":")
+    )

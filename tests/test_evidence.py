@@ -1,6 +1,5 @@
 """A report can be checked by anybody: what was changed in it is found, and what it does not know it does not say."""
 
-import hashlib
 import json
 import re
 import sys
@@ -13,10 +12,10 @@ import pypdf
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from incidents import bound, written
 from incidents import estate as estate
 from incidents import evidence as evidence
 from incidents import page as page
-from incidents import written
 from ordered import KEYS, signed
 from saved_estate import T0, everything
 
@@ -122,17 +121,9 @@ def again(evidence: Evidence, old: str, new: str) -> Evidence:
     for line in book.text.splitlines():
         raw = json.loads(line)
         changed = json.loads(json.dumps(raw).replace(old, new)) | {"previous": previous}
-        lines.append(_bound(changed))
+        lines.append(bound(changed))
         previous = json.loads(lines[-1])["digest"]
     return replace(evidence, books=(replace(book, text="\n".join(lines) + "\n"), *rest))
-
-
-def _bound(raw: dict[str, object]) -> str:
-    body = {name: value for name, value in raw.items() if name != "digest"}
-    dump = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return json.dumps(
-        body | {"digest": hashlib.sha256(dump.encode()).hexdigest()}, sort_keys=True, separators=(",", ":")
-    )
 
 
 def test_whoever_makes_a_report_anew_can_change_neither_plan_nor_order(evidence: Evidence) -> None:
@@ -211,7 +202,7 @@ def many(evidence: Evidence, count: int) -> Evidence:
     lines = [first, *others[:2], *(one | {"subject": f"site{n}.example"} for n in range(count) for one in own)]
     text, previous = "", "0" * 64
     for number, raw in enumerate(lines, 1):
-        line = _bound(raw | {"number": number, "previous": previous})
+        line = bound(raw | {"number": number, "previous": previous})
         previous, text = json.loads(line)["digest"], f"{text}{line}\n"
     return replace(evidence, books=(replace(book, text=text), *rest))
 

@@ -28,6 +28,8 @@ from estate.heads import WORD, Head, parse
 from estate.orders import lacking
 from estate.problem import Problem
 
+WRITTEN = "every entry is as Seawall writes it"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -44,32 +46,32 @@ def verify(text: str, *, deciders: Deciders | None = None, kept: Mapping[str, st
     by where they come from. Raises BadEstate where there is no evidence in it.
     """
     if (drill := drilled.read(text)) is not None:
-        return _of_drill(text, drill, kept or {})
+        return list(_once_whole(drill.drills, _of_drill(text, drill, kept or {})))
     evidence = document.read(text)
-    found = list(_chains(evidence.books))
-    if all(one.fault is None for one in found):
-        found += _plans(evidence)
-        found += _orders(evidence, evidence.deciders, "the report's own keys")
-        if deciders is not None:
-            found += _orders(evidence, deciders, "the estate's keys")
-        noted = "\n".join(_noted(entry) for entry in evidence.notes if entry.event == RESTORED)
-        places = _places(evidence.kept, kept or {}) | ({"the twin's notes": noted} if noted else {})
-        found += _compared(evidence.books, places, lambda heads: _absent(evidence, heads))
-        if OPENS in text:
-            found.append(_shown(text, lambda: to_html(evidence), words))
-        else:
-            found.append(_shown(text, lambda: as_text(evidence), lambda shown: shown.split("\n")))
-    return found
+    return list(_once_whole(evidence.books, _of_incident(text, evidence, deciders, kept or {})))
 
 
-def _of_drill(text: str, drill: Drilled, kept: Mapping[str, str]) -> list[Finding]:
+def _of_incident(
+    text: str, evidence: Evidence, deciders: Deciders | None, kept: Mapping[str, str]
+) -> Iterator[Finding]:
+    yield from _plans(evidence)
+    yield from _orders(evidence, evidence.deciders, "the report's own keys")
+    if deciders is not None:
+        yield from _orders(evidence, deciders, "the estate's keys")
+    noted = "\n".join(_noted(entry) for entry in evidence.notes if entry.event == RESTORED)
+    places = _places(evidence.kept, kept) | ({"the twin's notes": noted} if noted else {})
+    yield from _compared(evidence.books, places, lambda heads: _absent(evidence, heads))
+    if OPENS in text:
+        yield _shown(text, lambda: to_html(evidence), words)
+    else:
+        yield _shown(text, lambda: as_text(evidence), lambda shown: shown.split("\n"))
+
+
+def _of_drill(text: str, drill: Drilled, kept: Mapping[str, str]) -> Iterator[Finding]:
     """Nobody ordered it, so what can't be made anew are the heads alone."""
-    found = list(_chains(drill.drills))
-    if all(one.fault is None for one in found):
-        found += (_outcome(book) for book in drill.drills)
-        found += _compared(drill.drills, _places(drill.kept, kept), drill.absent)
-        found.append(_shown(text, lambda: page.to_html(drill), words))
-    return found
+    yield from (_outcome(book) for book in drill.drills)
+    yield from _compared(drill.drills, _places(drill.kept, kept), drill.absent)
+    yield _shown(text, lambda: page.to_html(drill), words)
 
 
 def _outcome(book: Book) -> Finding:
@@ -79,16 +81,28 @@ def _outcome(book: Book) -> Finding:
     return Finding(f"journal {book.name}: the plan has the seal that is said", fault)
 
 
-def _chains(books: Iterable[Book]) -> Iterator[Finding]:
-    for book in books:
-        what = f"journal {book.name}: every entry is bound to the one before"
+def _once_whole(books: Iterable[Book], rest: Iterator[Finding]) -> Iterator[Finding]:
+    """What is wrong with the journals themselves; where nothing is, `rest`, which believes them."""
+    found = list(map(_chain, books))
+    yield from found
+    if not found:
+        yield Finding(WRITTEN, "there is no journal")
+    elif all(one.fault is None for one in found):
         try:
-            entries = book.entries
-        except Problem as fault:
-            yield Finding(what, fault.what)
-            continue
-        torn = "its last line is torn" if not book.text.endswith("\n") else None if entries else "it is empty"
-        yield Finding(f"{what}, {len(entries)} of them", torn)
+            yield from rest
+        except (AttributeError, LookupError, TypeError, ValueError) as fault:  # whole, and made by somebody else
+            said, *_ = str(fault).splitlines() or [""]
+            yield Finding(WRITTEN, f"an entry has not what it must have: {type(fault).__name__} {said}")
+
+
+def _chain(book: Book) -> Finding:
+    what = f"journal {book.name}: every entry is bound to the one before"
+    try:
+        entries = book.entries
+    except Problem as fault:
+        return Finding(what, fault.what)
+    torn = "its last line is torn" if not book.text.endswith("\n") else None if entries else "it is empty"
+    return Finding(f"{what}, {len(entries)} of them", torn)
 
 
 def _plans(evidence: Evidence) -> Iterator[Finding]:
