@@ -39,15 +39,15 @@ def soon() -> None:
 
 def spread(site: Site, client: Host) -> list[str]:
     """Give both backup servers what they have not got; what they refused or why they could not, in words."""
-    servers = fencing.others(site, client)
+    servers, books = fencing.others(site, client), tuple(_books())
     with ThreadPoolExecutor(max_workers=len(servers) or 1) as pool:
-        return [said for mine in pool.map(lambda server: _give(site, client, server), servers) for said in mine]
+        return [said for mine in pool.map(lambda server: _give(site, client, server, books), servers) for said in mine]
 
 
-def _give(site: Site, client: Host, server: Host) -> list[str]:
+def _give(site: Site, client: Host, server: Host, books: Sequence[tuple[Path, int]]) -> list[str]:
     note = STATE / f"{server.name}.json"
     has: dict[str, int] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
-    new = {path: size for path, size in _books() if has.get(str(path)) != size}
+    new = {path: size for path, size in books if has.get(str(path)) != size}
     heads = [head for path in new if (head := _head(site.host.name, path))]
     refused = list[str]()
     if heads:

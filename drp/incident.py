@@ -132,12 +132,6 @@ class Incident:
         runs = latest([Run.of(one) for one in journals if one])
         if not runs:
             raise Missing("no activation is recorded on these hosts", hint="seawall drp plan shows what one would do")
-        return cls.of(runs, disaster=disaster)
-
-    @classmethod
-    def of(cls, runs: Sequence[Run], *, disaster: datetime | None = None) -> Self:
-        """Of these runs, at least one, and no others."""
-        runs = tuple(sorted(runs, key=lambda run: run.ordered))
         lost = disaster or runs[0].ordered
         moves = {move["domain"]: move for run in there(runs) for move in run.plan["moves"]}
         return cls(lost, runs, tuple(_outage(move, runs, lost) for move in moves.values()))
@@ -146,15 +140,13 @@ class Incident:
     def title(self) -> str:
         """What happened, in a line."""
         lost, twin = self.runs[0].plan["source"], self.runs[0].plan["target"]
-        if self.runs[0].kind != ACTIVATE:
-            return f"{WORDS.get(self.runs[0].kind, self.runs[0].kind)} of {lost} on {twin}"
         back = f", and {lost} is back" if any(_home(run) for run in self.runs) else ""
         return f"{lost} was lost, {twin} took over{back}"
 
     @property
     def now(self) -> str:
         """Who serves at its end, where that is the twin, and how far a return is that was begun; else nothing."""
-        if self.runs[0].kind != ACTIVATE or any(_home(run) for run in self.runs):
+        if any(_home(run) for run in self.runs):
             return ""
         lost, twin = self.runs[0].plan["source"], self.runs[0].plan["target"]
         begun = next((run.ordered for run in self.runs if run.kind not in (ACTIVATE, CANCEL)), None)

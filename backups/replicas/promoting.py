@@ -52,7 +52,7 @@ def standbys(estate: Estate, client: Host, tails: Iterable[Tail]) -> tuple[Stand
 def _standby(client: Host, tail: Tail) -> Standby | None:
     try:
         replica = Replica.of(tail.engine)
-        known = _usable(client, replica, tail)
+        known = _usable(client, state.known(replica), tail)
         if known is None or known.frozen is not None:  # of an order that is carried out, or came to nothing
             return None
         at = tending.look(replica).position
@@ -72,11 +72,12 @@ def promote(site: Site, client: Host, archive: Archive, tail: Tail, order: str) 
     replica = Replica.of(tail.engine)
     with tending.locked(tail.engine):
         mark, stands = Mark(tail.engine), state.known(replica)
-        if stands is not None and stands.frozen is not None and stands.order != order:
-            return Promoted(None, "its replica was stopped for an order that came to nothing")
-        if stands is not None and stands.frozen is not None and mark.holds(archive, replica.data):
-            return Promoted(replica.data, mark.beyond.said if mark.beyond else "")  # killed before the swap
-        known = _usable(client, replica, tail)
+        if stands is not None and stands.frozen is not None:
+            if stands.order != order:
+                return Promoted(None, "its replica was stopped for an order that came to nothing")
+            if mark.holds(archive, replica.data):
+                return Promoted(replica.data, mark.beyond.said if mark.beyond else "")  # killed before the swap
+        known = _usable(client, stands, tail)
         if known is None or WITHOUT.exists():
             return Promoted(None, "its replica was refused" if known else "there is no replica of that log")
         try:
@@ -89,9 +90,8 @@ def promote(site: Site, client: Host, archive: Archive, tail: Tail, order: str) 
         return Promoted(replica.data, beyond.said)
 
 
-def _usable(client: Host, replica: Replica, tail: Tail) -> State | None:
+def _usable(client: Host, known: State | None, tail: Tail) -> State | None:
     """Where it follows the log that the plan's stream is of, and production has begun no other since."""
-    known = state.known(replica)
     same = known is not None and known.chain == tail.chain == tending.chain_of(client, tail.engine)
     return known if known is not None and same and not known.spoiled else None
 

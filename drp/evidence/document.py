@@ -11,7 +11,7 @@ from importlib import metadata
 
 from pydantic import TypeAdapter, ValidationError
 
-from drp.incident import ACTIVATE, Incident, Run
+from drp.incident import Incident, Run
 from drp.page import OPENS, Table
 from drp.timeline import Mark, Span
 from effects.journal import Entry, parse
@@ -99,10 +99,8 @@ class Evidence:
     @property
     def incident(self) -> Incident:
         """Raises Untrusted where a chain is broken, Missing where there is no job."""
-        if any(run.kind == ACTIVATE for run in self.runs) or not self.runs:
-            read = [book.entries for book in self.books if not is_notes(book)]
-            return Incident.from_journals(read, disaster=self.disaster)
-        return Incident.of(self.runs, disaster=self.disaster)
+        read = [book.entries for book in self.books if not is_notes(book)]
+        return Incident.from_journals(read, disaster=self.disaster)
 
     @property
     def notes(self) -> tuple[Entry, ...]:
