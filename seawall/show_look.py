@@ -26,7 +26,7 @@ def show(seen: Seen) -> None:
     console.print(_table("site", seen.sites, told=True))
     for place, why in seen.absent.items():
         click.echo(f"could not be asked to look: {place}: {why}", err=True)
-    click.echo(f"looked at {seen.at:%Y-%m-%d %H:%M:%S} UTC; this only tells: to go on, seawall drp status, then plan")
+    click.echo(f"looked at {seen.at:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _table(head: str, found: tuple[Verdict, ...], *, told: bool) -> Table:

@@ -88,5 +88,6 @@ def _end(done: Drill) -> None:
         what = ", ".join(done.failed) or "; ".join(done.faults)
         raise Unmet(
             f"{done.id}: not all of it came back: {what}",
-            hint="mend what it says, save again (seawall backup now), then: seawall drp drill --now",
+            hint="mend what it says, save again on production (seawall backup files, seawall backup databases), then:"
+            " seawall drp drill --now",
         )

@@ -62,16 +62,28 @@ def look(path: Path, as_json: bool) -> None:
     estate = load(path)
     say("looking from here, the twin and both backup servers")
     seen = probes.look(estate, drive.production(estate), drive.twin(estate))
-    print_json(_as_json(seen)) if as_json else show_look.show(seen)
-    _note(estate, seen)
+    serving = _note(estate, seen)
+    if as_json:
+        print_json(_as_json(seen) | {"serving": serving})
+        return
+    show_look.show(seen)
+    click.echo(_next(estate, serving))
 
 
-def _note(estate: Estate, seen: Seen) -> None:
-    """On the twin, for the report: when was it known. Where it can't be reached, nothing is said of it."""
+def _next(estate: Estate, serving: str | None) -> str:
+    if serving == drive.twin(estate).name:
+        lost = drive.production(estate).name
+        return f"{serving} serves in the place of {lost}, whatever answers there: seawall drp status"
+    return "this only tells: to go on, seawall drp status, then plan"
+
+
+def _note(estate: Estate, seen: Seen) -> str | None:
+    """On the twin, for the report: when was it known. Who serves, as it holds it; None where it can't be reached."""
     states = {name: {one.name: str(one.state) for one in of} for name, of in (("hosts", seen.hosts),
               ("sites", seen.sites))}  # fmt: skip
     with suppress(Problem), drive.Hand(estate, drive.twin(estate)) as twin:
-        twin.ask("note", LOOKED, stdin=json.dumps(states))
+        return str(twin.ask("note", LOOKED, stdin=json.dumps(states)).get("serving") or "") or None
+    return None
 
 
 def _as_json(seen: Seen) -> dict[str, object]:

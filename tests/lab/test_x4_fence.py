@@ -113,6 +113,8 @@ def test_what_was_only_cut_off_is_held_once_it_hears_of_it(lab: Lab) -> None:
     lab.run("web1", f"rm -r {BLIND}; systemctl daemon-reload; systemctl start {GUARD}")
     held(lab)
     fault(on(lab, "web1", "backup", "databases"), 6, "this host is fenced", "seawall drp status")
+    assert good(typed(lab, "drp", "look", "--json"))["serving"] == "twin1"
+    assert "twin1 serves in the place of web1" in typed(lab, "drp", "look").out
     told = good(typed(lab, "drp", "status", "--json"))["findings"]
     assert "seawall drp return" in next(one["do"] for one in told if one["about"] == "serving")
     assert not [

@@ -173,6 +173,7 @@ def test_a_site_that_is_down_is_not_a_lost_host(lab: Lab) -> None:
 
 def test_production_that_is_cut_is_called_lost_by_several_places_and_found_again(lab: Lab) -> None:
     before = looked(lab)
+    assert before["serving"] == "web1"
     assert before["hosts"]["web1"]["state"] == "answers"
     assert {before["sites"][site]["state"] for site in SITES} == {"answers"}
     lab.cut("limburg")

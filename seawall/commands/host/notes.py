@@ -5,6 +5,8 @@ import sys
 
 import click
 
+from backups import fencing
+from backups.site import Site
 from backups.vault import heads
 from drp import notes as noted
 from seawall.options import print_json
@@ -19,9 +21,10 @@ def notes() -> None:
 @click.command()
 @click.argument("event", type=click.Choice([noted.LOOKED, noted.RESTORED, noted.ORPHANS]))
 def note(event: str) -> None:
-    """Note what standard input says, for the report."""
+    """On the twin: note what standard input says, for the report; and who serves, as this host holds it."""
     noted.note(event, dict(json.loads(sys.stdin.read())))
-    print_json({"noted": event})
+    site = Site.here()
+    print_json({"noted": event, "serving": fencing.mine(site.partner).holder or site.partner.name})
 
 
 @click.command(name="heads")
