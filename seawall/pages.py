@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from drp.evidence import pdf as on_paper
-from effects import files
 
 OUT = click.Path(path_type=Path, dir_okay=False)
 
@@ -18,7 +17,7 @@ def write(make: Callable[..., str], html: Path | None, pdf: Path | None) -> None
     """
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
-        files.write(html, make(), mode=0o644)
+        html.write_text(make(), encoding="utf-8")
         click.echo(f"written: {html}", err=True)
     if pdf is not None:
         pdf.parent.mkdir(parents=True, exist_ok=True)
