@@ -45,8 +45,8 @@ def seen(site: Site, saved: Saved) -> tuple[tuple[Comeback, ...], tuple[Finding,
     with ThreadPoolExecutor(max_workers=1) as pool:
         served = pool.submit(lambda: list(_names(site, production, twin)))
         known, sizes, found = _saved(site, production, saved)
-        if fencing.taken_over(production):  # then nobody saves, proves or drills: that is no fault of theirs
-            found = [standing_by.serving(twin, production)]
+        if fencing.taken_over(production):  # production saves nothing then, and nobody proves or drills
+            found = [standing_by.serving(twin, production), *standing_by.unsaved(standing.own(site, now()))]
         else:
             found += [*standing_by.unproven(twin, known.proofs, now()), *undrilled(twin, drills(), now())]
         return comebacks(site.estate, production, twin, known), (*found, *_ready(site, sizes), *served.result())
