@@ -3,15 +3,18 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from incidents import estate as estate
 from incidents import evidence as evidence
 
+from drp import report
 from drp.evidence.decided import timeline
 from drp.evidence.deviations import deviations
 from drp.evidence.document import Evidence
 from drp.evidence.promised import promised
 from drp.incident import ordered
 from estate.promise import Promise
+from seawall import show_report
 
 
 def test_an_order_that_was_drafted_and_never_given_is_told_as_that(evidence: Evidence) -> None:
@@ -21,6 +24,18 @@ def test_an_order_that_was_drafted_and_never_given_is_told_as_that(evidence: Evi
         "an order of it was drafted for alice": "noted by the twin",
         "an order of it was drafted for bob": "noted by the twin; none that they asked for was ever given",
     }
+
+
+def test_on_a_terminal_it_says_how_it_went_and_what_to_type(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_report.show(report.page(evidence))
+    said = capsys.readouterr().out
+    assert "web1 was lost, twin1 took over\n✓ all of it holds\n" in said
+    assert "  shop.example: recovery point 2026-11-22 02:00:00, RPO 59 min 40 s" in said
+    assert "  later than promised: shop.example: RTO 8.0 s; promised 5.0 s" in said
+    assert "–" not in said
+    assert "--html FILE" in said
 
 
 def test_slower_than_the_plan_is_no_broken_promise(evidence: Evidence) -> None:

@@ -12,6 +12,7 @@ from drp.evidence.document import Deciders
 from drp.evidence.verify import Finding, holds, verify
 from estate.problem import Untrusted
 from inventory import load
+from seawall import show_report
 from seawall.options import find_estate, instant_of, json_option, print_json
 from seawall.pages import OUT, write
 
@@ -37,6 +38,7 @@ def report(
 ) -> None:  # fmt: skip
     """The evidence of the last activation and return: who, what, when, RPO and RTO per vhost, a timeline.
 
+    Without --html, --pdf or --json: what it says first.
     With --verify: exit code 0 only where every check holds. Keys are those of the estate where --estate names one.
     """
     if report_file is not None:
@@ -45,8 +47,10 @@ def report(
     estate = load(find_estate(None if path is None else str(path)))
     evidence = gather.evidence(estate, disaster=None if disaster is None else instant_of(disaster, estate.timezone))
     write(partial(reports.to_html, evidence), html, pdf)
-    if as_json or not (html or pdf):
+    if as_json:
         click.echo(reports.as_text(evidence), nl=False)
+    elif not (html or pdf):
+        show_report.show(reports.page(evidence))
 
 
 def _verified(file: Path, path: Path | None, anchors: Sequence[Path], *, online: bool, as_json: bool) -> None:
