@@ -57,10 +57,14 @@ def drilled(estate: Estate, name: str = "") -> Drilled:
 
 def heads(estate: Estate) -> dict[str, str]:
     """What each backup server keeps, asked of it directly; those that do not answer are left out."""
+    return {name: found for name, found in asked(estate).items() if not isinstance(found, Problem)}
+
+
+def asked(estate: Estate) -> dict[str, str | Problem]:
+    """The same, with why one did not answer."""
     client = production(estate)
     servers = [estate.hosts[name] for name in dict.fromkeys(client.backup.values())]
-    answers = everywhere(servers, lambda server: _heads(estate, server, client))
-    return {name: found for name, found in answers.items() if not isinstance(found, Problem)}
+    return everywhere(servers, lambda server: _heads(estate, server, client))
 
 
 def _heads(estate: Estate, server: Host, client: Host) -> str:

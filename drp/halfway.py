@@ -1,4 +1,4 @@
-"""A return that has frozen the twin and is not over: visitors get 503 for as long as nobody goes on with it.
+"""A return that has frozen the twin and is not over: visitors get 503, or need the twin, for as long as nobody goes on.
 
 Each of its jobs goes on by itself. The next is begun by the command that drives them: where it died, nothing follows.
 """
@@ -22,16 +22,20 @@ GO_ON = "seawall drp return --yes"
 
 @dataclass(frozen=True, slots=True)
 class Halfway:
-    """One that hands nobody over yet."""
+    """One that has not come to its end."""
 
     job: str
     since: datetime  # of the freeze
     domains: tuple[str, ...]
+    handing: bool = False  # those who come to the twin over to production: DNS is left to do
 
     @property
     def said(self) -> str:
         """In words."""
-        return f"503 since {self.since:%Y-%m-%d %H:%M:%S} UTC for {', '.join(self.domains)}: their return is not over"
+        said = "DNS leads here, and visitors are handed over," if self.handing else "503"
+        return (
+            f"{said} since {self.since:%Y-%m-%d %H:%M:%S} UTC for {', '.join(self.domains)}: their return is not over"
+        )
 
 
 def begun() -> Job | None:
@@ -52,15 +56,14 @@ def frozen_at(withdrawn: Job) -> datetime | None:
 
 
 def halfway() -> Halfway | None:
-    """The one that is; None where visitors are handed over to production by now."""
+    """The one that is; None where none is, or nothing was frozen yet."""
     known = jobs.known()
     job = _begun(known)
     since = None if job is None else frozen_at(job)
     if job is None or since is None:
         return None
-    if any(one.kind is JobKind.REDIRECT and one.seal == job.seal for one in known):
-        return None
-    return Halfway(job.id, since, tuple(move.domain for move in job.plan.moves))
+    handing = any(one.kind is JobKind.REDIRECT and one.seal == job.seal for one in known)
+    return Halfway(job.id, since, tuple(move.domain for move in job.plan.moves), handing)
 
 
 def tell(site: Site) -> Iterator[str]:

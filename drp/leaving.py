@@ -6,7 +6,7 @@ from backups.site import Site
 from drp import job as jobs
 from drp import observe
 from drp.change import zone_of
-from drp.dns.primaries import ONE, rivals, secrets, two
+from drp.dns.primaries import ONE, require_switchable, rivals, secrets, two
 from drp.halfway import frozen_at
 from drp.job import Job
 from drp.plan import Plan
@@ -31,7 +31,9 @@ def require_quiet() -> None:
 
 
 def require(site: Site, plan: Plan) -> None:
-    """Raise Refused where no return may begin: something is carried out, or DNS would be told two truths."""
+    """Raise Refused where no return may begin: something is carried out, DNS would be told two truths, or could not be
+    switched back.
+    """
     require_quiet()
     domains = {move.domain for move in plan.moves}
     names = [name for domain in domains for name in site.estate.vhosts[domain].names]
@@ -39,6 +41,9 @@ def require(site: Site, plan: Plan) -> None:
     if several := rivals(site.estate, zones.values(), secrets(revealed)):
         zones_of = {servers: ", ".join(z for z in several if several[z] == servers) for servers in several.values()}
         raise Refused("; ".join(two(mine, servers) for servers, mine in zones_of.items()), hint=f"first {ONE}")
+    for name in dict.fromkeys(change.zone for move in plan.moves for change in move.changes):
+        if (zone := zones.get(name)) is not None and zone.hosts:
+            require_switchable(site.estate, zone, secrets(revealed))
 
 
 def require_whole(site: Site, plan: Plan) -> None:

@@ -19,6 +19,11 @@ from estate.problem import BadEstate, Refused, Untrusted
 NAMESPACE = "order@seawall"  # a signature made for anything else is none here
 LONGEST = timedelta(hours=24)
 AHEAD = timedelta(minutes=5)  # that the clock of whoever drafted it may be before ours
+NEW: Mapping[Aim, str] = {
+    "activate": "look at what would be done now, and order that: seawall drp plan",
+    "return": "order what would be done now: seawall drp order --return",
+    "cancel": "order what would be done now: seawall drp order --cancel",
+}
 _ORDER = TypeAdapter(Order)
 
 
@@ -112,7 +117,7 @@ def _require_for(estate: Estate, order: Order, aim: Aim, seal: str) -> None:
     if (order.estate, order.aim, order.seal) != (estate.name, aim, seal):
         raise Refused(
             f"the order is for the plan {order.seal[:12]} to {order.aim} in {order.estate}, not for {seal[:12]}",
-            hint="look at what would be done now, and order that: seawall drp plan",
+            hint=NEW[aim],
         )
 
 

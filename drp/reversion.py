@@ -33,7 +33,8 @@ class Reverted:
         more = f", and {len(self.said) - SAID} more" if len(self.said) > SAID else ""
         return (
             f"the switch of {self.zone} was taken back: {'; '.join(self.said[:SAID])}{more}. Ask those who look after"
-            f" these servers and edit the zone; then, to switch it again: seawall drp activate --seal {self.seal[:12]}"
+            " these servers and edit the zone; a primary that came back becomes a secondary first (docs/dns.md); then,"
+            f" to switch it again: seawall drp activate --seal {self.seal[:12]}"
         )
 
 

@@ -48,8 +48,8 @@ def lacking(drp: Rule, order: Order, signed: Collection[str]) -> str | None:
 def short_of(drp: Rule, signed: Collection[str]) -> str | None:
     """The same of any order whose glass nobody breaks."""
     others = [name for name in drp.approvers if name not in signed]
+    missing = drp.approvals - len(set(signed))
     if drp.owner is not None and drp.owner not in signed:
-        return f"{drp.owner}, the data owner, has not signed it"
-    if (missing := drp.approvals - len(set(signed))) > 0:
-        return f"{missing} more must sign it, of {', '.join(others)}"
-    return None
+        more = f", and {missing} must sign it in all, of {', '.join(others)}" if missing > 1 else ""
+        return f"{drp.owner}, the data owner, has not signed it{more}"
+    return f"{missing} more must sign it, of {', '.join(others)}" if missing > 0 else None

@@ -40,8 +40,8 @@ def seconds(value: float | None) -> str:
 PROVEN = {True: "yes", False: "NO", None: "not yet"}
 
 
-def plan(found: dict[str, Any]) -> None:
-    """What would be done, lost and how long it takes; then DNS, the seal and what to type."""
+def plan(found: dict[str, Any], approvals: int) -> None:
+    """What would be done, lost and how long it takes; then DNS, the seal and what to type, by how many approvers."""
     table = folding("", "vhost", "recovery point", "proven", "would be lost", "about")
     for number, move in enumerate(found["plan"]["moves"], 1):
         archives = "\n".join(found["archives"][move["domain"]])
@@ -71,8 +71,14 @@ def plan(found: dict[str, Any]) -> None:
     click.echo(f"{source} is fenced first, also where it answers: it serves nobody until a return")
     click.echo(
         f"{source} → {found['plan']['target']}, seal {found['seal']}\n"
-        f"nothing was done; to carry it out: seawall drp activate --seal {found['seal'][:12]} --by NAME"
+        f"nothing was done; to carry it out: seawall drp {_ordering(approvals)} --seal {found['seal'][:12]} --by NAME"
     )
+    if approvals > 1:
+        click.echo(f"which writes an order that {approvals} people sign: docs/orders.md")
+
+
+def _ordering(approvals: int) -> str:
+    return "activate" if approvals < 2 else "order"
 
 
 def order(wanted: Order) -> None:
@@ -141,7 +147,8 @@ def status(seen: dict[str, Any]) -> None:
     fence = seen["fence"]
     idle = [row["domain"] for row in seen["vhosts"] if row["dns"] == seen["production"]]
     if idle and fence["holder"] == seen["twin"]:
-        click.echo(f"NOBODY serves {', '.join(idle)}: {seen['production']} is fenced", err=True)
+        lost = seen["production"]
+        click.echo(f"NOBODY serves {', '.join(idle)}: {lost} is fenced, and DNS leads there", err=True)
     click.echo(f"{fence['holder']} holds epoch {fence['epoch']}: {fence['agree']} of {fence['witnesses']} witnesses")
     for said in fence["said"]:
         click.echo(f"  {said}")

@@ -57,6 +57,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(observe, "plan_activation", found.plan)
     monkeypatch.setattr(observe, "plan_return", found.way_home)
     monkeypatch.setattr(leaving, "rivals", lambda *_: {})
+    monkeypatch.setattr(leaving, "require_switchable", lambda *_: None)
     monkeypatch.setattr(Job, "runs", lambda _: False)
     monkeypatch.setattr(begin, "now", found.clock)
     monkeypatch.setattr(returning, "now", found.clock)

@@ -1,5 +1,6 @@
 """A return that froze the twin and went no further: visitors get 503, so all who ask are told, and people once."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return made(tmp_path, monkeypatch)
 
 
-def test_it_is_halfway_from_the_freeze_until_visitors_are_handed_over(world: World) -> None:
+def test_it_is_halfway_from_the_freeze_until_dns_leads_home(world: World) -> None:
     activate(world, world.plan().seal)
     assert halfway.halfway() is None
     job = withdraw(world)
@@ -30,7 +31,12 @@ def test_it_is_halfway_from_the_freeze_until_visitors_are_handed_over(world: Wor
     assert found == halfway.Halfway(job.id, at, tuple(world.site.estate.vhosts))
     close(job)
     assert halfway.halfway() == found  # its jobs ended well, and nobody began the next
-    returning.redirection(job)
+    last = returning.redirection(job)
+    assert halfway.halfway() == replace(found, handing=True)
+    assert "handed over" in replace(found, handing=True).said
+    close(last, ok=False)  # no server took the switch
+    assert halfway.halfway()
+    close(last)
     assert halfway.halfway() is None
 
 

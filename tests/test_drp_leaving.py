@@ -11,7 +11,8 @@ from drp.dns import primaries, rfc2136
 from drp.dns.soa import later
 from drp.job import Job
 from drp.plan import Observed, Plan
-from estate.problem import Failed, Refused
+from estate.model import Zone
+from estate.problem import Failed, Problem, Refused, Unreachable, Untrusted
 
 PLAN_RETURN = observe.plan_return
 
@@ -104,3 +105,32 @@ def test_what_was_given_to_the_twin_comes_home_wherever_dns_leads(
         PLAN_RETURN(world.site)
     job.journal.write("begun", "dns", "ledger.example")  # and no name server was reached
     assert [move.domain for move in PLAN_RETURN(world.site).moves] == ["ledger.example"]
+
+
+@pytest.mark.parametrize(
+    ("primary", "other", "taken"),
+    [
+        (None, False, True),
+        (Unreachable("no answer", hint="look"), True, True),
+        (Unreachable("no answer", hint="look"), False, False),
+        (Untrusted("the TSIG key is not the one expected", hint="compare"), True, False),  # it is a secondary by now
+    ],
+)
+def test_nothing_is_frozen_where_dns_could_not_be_switched_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, primary: Problem | None, other: bool, taken: bool
+) -> None:
+    def switchable(_: object, zone: Zone, __: object) -> int:
+        fault = primary if zone.primary == "ns1" else None if other else Failed("REFUSED", hint="look")
+        if fault is not None:
+            raise fault
+        return 0
+
+    monkeypatch.setattr(rfc2136, "switchable", switchable)
+    monkeypatch.setattr(leaving, "revealed", lambda _: "")
+    monkeypatch.setattr(leaving, "require_switchable", primaries.require_switchable)
+    if taken:
+        assert withdraw(world)
+    else:
+        with pytest.raises(Refused, match="would not be taken") as said:
+            withdraw(world)
+        assert "first in servers" in said.value.hint

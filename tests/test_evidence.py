@@ -29,7 +29,7 @@ from drp.job import as_dict
 from drp.orders import Signed
 from drp.plan import Observed, homecoming
 from effects.journal import Journal
-from estate.heads import parse
+from estate.heads import WORD, Head, parse
 from estate.model import Estate
 from estate.points import FILES, Tail
 from estate.problem import BadEstate, Missing
@@ -185,6 +185,26 @@ def test_a_journal_that_was_cut_off_is_found_with_a_head_that_somebody_kept(evid
     assert any("written anew" in one for one in faults(verify(anew, kept={"ticket": heads})))
     missing = report.to_html(replace(short, books=(replace(book, job="activate-another"), *rest)))
     assert any("not in the report" in one for one in faults(verify(missing, kept={"ticket": heads})))
+
+
+def test_a_head_of_later_than_the_page_says_nothing_against_it(evidence: Evidence, heads: str, page: str) -> None:
+    book = evidence.books[0]
+    after, before = ((evidence.made + timedelta(hours=hours)).isoformat() for hours in (1, -1))
+    more = f"{WORD} {book.host} {book.job} {len(book.entries) + 1} {'a' * 64}"
+    found = verify(page, kept={"vault-odd": f"{heads}{after} {more}\n"})
+    assert faults(found) == []
+    assert any("1 of them of later than the page" in one.what for one in found)
+    assert "cut off" in faults(verify(page, kept={"vault-odd": f"{heads}{before} {more}\n"}))[0]
+    assert "cut off" in faults(verify(page, kept={"a ticket": f"{heads}{more}\n"}))[0]  # nobody knows of when
+
+
+def test_a_journal_of_which_nobody_keeps_a_head_is_said_and_is_no_fault(evidence: Evidence, page: str) -> None:
+    other = Head("web1", "other", 1, "a" * 64)
+    found = verify(page, kept={"vault-odd": other.line})
+    assert holds(found)
+    unkept = [one.what for one in found if not one.known]
+    assert all("nobody who was asked keeps a head" in one for one in unkept)
+    assert len(unkept) == len(evidence.books) - len({one for one in evidence.books if one.job in str(evidence.kept)})
 
 
 def test_a_head_is_found_in_a_mail_as_it_was_sent(heads: str) -> None:

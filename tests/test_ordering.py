@@ -83,7 +83,14 @@ def test_an_order_that_may_have_been_signed_is_not_written_over(
     path, text = written(world, tmp_path, "alice"), drafted(world.site.estate, world.plan(), clock.now()).text
     before = path.read_text()
     monkeypatch.setattr(drp_orders, "asked", lambda *_, **__: text)
-    typed = ["drp", "order", "--by=bob", f"--estate={tmp_path / 'estate.toml'}", "--file"]
+    typed = [
+        "drp",
+        "order",
+        "--by=bob",
+        f"--seal={world.plan().seal}",
+        f"--estate={tmp_path / 'estate.toml'}",
+        "--file",
+    ]
     assert run([*typed, str(path)]) == Refused.exit_code
     assert "may have been signed" in capsys.readouterr().err
     assert path.read_text() == before

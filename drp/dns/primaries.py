@@ -6,13 +6,15 @@ from dataclasses import replace
 
 from drp.dns import rfc2136
 from estate.model import Estate, Zone
-from estate.problem import Problem
+from estate.problem import Problem, Refused, Unreachable
 from estate.secret import Secret
 
 Reveal = Callable[[Secret], str]  # raises as `effects.secrets.resolve`
 Secrets = Callable[[Zone], str]  # raises as that
 AT_ONCE = 16
 ONE = "make all but one of them a secondary, the one that came back with its old records first: docs/dns.md"
+
+FIRST = "where another server was made the primary, put it first in servers of the estate, then: seawall install"
 
 
 def updatable(estate: Estate, zone: Zone, server: str, secret: Secrets) -> None:
@@ -27,6 +29,18 @@ def takes(estate: Estate, zone: Zone, server: str, secret: Secrets) -> bool:
     except Problem:
         return False
     return True
+
+
+def require_switchable(estate: Estate, zone: Zone, secret: Secrets) -> None:
+    """Raise Refused where a switch would not be taken: by the primary, or, where that is silent, by another."""
+    try:
+        updatable(estate, zone, zone.primary, secret)
+    except Problem as fault:
+        silent = isinstance(fault, Unreachable)
+        if not (silent and any(takes(estate, zone, other, secret) for other in zone.hosts[1:])):
+            raise Refused(
+                f"a switch of {zone.name} would not be taken: {fault.what}", hint=f"{fault.hint}; {FIRST}"
+            ) from None
 
 
 def rivals(estate: Estate, zones: Iterable[Zone], secret: Secrets) -> dict[str, tuple[str, ...]]:

@@ -15,7 +15,8 @@ def switched(incident: Incident) -> Table:
 
 
 def _of_run(run: Run) -> Iterator[tuple[str, ...]]:
-    ends = {act.subject: act for act in run.acts if act.step == DNS and act.outcome in ("done", "held")}
+    held = [act for act in run.acts if act.step == DNS and act.outcome in ("done", "held")]
+    ends = {act.subject: act for act in reversed(held)}  # the first of each: a run that is typed again only looks
     if not any(act.step == DNS for act in run.acts):
         return
     for move in run.plan["moves"]:

@@ -37,6 +37,7 @@ class Finding:
 
     what: str
     fault: str | None = None
+    known: bool = True  # False: nobody could tell, which is no fault
 
 
 def verify(text: str, *, deciders: Deciders | None = None, kept: Mapping[str, str] | None = None) -> list[Finding]:
@@ -60,7 +61,7 @@ def _of_incident(
         yield from _orders(evidence, deciders, "the estate's keys")
     noted = "\n".join(_noted(entry) for entry in evidence.notes if entry.event == RESTORED)
     places = _places(evidence.kept, kept) | ({"the twin's notes": noted} if noted else {})
-    yield from _compared(evidence.books, places, lambda heads: _absent(evidence, heads))
+    yield from _compared(evidence, evidence.books, places, lambda heads: _absent(evidence, heads))
     if OPENS in text:
         yield _shown(text, lambda: to_html(evidence), words)
     else:
@@ -70,7 +71,7 @@ def _of_incident(
 def _of_drill(text: str, drill: Drilled, kept: Mapping[str, str]) -> Iterator[Finding]:
     """Nobody ordered it, so what can't be made anew are the heads alone."""
     yield from (_outcome(book) for book in drill.drills)
-    yield from _compared(drill.drills, _places(drill.kept, kept), drill.absent)
+    yield from _compared(drill, drill.drills, _places(drill.kept, kept), drill.absent)
     yield _shown(text, lambda: page.to_html(drill), words)
 
 
@@ -164,21 +165,34 @@ def _places(own: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:
 
 
 def _compared(
-    books: Sequence[Book], kept: Mapping[str, str], absent: Callable[[Sequence[Head]], set[str]]
+    evidence: Evidence | Drilled,
+    books: Sequence[Book],
+    kept: Mapping[str, str],
+    absent: Callable[[Sequence[Head]], set[str]],
 ) -> Iterator[Finding]:
+    anchored = set[str]()
     for place, text in kept.items():
         heads = parse(text)
         if not heads:
             yield Finding(f"heads kept by {place}", "there is none in it")
         for book in books:
-            mine = [head for head in heads if (head.host, head.job) == (book.host, book.job)]
-            faults = (anchors.contradiction(head, book.entries) for head in mine)
-            if mine:
-                yield Finding(
-                    f"journal {book.name}: {len(mine)} heads kept by {place}", next(filter(None, faults), None)
-                )
+            if mine := [head for head in heads if (head.host, head.job) == (book.host, book.job)]:
+                anchored.add(book.name)
+                yield _held(evidence, book, place, mine)
         for name in sorted(absent(heads)):
             yield Finding(f"journal {name}, of which {place} keeps heads", "it is not in the report")
+    for book in books if kept else ():
+        if book.name not in anchored:
+            yield Finding(f"journal {book.name}: nobody who was asked keeps a head of it", known=False)
+
+
+def _held(evidence: Evidence | Drilled, book: Book, place: str, heads: Sequence[Head]) -> Finding:
+    """A journal goes on after the page was made: a head of then is of entries that it can't have."""
+    made = evidence.made.isoformat()
+    later = [head for head in heads if head.taken > made and head.entries > len(book.entries)]
+    faults = (anchors.contradiction(head, book.entries) for head in heads if head not in later)
+    more = f", {len(later)} of them of later than the page ({made})" if later else ""
+    return Finding(f"journal {book.name}: {len(heads)} heads kept by {place}{more}", next(filter(None, faults), None))
 
 
 def _noted(entry: Entry) -> str:

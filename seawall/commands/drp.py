@@ -46,7 +46,7 @@ def plan(path: Path, vhosts: tuple[str, ...], at: str | None, proven: bool, as_j
     if at:
         chosen.append(f"--at={instant_of(at, estate.timezone).isoformat()}")
     found = _asked(estate, "plan", *chosen, *(["--proven"] if proven else []))
-    print_json(found) if as_json else show.plan(found)
+    print_json(found) if as_json else show.plan(found, estate.drp.approvals)
 
 
 @command.command()

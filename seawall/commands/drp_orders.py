@@ -9,7 +9,7 @@ from drp.orders import Signed
 from effects import files
 from effects.clock import now
 from estate.orders import Aim, Order, lacking
-from estate.problem import Refused
+from estate.problem import BadEstate, Refused
 from inventory import load
 from seawall import show
 from seawall.options import estate_option
@@ -30,6 +30,8 @@ def order(
 ) -> None:
     """Write an order for people to sign. It does nothing until enough of them have."""
     estate = load(path)
+    if (seal != "") + back + cancel != 1:
+        raise BadEstate("what is ordered is not said", hint="type one of: --seal SEAL, --return, --cancel")
     aim: Aim = "cancel" if cancel else "return" if back else "activate"
     with drive.Hand(estate, drive.twin(estate)) as twin:
         text = asked(twin, aim, seal, by, hours=hours, reason=reason)

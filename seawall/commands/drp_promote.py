@@ -64,6 +64,9 @@ def _show(found: Promotion, kept: str, *, done: bool) -> None:
         stood = f"what stood is kept there in {kept}" if kept else "it was before, and has read its configuration again"
         click.echo(f"{server} is the primary of {names}; {stood}")
         click.echo("now type the activation again, or: seawall drp plan")
+        click.echo(
+            f"for good, {server} first in servers of these zones, and seawall install; until then status misses the old"
+        )
     else:
         click.echo(f"{kind.file} on {server} ({kind.name}) is written anew, in one piece and without comments")
         click.echo(f"to make it the primary of {names}: the same with --yes")

@@ -10,7 +10,7 @@ from drp import gather
 from drp import report as reports
 from drp.evidence.document import Deciders
 from drp.evidence.verify import Finding, holds, verify
-from estate.problem import Untrusted
+from estate.problem import Problem, Untrusted
 from inventory import load
 from seawall import show_report
 from seawall.options import find_estate, instant_of, json_option, print_json
@@ -55,13 +55,19 @@ def report(
 
 def _verified(file: Path, path: Path | None, anchors: Sequence[Path], *, online: bool, as_json: bool) -> None:
     kept = {str(one): one.read_text(encoding="utf-8", errors="replace") for one in anchors}
+    silent: list[Finding] = []
     if online:
         path = find_estate(None if path is None else str(path))
-        kept |= gather.heads(load(path))
+        for server, text in gather.asked(load(path)).items():
+            if isinstance(text, Problem):
+                silent.append(Finding(f"heads kept by {server}", f"it could not be asked: {text.what}"))
+            else:
+                kept[server] = text
     deciders = None if path is None else Deciders.of(load(path).drp)
-    found = verify(file.read_bytes().decode("utf-8", errors="replace"), deciders=deciders, kept=kept)
+    found = [*verify(file.read_bytes().decode("utf-8", errors="replace"), deciders=deciders, kept=kept), *silent]
     if as_json:
-        print_json([{"what": one.what, "holds": one.fault is None, "fault": one.fault} for one in found])
+        rows = [{"what": one.what, "holds": one.fault is None and one.known, "fault": one.fault} for one in found]
+        print_json(rows)
     else:
         for one in found:
             click.echo(_line(one))
@@ -73,4 +79,6 @@ def _verified(file: Path, path: Path | None, anchors: Sequence[Path], *, online:
 
 
 def _line(one: Finding) -> str:
+    if not one.known:
+        return f"? {one.what}"
     return f"✓ {one.what}" if one.fault is None else f"✗ {one.what}: {one.fault}"
