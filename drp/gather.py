@@ -21,6 +21,7 @@ def evidence(estate: Estate, *, disaster: datetime | None = None, added: Added |
 
     Raises Missing where nothing was ever activated, Untrusted where a journal was changed, Unreachable without a twin.
     """
+    made = _instant()
     with Hand(estate, twin(estate)) as away:
         books = [*_books(away), *_notes(away)]
         untold = _untold(away)
@@ -31,7 +32,7 @@ def evidence(estate: Estate, *, disaster: datetime | None = None, added: Added |
     names = {book.job for book in mine}
     return Evidence(
         estate=estate.name,
-        made=now().replace(microsecond=0),
+        made=made,
         books=mine,
         deciders=Deciders.of(estate.drp),
         promised=promises(estate),
@@ -44,15 +45,21 @@ def evidence(estate: Estate, *, disaster: datetime | None = None, added: Added |
 
 def drilled(estate: Estate, name: str = "") -> Drilled:
     """Of the drill of that name, else of the last, after those before it. Raises Missing, Untrusted, Unreachable."""
+    made = _instant()
     with Hand(estate, twin(estate)) as away:
         books = tuple(Book(away.host.name, job(one), text) for one, text in away.ask("drill-books", name).items())
     return Drilled(
         estate=estate.name,
-        made=now().replace(microsecond=0),
+        made=made,
         drills=books,
         promised=promises(estate),
         kept=of_drills(heads(estate), {book.job for book in books}),
     )
+
+
+def _instant() -> datetime:
+    """Before anything is read: what is written after that may be missing, and nothing that was written before."""
+    return now().replace(microsecond=0)
 
 
 def heads(estate: Estate) -> dict[str, str]:

@@ -56,6 +56,17 @@ def test_its_report_says_what_its_journals_and_the_backup_servers_say(lab: Lab, 
     assert "what web1 wrote alone was listed" in page.read_text(encoding="utf-8")
     holds = typed(lab, "drp", "report", f"--verify={page}", "--online")
     assert holds.ok, holds.out + holds.err
+    assert typed(lab, "drp", "look").ok  # the twin's notes go on, and so do the heads of them
+    assert lab.run("twin1", "systemctl start seawall-fence.service").ok
+    holds = typed(lab, "drp", "report", f"--verify={page}", "--online")
+    assert holds.ok, holds.out + holds.err
+    lab.cut("gravelines")
+    try:
+        said = typed(lab, "drp", "report", f"--verify={page}", "--online")
+    finally:
+        lab.heal("gravelines")
+    fault(said, 5, "does not hold")
+    assert "heads kept by vault-odd: it could not be asked" in said.out
     page.write_text(page.read_text(encoding="utf-8").replace("alice", "mallory", 1), encoding="utf-8")
     said = typed(lab, "drp", "report", f"--verify={page}", "--online")
     assert not said.ok
