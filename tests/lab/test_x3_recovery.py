@@ -7,7 +7,6 @@ import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from chain import SEAWALL, SITES, add_row, all_told, archives, fault, good, on, prepare, rows, typed
@@ -291,10 +290,8 @@ def test_there_is_nothing_to_return_twice(lab: Lab) -> None:
 
 
 def test_what_happened_can_be_told_from_both_hosts_journals(lab: Lab, tmp_path: Path) -> None:
-    told: dict[str, Any] = json.loads(typed(lab, "drp", "report", "--json").out)
-    assert set(told["vhosts"]) == set(SITES)
-    short = typed(lab, "drp", "report")
-    assert all(f"{site}: recovery point" in short.out for site in SITES), short
+    assert set(json.loads(typed(lab, "drp", "report", "--json").out)["vhosts"]) == set(SITES)
+    assert typed(lab, "drp", "report").out.count(".example: recovery point") == len(SITES)
     page = tmp_path / "report.html"
     assert typed(lab, "drp", "report", f"--html={page}").ok
     assert "NOT PROVEN" not in page.read_text(encoding="utf-8")
