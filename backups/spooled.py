@@ -123,7 +123,8 @@ def _release(site: Site, now: datetime, options: Sequence[str], say: Say) -> int
     except Untrusted as fault:
         if not _outlived(site):
             raise
-        say(f"{fault.what}. Younger snapshots are on the sides: it is out of the way, at {_set_aside()}")
+        place = unfinished.aside(KEPT, ".unopened")
+        say(f"{fault.what}. Younger snapshots are on the sides: it is out of the way, at {place}")
         return 0
     free = [archive for archive in waiting if _sides(archive)]
     newest = {archive.kind: archive for archive in free}
@@ -142,10 +143,6 @@ def _outlived(site: Site) -> bool:
     last = KEPT.stat().st_mtime
     saved = [memory.known(engine).saved.values() for engine in site.estate.engines_on(site.host)]
     return all(any(at is not None and at.timestamp() > last for at in sides) for sides in saved)
-
-
-def _set_aside() -> Path:
-    return unfinished.aside(KEPT, ".unopened")
 
 
 def _sides(archive: Archive) -> list[Side]:

@@ -41,9 +41,9 @@ def require(site: Site, plan: Plan) -> None:
     if several := rivals(site.estate, zones.values(), secrets(revealed)):
         zones_of = {servers: ", ".join(z for z in several if several[z] == servers) for servers in several.values()}
         raise Refused("; ".join(two(mine, servers) for servers, mine in zones_of.items()), hint=f"first {ONE}")
-    for name in dict.fromkeys(change.zone for move in plan.moves for change in move.changes):
-        if (zone := zones.get(name)) is not None and zone.hosts:
-            require_switchable(site.estate, zone, secrets(revealed))
+    changed = {change.zone for move in plan.moves for change in move.changes}
+    switched = [zone for name, zone in zones.items() if name in changed and zone.hosts]
+    require_switchable(site.estate, switched, secrets(revealed))
 
 
 def require_whole(site: Site, plan: Plan) -> None:

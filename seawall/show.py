@@ -67,18 +67,14 @@ def plan(found: dict[str, Any], approvals: int) -> None:
         )
     if at := found["plan"].get("at"):
         click.echo(f"as things were at {at}: everything later is lost, where it was not replicated elsewhere")
-    source = found["plan"]["source"]
+    source, verb = found["plan"]["source"], "order" if approvals > 1 else "activate"
     click.echo(f"{source} is fenced first, also where it answers: it serves nobody until a return")
     click.echo(
         f"{source} → {found['plan']['target']}, seal {found['seal']}\n"
-        f"nothing was done; to carry it out: seawall drp {_ordering(approvals)} --seal {found['seal'][:12]} --by NAME"
+        f"nothing was done; to carry it out: seawall drp {verb} --seal {found['seal'][:12]} --by NAME"
     )
     if approvals > 1:
         click.echo(f"which writes an order that {approvals} people sign: docs/orders.md")
-
-
-def _ordering(approvals: int) -> str:
-    return "activate" if approvals < 2 else "order"
 
 
 def order(wanted: Order) -> None:

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ordered import ordered
@@ -14,7 +16,7 @@ from drp.evidence.document import Book, Deciders, Evidence
 from drp.job import as_dict
 from drp.orders import Signed
 from drp.plan import Observed, activation
-from effects.journal import Journal
+from effects.journal import START, Journal
 from estate.model import Estate
 from estate.promise import Promise
 
@@ -67,8 +69,16 @@ def page(evidence: Evidence) -> str:
     return report.to_html(evidence)
 
 
-def bound(raw: dict[str, object]) -> str:
-    """A line of a journal as somebody writes it who knows how, digest and all."""
+def chained(rows: Iterable[dict[str, Any]]) -> str:
+    """A journal as somebody writes it who knows how: every line bound to the one before, digests and all."""
+    lines, previous = [], START
+    for row in rows:
+        lines.append(_bound(row | {"previous": previous}))
+        previous = json.loads(lines[-1])["digest"]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _bound(raw: dict[str, Any]) -> str:
     body = {name: value for name, value in raw.items() if name != "digest"}
     dump = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return json.dumps(

@@ -12,7 +12,7 @@ import pypdf
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from incidents import bound, written
+from incidents import chained, written
 from incidents import estate as estate
 from incidents import evidence as evidence
 from incidents import page as page
@@ -117,13 +117,8 @@ def test_no_byte_of_a_report_can_be_changed_unseen(
 def again(evidence: Evidence, old: str, new: str) -> Evidence:
     """By somebody who has the whole toolkit: changed, every entry bound anew, and the page made of that."""
     book, *rest = evidence.books
-    lines, previous = [], "0" * 64
-    for line in book.text.splitlines():
-        raw = json.loads(line)
-        changed = json.loads(json.dumps(raw).replace(old, new)) | {"previous": previous}
-        lines.append(bound(changed))
-        previous = json.loads(lines[-1])["digest"]
-    return replace(evidence, books=(replace(book, text="\n".join(lines) + "\n"), *rest))
+    rows = (json.loads(json.dumps(json.loads(line)).replace(old, new)) for line in book.text.splitlines())
+    return replace(evidence, books=(replace(book, text=chained(rows)), *rest))
 
 
 def test_whoever_makes_a_report_anew_can_change_neither_plan_nor_order(evidence: Evidence) -> None:
@@ -220,10 +215,7 @@ def many(evidence: Evidence, count: int) -> Evidence:
     own = [one for one in others if one["subject"] == plan["moves"][0]["domain"]]
     plan["moves"] = [plan["moves"][0] | {"domain": f"site{n}.example"} for n in range(count)]
     lines = [first, *others[:2], *(one | {"subject": f"site{n}.example"} for n in range(count) for one in own)]
-    text, previous = "", "0" * 64
-    for number, raw in enumerate(lines, 1):
-        line = bound(raw | {"number": number, "previous": previous})
-        previous, text = json.loads(line)["digest"], f"{text}{line}\n"
+    text = chained(raw | {"number": number} for number, raw in enumerate(lines, 1))
     return replace(evidence, books=(replace(book, text=text), *rest))
 
 

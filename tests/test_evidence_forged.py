@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from incidents import bound
+from incidents import chained
 from incidents import estate as estate
 from incidents import evidence as evidence
 from test_drills import drill as drilled
@@ -21,7 +21,6 @@ from drp.evidence.drilled import Drilled
 from drp.evidence.drilled import dump as drills_as_json
 from drp.evidence.verify import WRITTEN, holds, verify
 from drp.page import OPENS
-from effects.journal import START
 from estate.model import Estate
 
 VALUES = st.sampled_from((None, "", "x", 5, [], {}, ["x"], {"x": "x"}))
@@ -56,11 +55,7 @@ def forged(book: Book, data: st.DataObject) -> Book:
         key, value = data.draw(st.sampled_from(sorted(row["detail"]))), data.draw(VALUES)
         row["detail"] = {name: one for name, one in row["detail"].items() if name != key}
         row["detail"] |= {} if value is None else {key: value}
-    lines, previous = [], START
-    for one in rows:
-        lines.append(bound(one | {"previous": previous}))
-        previous = json.loads(lines[-1])["digest"]
-    return replace(book, text="".join(f"{line}\n" for line in lines))
+    return replace(book, text=chained(rows))
 
 
 @pytest.mark.parametrize("kind", ["incident", "drills"])

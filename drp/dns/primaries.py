@@ -13,7 +13,6 @@ Reveal = Callable[[Secret], str]  # raises as `effects.secrets.resolve`
 Secrets = Callable[[Zone], str]  # raises as that
 AT_ONCE = 16
 ONE = "make all but one of them a secondary, the one that came back with its old records first: docs/dns.md"
-
 FIRST = "where another server was made the primary, put it first in servers of the estate, then: seawall install"
 
 
@@ -31,8 +30,13 @@ def takes(estate: Estate, zone: Zone, server: str, secret: Secrets) -> bool:
     return True
 
 
-def require_switchable(estate: Estate, zone: Zone, secret: Secrets) -> None:
+def require_switchable(estate: Estate, zones: Iterable[Zone], secret: Secrets) -> None:
     """Raise Refused where a switch would not be taken: by the primary, or, where that is silent, by another."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda zone: _require_taken(estate, zone, secret), zones))
+
+
+def _require_taken(estate: Estate, zone: Zone, secret: Secrets) -> None:
     try:
         updatable(estate, zone, zone.primary, secret)
     except Problem as fault:

@@ -8,6 +8,7 @@ The page itself is made again from the evidence, and must be the same to the byt
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
 
@@ -61,7 +62,7 @@ def _of_incident(
         yield from _orders(evidence, deciders, "the estate's keys")
     noted = "\n".join(_noted(entry) for entry in evidence.notes if entry.event == RESTORED)
     places = _places(evidence.kept, kept) | ({"the twin's notes": noted} if noted else {})
-    yield from _compared(evidence, evidence.books, places, lambda heads: _absent(evidence, heads))
+    yield from _compared(evidence.made, evidence.books, places, lambda heads: _absent(evidence, heads))
     if OPENS in text:
         yield _shown(text, lambda: to_html(evidence), words)
     else:
@@ -71,7 +72,7 @@ def _of_incident(
 def _of_drill(text: str, drill: Drilled, kept: Mapping[str, str]) -> Iterator[Finding]:
     """Nobody ordered it, so what can't be made anew are the heads alone."""
     yield from (_outcome(book) for book in drill.drills)
-    yield from _compared(drill, drill.drills, _places(drill.kept, kept), drill.absent)
+    yield from _compared(drill.made, drill.drills, _places(drill.kept, kept), drill.absent)
     yield _shown(text, lambda: page.to_html(drill), words)
 
 
@@ -165,7 +166,7 @@ def _places(own: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:
 
 
 def _compared(
-    evidence: Evidence | Drilled,
+    made: datetime,
     books: Sequence[Book],
     kept: Mapping[str, str],
     absent: Callable[[Sequence[Head]], set[str]],
@@ -178,7 +179,7 @@ def _compared(
         for book in books:
             if mine := [head for head in heads if (head.host, head.job) == (book.host, book.job)]:
                 anchored.add(book.name)
-                yield _held(evidence, book, place, mine)
+                yield _held(made.isoformat(), book, place, mine)
         for name in sorted(absent(heads)):
             yield Finding(f"journal {name}, of which {place} keeps heads", "it is not in the report")
     for book in books if kept else ():
@@ -186,9 +187,8 @@ def _compared(
             yield Finding(f"journal {book.name}: nobody who was asked keeps a head of it", known=False)
 
 
-def _held(evidence: Evidence | Drilled, book: Book, place: str, heads: Sequence[Head]) -> Finding:
+def _held(made: str, book: Book, place: str, heads: Sequence[Head]) -> Finding:
     """A journal goes on after the page was made: a head of then is of entries that it can't have."""
-    made = evidence.made.isoformat()
     later = [head for head in heads if head.taken > made and head.entries > len(book.entries)]
     faults = (anchors.contradiction(head, book.entries) for head in heads if head not in later)
     more = f", {len(later)} of them of later than the page ({made})" if later else ""

@@ -82,7 +82,8 @@ def _note(estate: Estate, seen: Seen) -> str | None:
     states = {name: {one.name: str(one.state) for one in of} for name, of in (("hosts", seen.hosts),
               ("sites", seen.sites))}  # fmt: skip
     with suppress(Problem), drive.Hand(estate, drive.twin(estate)) as twin:
-        return str(twin.ask("note", LOOKED, stdin=json.dumps(states)).get("serving") or "") or None
+        serving: str | None = twin.ask("note", LOOKED, stdin=json.dumps(states)).get("serving")
+        return serving
     return None
 
 
